@@ -1,0 +1,17 @@
+//! What a component is: its id, what it consumes, how it starts and stops, and how it is made.
+//!
+//! A component is handed its `next` and never finds another one by itself. A new one is a file that ends in a factory,
+//! plus one line in `components.rs`.
+
+mod consumer;
+mod factory;
+mod id;
+
+pub use consumer::{BoxFuture, ConsumeError, Consumer};
+pub use factory::{
+    BuildError, ComponentInfo, Context, ExporterConfig, ExporterFactory, Exporters, Extension, ExtensionConfig,
+    ExtensionFactory, Factories, Outputs, Parsed, ProcessorConfig, ProcessorFactory, ReceiverConfig, ReceiverFactory,
+    Stability, parse,
+};
+pub use factory::{Component, Exporter, Processor, Receiver};
+pub use id::ComponentId;

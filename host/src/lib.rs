@@ -1,0 +1,31 @@
+//! Tailrace: an OpenTelemetry collector that anyone can extend with WebAssembly.
+//!
+//! The modules form levels; a file imports only from the levels above its own (see `ARCHITECTURE.md`,
+//! held by `tests/tests/e2e/levels.rs`):
+//!
+//! | level | modules |
+//! |---|---|
+//! | 0 | `pdata`, `telemetry`, `shutdown`, `workers`, `yaml` |
+//! | 1 | `component` |
+//! | 2 | `config`, `otlp`, `plugin`, `export` |
+//! | 3 | `receivers`, `processors`, `exporters`, `extensions` |
+//! | 4 | `pipeline` |
+//! | 5 | `components`, `collector` |
+//! | 6 | `cli`, `main` |
+#![forbid(unsafe_code)]
+
+pub mod component;
+pub mod config;
+pub mod export;
+pub mod exporters;
+pub mod extensions;
+pub mod otlp;
+pub mod pdata;
+pub mod pipeline;
+pub mod plugin;
+pub mod processors;
+pub mod receivers;
+pub mod shutdown;
+pub mod telemetry;
+pub mod workers;
+pub mod yaml;

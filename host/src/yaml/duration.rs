@@ -1,0 +1,1 @@
+//! Go's durations: `300ms`, `1.5h`, `2h45m`.
