@@ -49,7 +49,7 @@ impl Desc {
     fn full_name(&self, signal: Option<Signal>) -> String {
         match (self.kind, signal) {
             (Kind::Counter { per_signal: true }, Some(signal)) => {
-                format!("{}_{}_total", self.name, signal.item_word())
+                format!("{}_{}_total", self.name, signal.items_str())
             }
             (Kind::Counter { .. }, _) => format!("{}_total", self.name),
             _ => self.name.to_owned(),
