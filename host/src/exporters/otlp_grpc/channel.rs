@@ -34,6 +34,8 @@ const ADDRESSES_MAX: usize = 64;
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// A connection that lived this long was a good one: its loss is answered at once.
 const STABLE: Duration = Duration::from_secs(1);
+/// How often addresses that cannot be reached are tried while others can.
+const PARTIAL_EVERY: Duration = Duration::from_secs(10);
 /// How often a name is resolved again while all is well.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// Time that connections get to close in good order.
@@ -160,6 +162,21 @@ impl Lane {
     }
 }
 
+/// Growing waits between attempts to connect.
+struct Waits(Duration);
+
+impl Waits {
+    fn new() -> Self {
+        Self(RECONNECT.0)
+    }
+
+    fn next(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(RECONNECT.1);
+        wait
+    }
+}
+
 /// Owns the connections of a lane.
 struct Keeper {
     dial: Arc<Dial>,
@@ -190,23 +207,23 @@ impl Keeper {
     }
 
     async fn keep(&mut self) {
-        let mut wait = RECONNECT.0;
+        let mut waits = Waits::new();
         loop {
-            let complete = self.connect_missing().await;
-            let pause = match complete {
-                Ok(()) => RESOLVE_EVERY,
-                Err(_) => std::mem::replace(&mut wait, (wait * 2).min(RECONNECT.1)),
+            let failure = self.connect_missing().await.err();
+            let pause = match (&failure, self.links.is_empty()) {
+                (None, _) => RESOLVE_EVERY,
+                (Some(_), false) => PARTIAL_EVERY,
+                (Some(_), true) => waits.next(),
             };
-            self.show(complete.err());
-            // Tasks of connections that were lost before are no news; neither is a nudge about them.
+            self.show(failure);
             let lost = self.lost_or_after(pause).await;
-            let lived = lost.into_iter().max();
-            if lived.is_some_and(|lived| lived >= STABLE) {
-                wait = RECONNECT.0;
-            }
-            if lived.is_some_and(|lived| lived < STABLE) {
-                self.show(Some("the backend closes connections at once".to_owned()));
-                tokio::time::sleep(std::mem::replace(&mut wait, (wait * 2).min(RECONNECT.1))).await;
+            match lost.into_iter().max() {
+                Some(lived) if lived < STABLE => {
+                    self.show(Some("the backend closes connections at once".to_owned()));
+                    tokio::time::sleep(waits.next()).await;
+                }
+                Some(_) => waits = Waits::new(),
+                None => {}
             }
         }
     }
@@ -242,17 +259,14 @@ impl Keeper {
     /// Shows callers what there is; a failure only matters to them when there is nothing.
     fn show(&self, failure: Option<String>) {
         let ready: Arc<[_]> = self.links.iter().map(|link| link.sender.clone()).collect();
-        let before = self.view.borrow().clone();
-        match (&failure, before.failure.is_some()) {
-            (Some(error), false) => {
-                tracing::warn!(exporter = self.dial.exporter, error, connections = ready.len(), "cannot connect");
-            }
-            (None, true) => {
-                tracing::info!(exporter = self.dial.exporter, connections = ready.len(), "connected");
-            }
+        let failure: Option<Arc<str>> = failure.filter(|_| ready.is_empty()).map(Into::into);
+        let failed_before = self.view.borrow().failure.is_some();
+        match &failure {
+            Some(error) if !failed_before => tracing::warn!(exporter = self.dial.exporter, %error, "no connection"),
+            None if failed_before => tracing::info!(exporter = self.dial.exporter, "connected again"),
             _ => {}
         }
-        self.view.send_replace(View { ready, failure: failure.map(Into::into) });
+        self.view.send_replace(View { ready, failure });
     }
 
     /// Resolves the endpoint and connects to what it wants and has not. Links to addresses that are no longer named are let
