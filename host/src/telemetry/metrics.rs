@@ -154,7 +154,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 /// Names and values of labels.
-pub type Labels<'a> = &'a [(&'static str, &'a str)];
+pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Metrics {
     /// The counter of these labels; the same one at every call.

@@ -6,19 +6,29 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod edit;
 mod error;
+mod find;
 mod index;
+mod merge;
 pub mod schema;
 mod signal;
+mod split;
 mod validate;
 pub mod view;
 pub mod wire;
+mod write;
 
+pub use edit::{Edits, Intrinsic};
 pub use error::{Error, ErrorKind};
+pub use find::{Found, KeySet, Target, contains_any, find};
 pub use index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope};
+pub use merge::merge;
 pub use signal::Signal;
+pub use split::{Bound, Split, select, split};
 pub use validate::{Limits, validate, validate_into};
 pub use view::{
     ArrayView, Attributes, DataPointKind, DataPointView, EventView, ExemplarView, KeyValue, KvListView, LinkView,
     LogRecordView, MetricView, Number, ResourceView, ScopeView, SpanSummary, SpanView, StatusCode, Str, Value,
 };
+pub use write::{RequestWriter, metric_context, resource_context, scope_context};
