@@ -158,8 +158,7 @@ fn reshape(parcels: &[Parcel], sizer: Sizer, max_size: usize) -> Option<Vec<Batc
         Sizer::Items | Sizer::Requests => Bound::Items(max_size),
     };
     let parts = split(merged.signal(), merged.data(), merged.index(), bound);
-    let parts: Vec<Batch> =
-        parts.map(|(data, index)| Batch::from_parts(merged.signal(), data, index)).collect();
+    let parts: Vec<Batch> = parts.map(|(data, index)| Batch::from_parts(merged.signal(), data, index)).collect();
     let complete = parts.iter().map(Batch::items).sum::<usize>() == items;
     Some(if complete { parts } else { vec![merged] })
 }

@@ -18,7 +18,8 @@ mod stories;
 
 /// A request with `items` spans, each named `name`.
 fn batch(name: &str, items: usize) -> Batch {
-    let span = |i| Span { name: name.to_owned(), trace_id: vec![1; 16], span_id: vec![i as u8 + 1; 8], ..Span::default() };
+    let span =
+        |i| Span { name: name.to_owned(), trace_id: vec![1; 16], span_id: vec![i as u8 + 1; 8], ..Span::default() };
     let spans = (0..items).map(span).collect();
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
     let data = TracesData { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };

@@ -1,7 +1,6 @@
 //! One scenario each.
 
 use super::*;
-use crate::component::Consumer;
 use std::collections::VecDeque;
 
 /// Follows `acts`, then takes everything.

@@ -6,9 +6,9 @@ use crate::export::client::describe;
 use crate::export::{Sender, Sent};
 use crate::otlp::compression::{Compression, decode_async, encode_async};
 use crate::otlp::frame::{prefix, split_message};
+use crate::otlp::grpc_path;
 use crate::otlp::partial::{PartialSuccess, RESPONSE_BYTES_MAX};
 use crate::otlp::status::{Code, Status};
-use crate::otlp::grpc_path;
 use crate::pdata::{Batch, Signal};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -99,9 +99,9 @@ async fn answer(response: Response<Incoming>) -> Result<Sent, ConsumeError> {
     if status.code != Code::OK {
         return Err(refused(status));
     }
-    let partial = partial_success(&head.headers, message).await.ok_or_else(|| {
-        refused(Status::new(Code::INTERNAL, "the backend's answer is no OTLP response"))
-    })?;
+    let partial = partial_success(&head.headers, message)
+        .await
+        .ok_or_else(|| refused(Status::new(Code::INTERNAL, "the backend's answer is no OTLP response")))?;
     Ok(Sent { rejected: partial.rejected, message: partial.message })
 }
 

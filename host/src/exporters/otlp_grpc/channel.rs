@@ -154,7 +154,8 @@ impl Lane {
             return Some(Err(ConsumeError::retryable(&**failure)));
         }
         let turn = self.turn.fetch_add(1, Relaxed);
-        let open = (0..count).filter_map(|i| view.ready.get((turn.wrapping_add(i)) % count)).find(|link| !link.is_closed());
+        let open =
+            (0..count).filter_map(|i| view.ready.get((turn.wrapping_add(i)) % count)).find(|link| !link.is_closed());
         if open.is_none() {
             self.nudge.notify_one();
         }

@@ -22,19 +22,11 @@ mod channel;
 mod config;
 mod target;
 
-#[cfg(test)]
-mod tests;
-
 use crate::component::{ComponentInfo, ExporterFactory, Stability, parse};
 use crate::pdata::Signal;
 
 /// The line for `components.rs`.
 pub const FACTORY: ExporterFactory = ExporterFactory {
-    info: ComponentInfo {
-        kind: "otlp_grpc",
-        deprecated: &["otlp"],
-        signals: &Signal::ALL,
-        stability: Stability::Beta,
-    },
+    info: ComponentInfo { kind: "otlp_grpc", deprecated: &["otlp"], signals: &Signal::ALL, stability: Stability::Beta },
     parse: |section, problems| Some(parse::<config::Config>(section, problems)? as _),
 };

@@ -32,9 +32,11 @@ impl FromStr for Target {
             return Err(unknown_scheme("unix"));
         }
         let rest = rest.strip_prefix("dns:").unwrap_or(rest);
-        let HostPort { host, port } = rest.strip_suffix('/').unwrap_or(rest).parse().map_err(
-            |error: crate::yaml::endpoint::EndpointError| error.to_string(),
-        )?;
+        let HostPort { host, port } = rest
+            .strip_suffix('/')
+            .unwrap_or(rest)
+            .parse()
+            .map_err(|error: crate::yaml::endpoint::EndpointError| error.to_string())?;
         if host.is_empty() {
             return Err(format!("{text:?} has no host"));
         }
@@ -57,10 +59,8 @@ mod tests {
     fn endpoints() {
         let check = |text: &str, expected: Option<(&str, u16, Option<bool>)>| {
             let target = text.parse::<Target>();
-            let expected = expected.map(|(host, port, encrypted)| Target {
-                address: Address { host: host.to_owned(), port },
-                encrypted,
-            });
+            let expected = expected
+                .map(|(host, port, encrypted)| Target { address: Address { host: host.to_owned(), port }, encrypted });
             assert_eq!(target.clone().ok(), expected, "{text}: {target:?}");
         };
         check("tempo:4317", Some(("tempo", 4317, None)));
@@ -71,8 +71,18 @@ mod tests {
         check("passthrough:///10.0.0.1:4317", Some(("10.0.0.1", 4317, None)));
         check("[::1]:4317", Some(("::1", 4317, None)));
         for bad in [
-            "", "tempo", "tempo:", ":4317", "tempo:0", "tempo:99999", "unix:/run/x", "unix:///run/x",
-            "dns://8.8.8.8/tempo:4317", "ftp://tempo:4317", "http://tempo:4317/path", "::1:4317",
+            "",
+            "tempo",
+            "tempo:",
+            ":4317",
+            "tempo:0",
+            "tempo:99999",
+            "unix:/run/x",
+            "unix:///run/x",
+            "dns://8.8.8.8/tempo:4317",
+            "ftp://tempo:4317",
+            "http://tempo:4317/path",
+            "::1:4317",
         ] {
             check(bad, None);
         }
