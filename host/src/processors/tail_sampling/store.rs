@@ -72,15 +72,7 @@ pub struct Store {
 impl Store {
     /// With segments of `segment_bytes`.
     pub fn new(segment_bytes: usize) -> Self {
-        Self {
-            segment_bytes,
-            slots: Vec::new(),
-            free: Vec::new(),
-            active: None,
-            pool: Vec::new(),
-            in_use: 0,
-            live: 0,
-        }
+        Self { segment_bytes, slots: Vec::new(), free: Vec::new(), active: None, pool: Vec::new(), in_use: 0, live: 0 }
     }
 
     /// Memory of all segments in use, in bytes.
