@@ -1,8 +1,9 @@
 //! The general walker: any legal encoding, by the schema. The only place that makes errors.
 
-use super::Limits;
+use super::{Limits, fast};
 use crate::index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope};
 use crate::schema::{self, Field, Id, Kind, Message};
+use crate::view::DataPointKind;
 use crate::wire::{self, WireType};
 use crate::{Error, ErrorKind, Signal};
 
@@ -21,7 +22,7 @@ pub(super) fn request(
     data: &[u8],
     limits: &Limits,
     index: &mut Index,
-    _fast: bool,
+    fast: bool,
 ) -> Result<(), Error> {
     let Ok(bytes) = u32::try_from(data.len()) else { return Err(Error::too_large()) };
     if bytes == u32::MAX {
@@ -45,6 +46,15 @@ pub(super) fn request(
             Signal::Metrics => 0,
             Signal::Logs => 9,
         },
+        whole: data,
+        attributes: match signal {
+            Signal::Traces => 9 << 3 | 2,
+            // Depends on the kind of data point.
+            Signal::Metrics => 0,
+            Signal::Logs => 6 << 3 | 2,
+        },
+        // The fast path does not count levels: it needs the three below the deepest item.
+        fast: fast && limits.depth >= 8,
         depth: limits.depth.min(DEPTH_MAX),
         elements: limits.elements,
         index,
@@ -53,6 +63,12 @@ pub(super) fn request(
 }
 
 struct Walker<'i> {
+    /// The request.
+    whole: &'i [u8],
+    /// Whether the fast path is tried first.
+    fast: bool,
+    /// Tag of the attributes in items.
+    attributes: u8,
     signal: Signal,
     types: [&'static Message; 4],
     /// Field number of the trace id in an item, 0 if it has none.
@@ -187,6 +203,15 @@ impl Walker<'_> {
         }
     }
 
+    /// Goes on behind what the fast path has checked, if the budget allows it. If not, the walk from here makes the error.
+    #[inline]
+    fn checked(&mut self, checked: &fast::Checked, pos: &mut usize) {
+        if let Some(left) = self.elements.checked_sub(checked.elements) {
+            self.elements = left;
+            *pos = checked.pos;
+        }
+    }
+
     /// Start and end of the sub-message in field `tag` of `message`, which is entered.
     fn child(
         &mut self,
@@ -310,7 +335,22 @@ impl Walker<'_> {
         let mut trace = NONE;
         let mut seen = 0;
         let mut pos = start;
+        let is_span = self.fast && self.signal == Signal::Traces;
+        if is_span {
+            (pos, trace) = fast::span_start(data, start);
+        }
         while pos < data.len() {
+            if self.fast && data.get(pos) == Some(&self.attributes) {
+                let checked = fast::attributes(self.whole, pos, data.len(), self.attributes);
+                self.checked(&checked, &mut pos);
+                if is_span {
+                    let checked = fast::span_end(data, pos);
+                    self.checked(&checked, &mut pos);
+                }
+                if pos == data.len() {
+                    break;
+                }
+            }
             let tag = tag(data, pos, message)?;
             pos = self.other(data, &tag, level, message, &mut seen)?;
             if tag.number == self.trace_id {
@@ -382,6 +422,7 @@ impl Walker<'_> {
             }
             MetricKind::Summary => (&schema::SUMMARY, &schema::SUMMARY_DATA_POINT),
         };
+        self.attributes = (DataPointKind::of(kind).attributes() << 3 | 2) as u8;
         let mut gaps = Gaps::new();
         let mut seen = 0;
         let mut pos = start;

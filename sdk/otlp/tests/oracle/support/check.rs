@@ -39,6 +39,21 @@ fn breaks_our_rules(message: &Message, payload: &[u8]) -> bool {
     })
 }
 
+/// All unknown fields outside of attributes, with the message that they are in.
+fn unknown_fields<'a>(message: &'static Message, payload: &'a [u8], out: &mut Vec<(&'static str, &'a [u8])>) {
+    for field in Fields::new(payload) {
+        let Some(schema) = message.field(field.number) else {
+            out.push((message.name, &payload[field.start..field.end]));
+            continue;
+        };
+        if let (Kind::Message(inner), Some(bytes)) = (schema.kind, field.bytes())
+            && !matches!(inner.name, "KeyValue" | "AnyValue")
+        {
+            unknown_fields(inner, bytes, out);
+        }
+    }
+}
+
 /// No field is missing in the schema.
 pub fn all_known(message: &Message, payload: &[u8]) {
     for field in Fields::new(payload) {
@@ -388,6 +403,12 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
     if edits.is_empty() {
         assert_eq!(edited, data);
     }
+    // Fields that nobody knows survive, in their order, where no attribute around them was replaced.
+    let schema = schema::request(signal);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    unknown_fields(schema, data, &mut before);
+    unknown_fields(schema, &edited, &mut after);
+    assert_eq!(before, after);
 }
 
 fn set(attributes: &mut Vec<KeyValue>, key: &str, value: &AnyValue) {
