@@ -50,13 +50,13 @@ fn batch(mixed: bool) -> Vec<u8> {
     let span = |i: usize, random: &mut Random| {
         let mut attributes = vec![
             text("http.request.method", "GET"),
-            text("url.path", "/api/products/0PUK6V6EV0"),
+            text("url.path", "/api/products/0PUK6V6EV0/reviews"),
             text("url.scheme", "http"),
             text("server.address", "frontend.shop.svc"),
             attribute("server.port", Any::IntValue(8_080)),
             attribute("http.response.status_code", Any::IntValue(200)),
             text("network.protocol.version", "1.1"),
-            text("user_agent.original", "python-requests/2.32.3"),
+            text("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
             attribute("retry", Any::BoolValue(false)),
             text("thread.name", "worker-17"),
             attribute("thread.id", Any::IntValue(17)),
