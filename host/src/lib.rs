@@ -5,7 +5,7 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | 0 | `pdata`, `telemetry`, `shutdown`, `workers`, `yaml` |
+//! | 0 | `pdata`, `telemetry`, `shutdown`, `workers`, `web`, `yaml` |
 //! | 1 | `component` |
 //! | 2 | `config`, `otlp`, `plugin`, `export` |
 //! | 3 | `receivers`, `processors`, `exporters`, `extensions` |
@@ -21,11 +21,12 @@ pub mod exporters;
 pub mod extensions;
 pub mod otlp;
 pub mod pdata;
-pub mod pipeline;
+
 pub mod plugin;
 pub mod processors;
 pub mod receivers;
 pub mod shutdown;
 pub mod telemetry;
+pub mod web;
 pub mod workers;
 pub mod yaml;

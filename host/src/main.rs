@@ -1,2 +1,2 @@
-//! stub
+//! The `tailrace` command. The only place that exits.
 fn main() {}

@@ -8,6 +8,7 @@ mod ledger;
 pub mod log;
 mod metrics;
 pub mod names;
+pub mod process;
 mod status;
 
 pub use health::{Health, State};

@@ -1,0 +1,58 @@
+//! Flags and subcommands.
+//!
+//! ```text
+//! tailrace --config FILE [--config FILE ...] [--set a.b=c ...]   run
+//! tailrace validate --config FILE                                check, without listening
+//! tailrace components                                            what is built in
+//! tailrace demo [--for 20s]                                      see it work
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod components;
+mod demo;
+mod run;
+
+use clap::{Args, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// An OpenTelemetry collector that anyone can extend with WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "tailrace", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration the way start-up does, without listening
+    Validate(Sources),
+    /// List the components that are built in
+    Components,
+    /// Run a collector, a generator and a backend on this machine, and show what happens
+    Demo(demo::DemoArgs),
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Clone, Debug)]
+struct Sources {
+    /// A file, or a file:, env: or yaml: URI; several are merged in order, later ones win
+    #[arg(long = "config", value_name = "URI", required = true)]
+    config: Vec<String>,
+    /// Set one value, as in --set exporters.otlp/tempo.endpoint=tempo:4317; applied last
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Validate(sources)) => run::validate(&sources),
+        Some(Command::Components) => components::list(),
+        Some(Command::Demo(args)) => demo::run(&args),
+    }
+}

@@ -1,0 +1,126 @@
+//! `tailrace --config ...` and `tailrace validate --config ...`: one path to a checked configuration, one to run it.
+
+use super::Sources;
+use crate::collector::{self, Collector, Options};
+use crate::components::FACTORIES;
+use crate::config::{self, Config};
+use crate::shutdown::Deadline;
+use crate::telemetry::{Line, log};
+use crate::yaml::GoDuration;
+use clap::Args;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Flags of a run.
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    sources: Sources,
+    /// Where GET /status listens; "none" turns it off
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:13190")]
+    admin_endpoint: String,
+    /// How long a SIGTERM may take: what is still held then is dropped and counted
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    shutdown_timeout: Duration,
+    /// Threads that move data [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+}
+
+/// A duration as Go writes it, for flags.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<GoDuration>().map(|duration| duration.0).map_err(|error| error.to_string())
+}
+
+/// Checks a configuration the way start-up does.
+pub(super) fn validate(sources: &Sources) -> ExitCode {
+    log::install("warn", log::Encoding::Console, None);
+    let Some(config) = load(sources) else { return ExitCode::FAILURE };
+    match collector::check(&config) {
+        Ok(()) => {
+            println!("OK: the configuration is valid");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub(super) fn run(args: &RunArgs) -> ExitCode {
+    let Some(config) = load(&args.sources) else { return ExitCode::FAILURE };
+    let logs = &config.service.telemetry.logs;
+    log::install(&logs.level, logs.encoding, std::env::var("RUST_LOG").ok().as_deref());
+    let mut options = Options { admin_endpoint: Some(args.admin_endpoint.clone()), ..Options::default() };
+    if args.admin_endpoint == "none" {
+        options.admin_endpoint = None;
+    }
+    if let Some(workers) = args.workers {
+        options.workers = workers.into();
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    runtime.block_on(async {
+        let collector = match Collector::start(&config, &options).await {
+            Ok(collector) => collector,
+            Err(error) => return fail(&error),
+        };
+        if let Err(error) = wait_for_signal().await {
+            tracing::error!(%error, "cannot listen for signals; stopping");
+        }
+        tracing::info!(timeout = ?args.shutdown_timeout, "draining; a second signal ends at once");
+        let drained = collector.shutdown(Deadline::after(args.shutdown_timeout));
+        tokio::select! {
+            ledger = drained => summarise(&ledger),
+            _ = wait_for_signal() => tracing::warn!("second signal: ended without draining"),
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+/// The configuration, or every fault of it on stderr.
+fn load(sources: &Sources) -> Option<Config> {
+    match config::load(&sources.config, &sources.set, &FACTORIES) {
+        Ok(config) => {
+            config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            Some(config)
+        }
+        Err(problems) => {
+            eprintln!("{problems}");
+            None
+        }
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// Returns at SIGINT or SIGTERM. SIGHUP is no reason to end: it is logged.
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                tracing::warn!("SIGHUP: plugins reload by themselves; reloading the configuration needs a restart");
+            }
+        }
+    }
+}
+
+/// Says where everything went, component by component.
+fn summarise(ledger: &[Line]) {
+    for line in ledger.iter().filter(|line| line.taken > 0) {
+        let component = line.component.as_str();
+        let dropped = serde_json::json!(line.dropped).to_string();
+        tracing::info!(component, accepted = line.taken, handed_on = line.handed_on, dropped, held = line.held, "ledger");
+    }
+    tracing::info!("stopped");
+}

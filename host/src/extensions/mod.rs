@@ -1,0 +1,2 @@
+//! What lives beside the pipelines. One file or folder per component.
+pub mod health_check;

@@ -1,0 +1,79 @@
+//! Every metric name, once. `otelcol_*` names are the Collector's; `tailrace_*` ones have no counterpart there.
+
+use super::Desc;
+
+/// Items that a receiver took and the pipeline accepted.
+pub static RECEIVER_ACCEPTED: Desc =
+    Desc::item_counter("otelcol_receiver_accepted", "Items successfully pushed into the pipeline.");
+/// Items that the pipeline refused; the client was told to retry.
+pub static RECEIVER_REFUSED: Desc =
+    Desc::item_counter("otelcol_receiver_refused", "Items that the pipeline refused; the client may retry.");
+/// Items that failed for good inside the pipeline.
+pub static RECEIVER_FAILED: Desc =
+    Desc::item_counter("otelcol_receiver_failed", "Items that failed for good; the client was told so.");
+/// Requests by outcome.
+pub static RECEIVER_REQUESTS: Desc = Desc::counter("otelcol_receiver_requests", "Requests by outcome.");
+/// Items that went into a processor.
+pub static PROCESSOR_INCOMING: Desc =
+    Desc::counter("otelcol_processor_incoming_items", "Items passed to the processor.");
+/// Items that came out of a processor.
+pub static PROCESSOR_OUTGOING: Desc =
+    Desc::counter("otelcol_processor_outgoing_items", "Items emitted from the processor.");
+/// Items that the memory limiter let pass.
+pub static MEMORY_LIMITER_ACCEPTED: Desc =
+    Desc::item_counter("otelcol_processor_memory_limiter_accepted", "Items that the memory limiter let pass.");
+/// Items that the memory limiter refused.
+pub static MEMORY_LIMITER_REFUSED: Desc =
+    Desc::item_counter("otelcol_processor_memory_limiter_refused", "Items that the memory limiter refused.");
+/// Sizes of batches in items.
+pub static BATCH_SEND_SIZE: Desc = Desc::histogram(
+    "otelcol_processor_batch_batch_send_size",
+    "Items in a batch that was sent.",
+    &[
+        10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000, 20_000,
+        50_000, 100_000,
+    ],
+    1.0,
+);
+/// Sizes of batches in bytes.
+pub static BATCH_SEND_SIZE_BYTES: Desc = Desc::histogram(
+    "otelcol_processor_batch_batch_send_size_bytes",
+    "Bytes in a batch that was sent.",
+    &[1000, 10_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000],
+    1.0,
+);
+/// Batches sent because they were full.
+pub static BATCH_SIZE_TRIGGER: Desc =
+    Desc::counter("otelcol_processor_batch_batch_size_trigger_send", "Batches sent because of their size.");
+/// Batches sent because of the timeout.
+pub static BATCH_TIMEOUT_TRIGGER: Desc =
+    Desc::counter("otelcol_processor_batch_timeout_trigger_send", "Batches sent because of the timeout.");
+/// Items that the backend acknowledged.
+pub static EXPORTER_SENT: Desc = Desc::item_counter("otelcol_exporter_sent", "Items sent to the destination.");
+/// Items that could not be sent, retries included.
+pub static EXPORTER_SEND_FAILED: Desc =
+    Desc::item_counter("otelcol_exporter_send_failed", "Items that could not be sent to the destination.");
+/// Items that the queue refused.
+pub static EXPORTER_ENQUEUE_FAILED: Desc =
+    Desc::item_counter("otelcol_exporter_enqueue_failed", "Items that the sending queue refused.");
+/// Fill of the sending queue, in units of its sizer.
+pub static EXPORTER_QUEUE_SIZE: Desc = Desc::gauge("otelcol_exporter_queue_size", "Current size of the sending queue.");
+/// Room of the sending queue, in units of its sizer.
+pub static EXPORTER_QUEUE_CAPACITY: Desc =
+    Desc::gauge("otelcol_exporter_queue_capacity", "Capacity of the sending queue.");
+/// Items that the backend took the request of but rejected.
+pub static EXPORTER_REJECTED: Desc =
+    Desc::item_counter("tailrace_exporter_rejected", "Items that a backend rejected in a partial success.");
+/// Time since start.
+pub static PROCESS_UPTIME: Desc = Desc::gauge("otelcol_process_uptime", "Uptime of the process in seconds.");
+/// Processor time.
+pub static PROCESS_CPU: Desc =
+    Desc::gauge("otelcol_process_cpu_seconds", "CPU time used, user and system, in seconds.");
+/// Resident memory.
+pub static PROCESS_RSS: Desc = Desc::gauge("otelcol_process_memory_rss", "Resident memory in bytes.");
+/// Ledger: items that left other than by being handed on.
+pub static DROPPED: Desc = Desc::counter("tailrace_dropped_items", "Items that a component let go of, by reason.");
+/// Ledger: items that a component made.
+pub static ADDED: Desc = Desc::counter("tailrace_added_items", "Items that a component added.");
+/// Ledger: items that a component has accepted and not yet handed on.
+pub static HELD: Desc = Desc::gauge("tailrace_held_items", "Items accepted and not yet handed on.");

@@ -1,0 +1,3 @@
+//! End to end: the collector from outside, with real sockets, real plugins and real clients.
+
+mod levels;
