@@ -73,20 +73,25 @@ macro_rules! __export {
                 static PLUGIN: $crate::guest::Slot<$plugin> = const { $crate::guest::Slot::new() };
             }
 
-            impl $crate::guest::$world::Lifecycle for Component {
-                fn describe() -> $crate::guest::$world::Info {
-                    $crate::guest::$world::describe::<$plugin>(
+            impl $crate::guest::lifecycle::Guest for Component {
+                fn describe() -> $crate::guest::lifecycle::Info {
+                    $crate::guest::lifecycle::describe::<$plugin>(
                         ::core::env!("CARGO_PKG_NAME"),
                         ::core::env!("CARGO_PKG_VERSION"),
                     )
                 }
 
-                fn configure(config: ::std::string::String) -> ::core::result::Result<$crate::guest::$world::Interest, ::std::string::String> {
-                    PLUGIN.with(|slot| $crate::guest::$world::configure(slot, &config))
+                fn configure(
+                    config: ::std::string::String,
+                ) -> ::core::result::Result<$crate::guest::lifecycle::Interest, ::std::string::String> {
+                    PLUGIN.with(|slot| $crate::guest::lifecycle::configure(slot, &config))
                 }
             }
 
             $crate::guest::$world::body!(Component, $plugin, PLUGIN);
+            $crate::guest::lifecycle::bindings::export!(
+                Component with_types_in $crate::guest::lifecycle::bindings
+            );
             $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
         };
     };

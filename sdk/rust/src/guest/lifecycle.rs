@@ -1,10 +1,22 @@
-// Included by each world: the same code over each world's own copy of the `lifecycle` types.
+//! What every plugin exports, and the types that everything shares.
 
-pub use bindings::exports::tailrace::plugin::lifecycle::{Guest as Lifecycle, Info, Interest};
+/// Made from `wit/`.
+#[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "plugin",
+        pub_export_macro: true,
+        default_bindings_module: "tailrace_sdk::guest::lifecycle::bindings",
+    });
+}
+
+pub use bindings::exports::tailrace::plugin::lifecycle::{Guest, Info, Interest};
+use bindings::exports::tailrace::plugin::lifecycle::{AttributeSelector, ErrorMode, Instances, Level};
+pub use bindings::tailrace::plugin::types::{Failure, Signal};
 
 /// Who the plugin is.
 pub fn describe<P: crate::Plugin>(name: &str, version: &str) -> Info {
-    use bindings::exports::tailrace::plugin::lifecycle::ErrorMode;
     super::report_panics();
     Info {
         name: name.into(),
@@ -23,8 +35,6 @@ pub fn describe<P: crate::Plugin>(name: &str, version: &str) -> Info {
 /// # Errors
 /// What the plugin has against its configuration.
 pub fn configure<P: crate::Plugin>(slot: &super::Slot<P>, config: &str) -> Result<Interest, String> {
-    use bindings::exports::tailrace::plugin::lifecycle::{AttributeSelector, Instances, Level};
-    use bindings::tailrace::plugin::types::Signal;
     use crate::interest::Selector;
     super::report_panics();
     let plugin: P = crate::plugin::make(config)?;
@@ -58,9 +68,8 @@ pub fn configure<P: crate::Plugin>(slot: &super::Slot<P>, config: &str) -> Resul
     })
 }
 
-/// The signal and the failure as the contract has them.
-pub(crate) fn signal(signal: bindings::tailrace::plugin::types::Signal) -> crate::Signal {
-    use bindings::tailrace::plugin::types::Signal;
+/// The signal as the SDK has it.
+pub(super) fn signal(signal: Signal) -> crate::Signal {
     match signal {
         Signal::Traces => crate::Signal::Traces,
         Signal::Metrics => crate::Signal::Metrics,
@@ -68,8 +77,8 @@ pub(crate) fn signal(signal: bindings::tailrace::plugin::types::Signal) -> crate
     }
 }
 
-pub(crate) fn failure(failure: crate::Failure) -> bindings::tailrace::plugin::types::Failure {
-    use bindings::tailrace::plugin::types::Failure;
+/// The failure as the contract has it.
+pub(super) fn failure(failure: crate::Failure) -> Failure {
     match failure {
         crate::Failure::Retryable(message) => Failure::Retryable(message),
         crate::Failure::Permanent(message) => Failure::Permanent(message),

@@ -3,14 +3,14 @@
 //! Nothing here is meant for authors; its names may change at any time.
 
 pub mod attributes;
-pub mod common;
+pub mod lifecycle;
 pub mod processor;
 mod slot;
 
 pub use slot::Slot;
 
 use crate::log::Level;
-use common::bindings::tailrace::plugin::host::{self, LogLevel};
+use lifecycle::bindings::tailrace::plugin::host::{self, LogLevel};
 
 /// Writes a line to the host's log.
 pub(crate) fn log(level: Level, message: &str) {

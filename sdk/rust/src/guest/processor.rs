@@ -1,24 +1,21 @@
 //! The world of plugins that take whole batches.
 
-/// Made from `wit/`.
+/// Made from `wit/`: this export alone; the lifecycle comes with its own bindings.
 #[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
 pub mod bindings {
     wit_bindgen::generate!({
+        inline: "package tailrace:sdk; world processor-half { export tailrace:plugin/processor@0.1.0; }",
         path: "../../wit",
-        world: "processor-plugin",
+        world: "tailrace:sdk/processor-half",
         pub_export_macro: true,
         default_bindings_module: "tailrace_sdk::guest::processor::bindings",
-        with: {
-            "tailrace:plugin/types@0.1.0": crate::guest::common::bindings::tailrace::plugin::types,
-            "tailrace:plugin/host@0.1.0": crate::guest::common::bindings::tailrace::plugin::host,
-        },
+        with: { "tailrace:plugin/types@0.1.0": crate::guest::lifecycle::bindings::tailrace::plugin::types },
     });
 }
 
-include!("lifecycle.rs");
-
-pub use bindings::exports::tailrace::plugin::processor::{Guest, Outcome, Signal};
-pub use bindings::tailrace::plugin::types::Failure;
+use super::lifecycle::{failure, signal};
+pub use bindings::exports::tailrace::plugin::processor::{Guest, Outcome};
+pub use super::lifecycle::{Failure, Signal};
 
 /// What the macro writes between the lifecycle and the export.
 #[doc(hidden)]
