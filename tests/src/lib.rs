@@ -1,1 +1,7 @@
-//! What end-to-end tests share: a collector on free ports, a backend that remembers, a generator that counts.
+//! What end-to-end tests share: a collector on free ports, a backend that remembers every span id, a generator that
+//! knows what was accepted. Client and backend are tonic's and prost's: independent of the host's own transport.
+
+pub mod backend;
+pub mod client;
+pub mod host;
+pub mod spans;

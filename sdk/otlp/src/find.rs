@@ -1,9 +1,9 @@
 //! Finding attributes by key, at every level of a request, in one walk.
 
+use crate::Signal;
 use crate::index::{Index, MetricKind};
 use crate::view::{DataPointKind, KeyValue, Str, Value};
 use crate::wire::Fields;
-use crate::Signal;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -163,10 +163,10 @@ pub fn find<'a>(signal: Signal, data: &'a [u8], index: &Index, keys: &KeySet, mu
     let mut finder = Finder { data, keys, visit: &mut visit };
     for (r, resource) in index.resources.iter().enumerate() {
         let context = resource.context;
-        finder.context(Target::Resource(r as u32), context, resource.range(), 2, 1);
+        finder.context(Target::Resource(r as u32), context, resource.range(), 1);
         for s in resource.scopes() {
             let Some(scope) = index.scopes.get(s) else { continue };
-            finder.context(Target::Scope(s as u32), scope.context, scope.range(), 2, 3);
+            finder.context(Target::Scope(s as u32), scope.context, scope.range(), 3);
             if signal != Signal::Metrics {
                 for i in scope.children() {
                     finder.item(signal, MetricKind::Empty, index, i);
@@ -247,16 +247,9 @@ impl<'a> Finder<'a, '_, '_> {
     }
 
     /// The attributes of a resource or scope, which is field 1 of the message at `range`.
-    fn context(
-        &mut self,
-        target: Target,
-        context: crate::Context,
-        range: Range<usize>,
-        child: u32,
-        number: u32,
-    ) {
+    fn context(&mut self, target: Target, context: crate::Context, range: Range<usize>, number: u32) {
         let data = self.data;
-        let mut piece = |finder: &mut Self, range: Range<usize>| {
+        let piece = |finder: &mut Self, range: Range<usize>| {
             let bytes = data.get(range.clone()).unwrap_or_default();
             for field in Fields::new(bytes) {
                 if field.number == 1
@@ -269,8 +262,7 @@ impl<'a> Finder<'a, '_, '_> {
         let (head, tail) = (context.head as usize, context.tail as usize);
         piece(self, range.start..head);
         if context.scattered {
-            // The children are passed over: their number is not 1.
-            debug_assert_ne!(child, 1);
+            // The children's number is not 1, so they are passed over.
             piece(self, head..tail);
         }
         piece(self, tail..range.end);

@@ -6,6 +6,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod edit;
 mod error;
 mod find;
 mod index;
@@ -18,6 +19,7 @@ pub mod view;
 pub mod wire;
 mod write;
 
+pub use edit::{Edits, Intrinsic};
 pub use error::{Error, ErrorKind};
 pub use find::{Found, KeySet, Target, contains_any, find};
 pub use index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope};

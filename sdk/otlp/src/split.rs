@@ -217,7 +217,11 @@ impl Place {
 
     /// Offset of the tag of item `item`, which belongs here, if nothing lies between the items.
     fn record_start(&self, index: &Index, item: usize) -> usize {
-        match item.checked_sub(1).filter(|before| self.items.contains(before)).and_then(|before| index.items.get(before)) {
+        match item
+            .checked_sub(1)
+            .filter(|before| self.items.contains(before))
+            .and_then(|before| index.items.get(before))
+        {
             Some(before) => before.range().end,
             None => self.head,
         }
@@ -298,9 +302,9 @@ impl<'a> Size<'a> {
             self.scope = self.scope_len();
             let metric = place.metric.and_then(|number| index.metrics.get(number));
             self.metric = metric.map_or(0, |metric| metric.context.len(data, metric.range(), metric.kind.field()));
-            self.points = metric.and_then(|metric| Some((metric, metric.data_range()?))).map_or(0, |(metric, range)| {
-                metric.data_context.len(data, range, 1)
-            });
+            self.points = metric
+                .and_then(|metric| Some((metric, metric.data_range()?)))
+                .map_or(0, |(metric, range)| metric.data_context.len(data, range, 1));
         }
         self.place = place;
     }

@@ -104,12 +104,7 @@ impl RequestWriter {
     /// besides the points. Without a scope it starts one with an empty context. For other signals than metrics it
     /// does nothing.
     pub fn open_metric(&mut self, context: &[u8], kind: MetricKind, data_context: &[u8]) {
-        self.metric_with(
-            kind,
-            None,
-            |out| out.extend_from_slice(context),
-            |out| out.extend_from_slice(data_context),
-        );
+        self.metric_with(kind, None, |out| out.extend_from_slice(context), |out| out.extend_from_slice(data_context));
     }
 
     /// Appends an item: the payload of its message, and where the trace id lies in it

@@ -27,7 +27,9 @@ pub(super) fn request(signal: Signal, data: &[u8], limits: &Limits, index: &mut 
         Signal::Metrics => {
             [&schema::EXPORT_METRICS_REQUEST, &schema::RESOURCE_METRICS, &schema::SCOPE_METRICS, &schema::METRIC]
         }
-        Signal::Logs => [&schema::EXPORT_LOGS_REQUEST, &schema::RESOURCE_LOGS, &schema::SCOPE_LOGS, &schema::LOG_RECORD],
+        Signal::Logs => {
+            [&schema::EXPORT_LOGS_REQUEST, &schema::RESOURCE_LOGS, &schema::SCOPE_LOGS, &schema::LOG_RECORD]
+        }
     };
     let mut walker = Walker {
         signal,
@@ -467,13 +469,9 @@ impl Walker<'_> {
                 }
                 Ok(end)
             }
-            Kind::Bool
-            | Kind::Int32
-            | Kind::Int64
-            | Kind::Uint32
-            | Kind::Uint64
-            | Kind::Sint32
-            | Kind::Enum => varint(data, tag.value, message, number),
+            Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Enum => {
+                varint(data, tag.value, message, number)
+            }
             Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => fixed(data, tag.value, 8, message, number),
             Kind::Fixed32 | Kind::Float => fixed(data, tag.value, 4, message, number),
         }

@@ -61,7 +61,9 @@ impl<'a> MetricView<'a> {
     #[must_use]
     pub fn aggregation_temporality(self) -> i32 {
         match self.data() {
-            (MetricKind::Sum | MetricKind::Histogram | MetricKind::ExponentialHistogram, data) => varint(data, 2) as i32,
+            (MetricKind::Sum | MetricKind::Histogram | MetricKind::ExponentialHistogram, data) => {
+                varint(data, 2) as i32
+            }
             _ => 0,
         }
     }
