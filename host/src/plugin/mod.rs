@@ -42,5 +42,5 @@ mod tests;
 pub use bundled::bundled;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
-pub use live::{ErrorMode, Options, Outcome, Plugin};
+pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};
 pub use program::{Candidate, Hash};

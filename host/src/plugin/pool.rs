@@ -25,10 +25,11 @@ pub(super) struct Pool {
     alive: Gauge,
 }
 
-/// An instance in use. Unless [`Lease::done`] is called it is thrown away.
+/// An instance in use. Unless [`Lease::done`] is called it is thrown away: after an accident, and when the caller is gone
+/// in the middle of a call.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,
-    instance: Instance,
+    instance: Option<Instance>,
     _turn: SemaphorePermit<'a>,
 }
 
@@ -76,7 +77,7 @@ impl Pool {
                 }
             },
         };
-        Ok(Lease { pool: self, instance, _turn: turn })
+        Ok(Lease { pool: self, instance: Some(instance), _turn: turn })
     }
 
     async fn make(&self) -> Result<Instance, Failure> {
@@ -112,25 +113,29 @@ impl Drop for Pool {
 }
 
 impl Lease<'_> {
-    /// The instance.
-    pub(super) fn instance(&mut self) -> &mut Instance {
-        &mut self.instance
+    /// The instance; there is one until the lease ends.
+    pub(super) fn instance(&mut self) -> Result<&mut Instance, Failure> {
+        self.instance.as_mut().ok_or_else(|| Failure::new(Incident::Start, "there is no instance"))
     }
 
     /// The call ended without an accident: the instance may serve again, unless it is spent.
-    pub(super) fn done(self) {
-        let Self { pool, instance, _turn } = self;
-        pool.breaker.lock().unwrap_or_else(PoisonError::into_inner).good();
-        if instance.is_spent() {
-            pool.alive.add(-1);
-        } else {
-            pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+    pub(super) fn done(mut self) {
+        self.pool.breaker.lock().unwrap_or_else(PoisonError::into_inner).good();
+        if let Some(instance) = self.instance.take_if(|instance| !instance.is_spent()) {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
         }
     }
 
     /// The call ended in an accident: the instance goes.
     pub(super) fn accident(self) {
         self.pool.accident();
-        self.pool.alive.add(-1);
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if self.instance.is_some() {
+            self.pool.alive.add(-1);
+        }
     }
 }

@@ -11,8 +11,12 @@ extern crate alloc;
 
 mod columns;
 mod edits;
+mod project;
+mod splice;
 mod value;
 
 pub use columns::{Columns, INTRINSIC, Key, Row, Rows};
 pub use edits::{Action, BadEdit, Edit, Edits, Limits};
+pub use project::{Projection, Wanted, project};
+pub use splice::{Spliced, splice};
 pub use value::{Intrinsic, Level, Value};
