@@ -92,7 +92,13 @@ pub(super) fn line(view: &View) -> String {
 
 /// A span as it was sent and as it arrived; only what differs.
 pub(super) fn pair_lines(pair: &Pair, style: Style) -> Vec<String> {
-    let head = format!("  {}  {} of {}, span {:016x}", style.dim(&format!("{:<10}", "one span")), pair.name, pair.service, pair.span_id);
+    let head = format!(
+        "  {}  {} of {}, span {:016x}",
+        style.dim(&format!("{:<10}", "one span")),
+        pair.name,
+        pair.service,
+        pair.span_id
+    );
     let found = differences(&pair.before, &pair.after);
     if found.is_empty() {
         return vec![head, format!("{:14}arrived as it was sent", "")];
@@ -119,7 +125,10 @@ fn row(style: Style, label: &str, value: &str, note: &str) -> String {
 fn plugin_line(plugin: &PluginView, style: Style) -> String {
     let title = style.bold(&format!("{} {}", plugin.name, plugin.version));
     let cost = plugin.ns_per_span.map_or_else(String::new, |ns| format!(" · {} ns per span", count(ns)));
-    let error = plugin.error.as_ref().map_or_else(String::new, |error| format!(" · {}", style.red(&format!("not loaded: {error}"))));
+    let error = plugin
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(" · {}", style.red(&format!("not loaded: {error}"))));
     format!("{title} · generation {} · {}{cost}{error}", plugin.generation, plugin.hash)
 }
 
@@ -134,7 +143,8 @@ fn policies(view: &View) -> String {
     if view.policies.is_empty() {
         return String::new();
     }
-    let votes: Vec<String> = view.policies.iter().map(|(policy, traces)| format!("{policy} {}", count(*traces))).collect();
+    let votes: Vec<String> =
+        view.policies.iter().map(|(policy, traces)| format!("{policy} {}", count(*traces))).collect();
     format!("traces: {}", votes.join(" · "))
 }
 

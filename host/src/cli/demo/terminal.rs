@@ -103,7 +103,8 @@ mod tests {
         terminal.redraw(&lines(&["c", "d"])).unwrap();
         terminal.print(&lines(&["event"])).unwrap();
         terminal.redraw(&lines(&["e"])).unwrap();
-        let expected = "\x1b[?7la\nb\n\x1b[?7h\x1b[2A\r\x1b[J\x1b[?7lc\nd\n\x1b[?7h\x1b[2A\r\x1b[Jevent\n\x1b[?7le\n\x1b[?7h";
+        let expected =
+            "\x1b[?7la\nb\n\x1b[?7h\x1b[2A\r\x1b[J\x1b[?7lc\nd\n\x1b[?7h\x1b[2A\r\x1b[Jevent\n\x1b[?7le\n\x1b[?7h";
         assert_eq!(String::from_utf8(terminal.out).unwrap(), expected);
     }
 

@@ -66,7 +66,8 @@ pub(super) enum Fate {
 
 /// The attributes that are not as they were, in the order of the span; added ones last.
 pub(super) fn differences(before: &Shown, after: &Shown) -> Vec<(String, Fate)> {
-    let value_in = |side: &Shown, key: &str| side.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone());
+    let value_in =
+        |side: &Shown, key: &str| side.iter().find(|(other, _)| other == key).map(|(_, value)| value.clone());
     let changed = before.iter().filter_map(|(key, value)| match value_in(after, key) {
         None => Some((key.clone(), Fate::Gone)),
         Some(now) if now != *value => Some((key.clone(), Fate::Changed(now))),

@@ -3,8 +3,8 @@
 use super::audit::{Audit, Books, audit};
 use super::backend::{Arrivals, Backend};
 use super::config::{self, PLUGIN};
-use super::generator::{self, Generator, Tally};
 use super::gauges::Gauges;
+use super::generator::{self, Generator, Tally};
 use super::ledger::SpanLedger;
 use super::plugins::Plugins;
 use super::span_ids::SpanIds;

@@ -53,7 +53,8 @@ pub(super) fn served(
 
 /// The caller's side of an HTTP call; the network is its own time.
 pub(super) fn called(service: Service, callee: Call, own_us: u64) -> Call {
-    let mut attributes: Attributes = callee.attributes.iter().filter(|(key, _)| method_or_status(key)).cloned().collect();
+    let mut attributes: Attributes =
+        callee.attributes.iter().filter(|(key, _)| method_or_status(key)).cloned().collect();
     let path = callee.attributes.iter().find_map(|(key, value)| match value {
         Value::Text(path) if *key == "url.path" => Some(path.as_ref()),
         _ => None,
@@ -121,7 +122,8 @@ impl Trace {
             end: call.end,
         });
         let before_us = call.own_us / 2;
-        let called_us = call.calls.into_iter().fold(start_us + before_us, |now_us, call| self.place(call, Some(number), now_us));
+        let called_us =
+            call.calls.into_iter().fold(start_us + before_us, |now_us, call| self.place(call, Some(number), now_us));
         let end_us = called_us + call.own_us - before_us;
         if let Some(span) = self.spans.get_mut(at) {
             span.end_ns = end_us * 1_000;

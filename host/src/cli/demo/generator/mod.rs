@@ -14,8 +14,8 @@ mod send;
 pub(super) mod shop;
 
 use super::ledger::SpanLedger;
-use super::specimens::Specimens;
 use super::span_ids::SpanIds;
+use super::specimens::Specimens;
 use crate::telemetry::Counter;
 use model::{End, Service, Span};
 use send::{Request, Sender};

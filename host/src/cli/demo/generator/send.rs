@@ -34,12 +34,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(
-        target: SocketAddr,
-        ledger: SpanLedger,
-        tally: Tally,
-        stopped: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(target: SocketAddr, ledger: SpanLedger, tally: Tally, stopped: watch::Receiver<bool>) -> Self {
         Self { client: Client::new(target), ledger, tally, stopped, last_call: None }
     }
 

@@ -28,10 +28,8 @@ pub(in crate::cli::demo) const USERS: [(&str, &str); 8] = [
     ("u-1941", "dennis@example.org"),
 ];
 
-const LOCK_TIMEOUT: Failure = Failure {
-    exception: "org.postgresql.util.PSQLException",
-    message: "canceling statement due to lock timeout",
-};
+const LOCK_TIMEOUT: Failure =
+    Failure { exception: "org.postgresql.util.PSQLException", message: "canceling statement due to lock timeout" };
 const CONNECTION_LOST: Failure =
     Failure { exception: "redis.exceptions.ConnectionError", message: "Connection closed by server." };
 const BANK_SILENT: Failure =
@@ -96,7 +94,8 @@ impl Shop {
 
     fn browse(&mut self, fate: Fate) -> Call {
         let path = format!("/products/{}", self.rng.u32(1_000..10_000));
-        let select = self.statement("SELECT", "products", "SELECT * FROM products WHERE id = $1", Service::Catalog, fate);
+        let select =
+            self.statement("SELECT", "products", "SELECT * FROM products WHERE id = $1", Service::Catalog, fate);
         let own_us = self.rng.u64(300..3_000);
         let catalog = served(Service::Catalog, "GET", "/products/{id}", path.clone(), own_us, vec![select]);
         let call = self.called(Service::Frontend, catalog);

@@ -1,7 +1,8 @@
 use super::*;
 
 fn view() -> View {
-    let shown = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    let shown =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     View {
         elapsed: Duration::from_millis(12_400),
         limit: Some(Duration::from_secs(20)),

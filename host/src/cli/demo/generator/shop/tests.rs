@@ -45,7 +45,8 @@ fn the_mix_is_the_articles() {
     assert_eq!(share(&traces, |trace| (500..=1_010).contains(&took_ms(trace))), 0.0, "nothing is nearly slow");
     let multi = share(&traces, |trace| trace.iter().map(|span| span.service).collect::<BTreeSet<_>>().len() > 1);
     assert!(multi > 75.0, "{multi} % of the traces cross services");
-    let with_email = share(&traces, |trace| trace.iter().any(|span| span.attributes.iter().any(|(key, _)| *key == EMAIL)));
+    let with_email =
+        share(&traces, |trace| trace.iter().any(|span| span.attributes.iter().any(|(key, _)| *key == EMAIL)));
     assert!((30.0..70.0).contains(&with_email), "{with_email} % name a user");
     let everybody: BTreeSet<_> = traces.iter().flatten().map(|span| span.service).collect();
     assert_eq!(everybody.len(), Service::ALL.len());
@@ -80,7 +81,17 @@ fn keys_are_unique() {
 /// A seed gives the same shop day again.
 #[test]
 fn seeded() {
-    let day = |seed| format!("{:?}", (0..50).map({ let mut shop = Shop::new(seed); move |_| shop.trace(NOW_NS) }).collect::<Vec<_>>());
+    let day = |seed| {
+        format!(
+            "{:?}",
+            (0..50)
+                .map({
+                    let mut shop = Shop::new(seed);
+                    move |_| shop.trace(NOW_NS)
+                })
+                .collect::<Vec<_>>()
+        )
+    };
     assert_eq!(day(1), day(1));
     assert_ne!(day(1), day(2));
 }
