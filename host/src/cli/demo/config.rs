@@ -6,12 +6,8 @@ use std::path::Path;
 /// The configuration of the article.
 const ARTICLE: &str = include_str!("../../../../examples/article/tailrace.yaml");
 
-/// Name of the processor that runs the plugin.
-pub(super) const PLUGIN: &str = "wasm/redact";
 /// Name of the file in the plugin directory, without `.wasm`.
 pub(super) const MODULE: &str = "redact";
-/// The policies of the article, in their order.
-pub(super) const POLICIES: [&str; 3] = ["errors-policy", "slow-traces", "probabilistic"];
 /// Time until a trace is decided; the article waits ten seconds.
 pub(super) const DECISION_WAIT_SECONDS: u64 = 2;
 
@@ -34,7 +30,7 @@ receivers:
       http:
         endpoint: 127.0.0.1:0
 processors:
-  {PLUGIN}:
+  wasm/redact:
     directory: {directory}
     module: {MODULE}
     config: {{keys: [user.email]}}
@@ -48,7 +44,7 @@ exporters:
 service:
   pipelines:
     traces:
-      processors: [memory_limiter, {PLUGIN}, tail_sampling, batch]
+      processors: [memory_limiter, wasm/redact, tail_sampling, batch]
   telemetry:
     metrics:
       readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]

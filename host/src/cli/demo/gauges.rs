@@ -2,7 +2,6 @@
 
 use super::audit::is_receiver;
 use super::backend::Arrivals;
-use super::config::POLICIES;
 use super::generator::Tally;
 use super::specimens::Specimens;
 use super::view::{PluginView, View};
@@ -10,6 +9,13 @@ use crate::telemetry::{Line, Telemetry};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// The plugin in the collector's status.
+const PLUGIN: &str = "processor:wasm/redact@traces";
+/// Tail sampling in the collector's status and ledger.
+const SAMPLING: &str = "processor:tail_sampling@traces";
+/// Digits of a hash that are shown.
+const HASH_DIGITS: usize = 8;
 
 /// Everything that can be read.
 #[derive(Clone, Debug)]
@@ -22,8 +28,6 @@ pub(super) struct Gauges {
     pub specimens: Specimens,
     /// The generator's.
     pub tally: Tally,
-    /// Name of the plugin's processor in the collector's status.
-    pub processor: String,
 }
 
 impl Gauges {
@@ -31,6 +35,9 @@ impl Gauges {
     /// between two components can be missing; when everything has stopped they are exact.
     pub(super) fn view(&self, elapsed: Duration) -> View {
         let lines = self.telemetry.ledger().lines();
+        let views = self.telemetry.status().views();
+        let of = |component: &str| views.get(component).cloned().unwrap_or_default();
+        let (plugin, sampling) = (of(PLUGIN), of(SAMPLING));
         let sum = |of: &dyn Fn(&Line) -> u64| lines.iter().map(of).sum::<u64>();
         let mut dropped = BTreeMap::new();
         for (reason, spans) in lines.iter().flat_map(|line| &line.dropped) {
@@ -41,35 +48,39 @@ impl Gauges {
             limit: None,
             accepted: sum(&|line| if is_receiver(line) { line.taken } else { 0 }),
             per_second: 0,
-            kept: sum(&|line| if line.component.starts_with("processor:tail_sampling") { line.handed_on } else { 0 }),
-            policies: POLICIES.iter().map(|policy| ((*policy).to_owned(), self.traces_kept_by(policy))).collect(),
+            kept: sum(&|line| if line.component == SAMPLING { line.handed_on } else { 0 }),
+            policies: policies(&sampling),
             dropped: dropped.into_iter().map(|(reason, spans)| (reason.to_owned(), spans)).collect(),
             held: u64::try_from(lines.iter().map(|line| line.held).sum::<i64>()).unwrap_or(0),
-            redacted: 0,
+            redacted: number(&plugin, "values_set") + number(&plugin, "values_removed"),
             arrived: self.arrivals.spans.get(),
             unredacted: self.arrivals.unredacted.get(),
-            plugin: self.telemetry.status().views().get(&self.processor).and_then(plugin),
+            plugin: running(&plugin),
             pair: self.specimens.latest(),
             refusal: self.tally.reason(),
         }
     }
-
-    fn traces_kept_by(&self, policy: &str) -> u64 {
-        let policy = format!("policy=\"{policy}\"");
-        let name = "otelcol_processor_tail_sampling_count_traces_sampled_total";
-        self.telemetry.metrics().total(name, &[&policy, "sampled=\"true\""]) as u64
-    }
 }
 
-fn plugin(status: &Value) -> Option<PluginView> {
-    let text = |key: &str| status.get(key).and_then(Value::as_str).map(str::to_owned);
-    let number = |key: &str| status.get(key).and_then(Value::as_u64);
+/// Traces by the policy that was the first to keep them.
+fn policies(sampling: &Value) -> Vec<(String, u64)> {
+    let kept = sampling.get("traces_sampled_by_policy").and_then(Value::as_object);
+    let kept = kept.into_iter().flatten();
+    kept.map(|(policy, traces)| (policy.clone(), traces.as_u64().unwrap_or(0))).collect()
+}
+
+fn running(plugin: &Value) -> Option<PluginView> {
+    let text = |key: &str| plugin.get(key).and_then(Value::as_str).map(str::to_owned);
     Some(PluginView {
-        name: text("name")?,
+        name: text("plugin")?,
         version: text("version")?,
-        generation: number("generation")?,
-        hash: text("hash")?.chars().take(8).collect(),
-        ns_per_span: number("ns_per_item"),
-        error: text("error"),
+        generation: number(plugin, "generation"),
+        hash: text("hash")?.chars().take(HASH_DIGITS).collect(),
+        ns_per_span: plugin.get("nanoseconds_per_item").and_then(Value::as_u64),
+        error: plugin.pointer("/load_error/reason").and_then(Value::as_str).map(str::to_owned),
     })
+}
+
+fn number(view: &Value, key: &str) -> u64 {
+    view.get(key).and_then(Value::as_u64).unwrap_or(0)
 }

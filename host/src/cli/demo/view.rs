@@ -16,7 +16,7 @@ pub(super) struct View {
     pub per_second: u64,
     /// Spans that tail sampling let pass.
     pub kept: u64,
-    /// Traces that each policy voted to keep, in the order of the configuration.
+    /// Traces by the policy that kept them, in the order of the configuration.
     pub policies: Vec<(String, u64)>,
     /// Spans dropped, by reason.
     pub dropped: Vec<(String, u64)>,
@@ -47,7 +47,7 @@ pub(super) struct PluginView {
     pub generation: u64,
     /// The beginning of the hash of its file.
     pub hash: String,
-    /// Mean time in the plugin for each span that was handed to it.
+    /// Mean time for each span that passed, with everything around the call.
     pub ns_per_span: Option<u64>,
     /// Why the file that lies there now does not run.
     pub error: Option<String>,

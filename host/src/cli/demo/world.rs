@@ -2,7 +2,7 @@
 
 use super::audit::{Audit, Books, audit};
 use super::backend::{Arrivals, Backend};
-use super::config::{self, PLUGIN};
+use super::config;
 use super::gauges::Gauges;
 use super::generator::{self, Generator, Tally};
 use super::ledger::SpanLedger;
@@ -78,7 +78,6 @@ impl World {
             arrivals: self.backend.arrivals().clone(),
             specimens: self.specimens.clone(),
             tally: self.generator.tally().clone(),
-            processor: format!("processor:{PLUGIN}@traces"),
         }
     }
 
