@@ -127,3 +127,6 @@ fn accepted(body: &[u8]) -> Answer {
         None => Answer::Refused("the answer is no ExportTraceServiceResponse".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,27 @@ impl Sender {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::demo::span_ids::SpanIds;
+
+    /// While the demo runs a refused request is always tried again; after its end for some seconds more.
+    #[tokio::test(start_paused = true)]
+    async fn refusals_end_with_the_demo() {
+        let (stop, stopped) = watch::channel(false);
+        let ledger = SpanLedger::new(SpanIds::new(1));
+        let mut sender = Sender::new(([127, 0, 0, 1], 1).into(), ledger, Tally::default(), stopped);
+        for _ in 0..100 {
+            assert!(sender.wait(DELAY_MAX).await);
+        }
+        stop.send(true).unwrap();
+        let stopped = Instant::now();
+        assert!(sender.wait(LAST_CALL / 2).await);
+        assert!(sender.wait(LAST_CALL / 2).await);
+        assert_eq!(stopped.elapsed(), LAST_CALL);
+        assert!(!sender.wait(DELAY_FIRST).await);
+        assert_eq!(stopped.elapsed(), LAST_CALL, "no time is lost on it");
+    }
+}
