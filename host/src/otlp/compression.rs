@@ -5,13 +5,16 @@
 //! decoded by libdeflate in one shot (gzip of several members by zlib-rs), zstd in one shot if the frame tells its size
 //! and else as a stream whose window is limited to 8 MiB.
 //!
-//! [`decode`] and [`encode`] compute and do not yield; [`decode_async`] moves large bodies off the runtime.
+//! [`decode`] and [`encode`] compute and do not yield; [`decode_async`] and [`encode_async`] move large bodies off the
+//! runtime.
 
 mod decode;
 mod encode;
+mod encode_async;
 
 pub use decode::{DecodeError, decode, decode_async, output_hint};
 pub use encode::{EncodeError, encode};
+pub use encode_async::encode_async;
 
 use std::fmt;
 

@@ -34,7 +34,9 @@ impl PartialSuccess {
             let mut inner = Fields::new(field.bytes()?);
             for field in &mut inner {
                 match (field.number, field.wire) {
-                    (1, Wire::Varint(rejected)) => partial.rejected = u64::try_from(rejected as i64).unwrap_or_default(),
+                    (1, Wire::Varint(rejected)) => {
+                        partial.rejected = u64::try_from(rejected as i64).unwrap_or_default()
+                    }
                     (2, Wire::Bytes(message)) => partial.message = String::from_utf8_lossy(message).into_owned(),
                     _ => {}
                 }

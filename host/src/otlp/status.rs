@@ -252,7 +252,8 @@ impl Status {
         let object = value.as_object()?;
         let code = object.get("code").and_then(serde_json::Value::as_u64).unwrap_or_default();
         let message = object.get("message").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let details = object.get("details").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let details =
+            object.get("details").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let retry_after = details.iter().find_map(|detail| {
             let is_info = detail.get("@type")?.as_str()? == RETRY_INFO;
             let seconds = detail.get("retryDelay")?.as_str()?.strip_suffix('s')?.parse::<f64>().ok()?;
@@ -302,9 +303,7 @@ impl From<&ConsumeError> for Status {
     /// `UNAVAILABLE`, with `RetryInfo` if a delay is known.
     fn from(error: &ConsumeError) -> Self {
         match error {
-            ConsumeError::Permanent { code, message } => {
-                Self::new(code.map_or(Code::INTERNAL, Code), message.clone())
-            }
+            ConsumeError::Permanent { code, message } => Self::new(code.map_or(Code::INTERNAL, Code), message.clone()),
             ConsumeError::Retryable { after, message } => {
                 Self { retry_after: *after, ..Self::new(Code::UNAVAILABLE, message.clone()) }
             }

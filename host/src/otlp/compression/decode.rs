@@ -112,7 +112,9 @@ fn gzip(body: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
             Ok(out)
         }
         Ok(_) => Err(corrupt(Compression::Gzip, "garbage behind its end")),
-        Err(DecompressionError::InsufficientSpace) if announced as usize > limit => Err(DecodeError::TooLarge { limit }),
+        Err(DecompressionError::InsufficientSpace) if announced as usize > limit => {
+            Err(DecodeError::TooLarge { limit })
+        }
         // The size at its end is a lie, or is no size because something was appended.
         Err(DecompressionError::InsufficientSpace) => gzip_members(body, limit),
         Err(DecompressionError::BadData) => Err(corrupt(Compression::Gzip, "bad data")),

@@ -366,7 +366,9 @@ impl Number {
                 _ => None,
             },
             Kind::Int32 | Kind::Enum => i32::try_from(self.to_int()?).ok().map(|value| i64::from(value) as u64),
-            Kind::Sint32 => i32::try_from(self.to_int()?).ok().map(|value| u64::from(((value << 1) ^ (value >> 31)) as u32)),
+            Kind::Sint32 => {
+                i32::try_from(self.to_int()?).ok().map(|value| u64::from(((value << 1) ^ (value >> 31)) as u32))
+            }
             Kind::Uint32 | Kind::Fixed32 => u32::try_from(self.to_int()?).ok().map(u64::from),
             Kind::Int64 | Kind::Sfixed64 => i64::try_from(self.to_int()?).ok().map(|value| value as u64),
             Kind::Uint64 | Kind::Fixed64 => u64::try_from(self.to_int()?).ok(),

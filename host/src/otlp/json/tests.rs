@@ -53,7 +53,10 @@ fn a_span_in_full() {
     assert_eq!(span.span_id, 0xEEE1_9B7E_C3C1_B174_u64.to_be_bytes());
     assert_eq!((span.parent_span_id.len(), span.trace_state.as_str(), span.name.as_str()), (0, "", "GET /käse"));
     assert_eq!((span.kind, span.flags, span.dropped_links_count), (2, 257, 1));
-    assert_eq!((span.start_time_unix_nano, span.end_time_unix_nano), (1_544_712_660_000_000_000, 1_544_712_661_000_000_000));
+    assert_eq!(
+        (span.start_time_unix_nano, span.end_time_unix_nano),
+        (1_544_712_660_000_000_000, 1_544_712_661_000_000_000)
+    );
     assert_eq!(span.status, Some(Status { code: 2, message: String::new() }));
     assert_eq!((span.events[0].time_unix_nano, span.events[0].name.as_str()), (7, "e"));
 }
@@ -149,9 +152,11 @@ fn numbers_in_lists() {
 /// A thousand levels, in known and in unknown fields: refused, without a stack to speak of.
 #[test]
 fn deep_nesting_is_refused() {
-    for (open, close) in
-        [(r#"{"arrayValue":{"values":["#, "]}}"), (r#"{"unknown":["#, "]}"), (r#"{"kvlistValue":{"values":[{"value":"#, "}]}}")]
-    {
+    for (open, close) in [
+        (r#"{"arrayValue":{"values":["#, "]}}"),
+        (r#"{"unknown":["#, "]}"),
+        (r#"{"kvlistValue":{"values":[{"value":"#, "}]}}"),
+    ] {
         let nested = |levels: usize| {
             let value = format!("{}{{}}{}", open.repeat(levels), close.repeat(levels));
             format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{value}}}]}}]}}]}}"#)
@@ -220,7 +225,8 @@ fn any_value() -> impl Strategy<Value = AnyValue> {
             proptest::collection::vec(inner.clone(), 0..4)
                 .prop_map(|values| AnyValue { value: Some(V::ArrayValue(ArrayValue { values })) }),
             proptest::collection::vec((".{0,5}", inner), 0..4).prop_map(|pairs| {
-                let values = pairs.into_iter().map(|(key, value)| KeyValue { key, value: Some(value), ..Default::default() });
+                let values =
+                    pairs.into_iter().map(|(key, value)| KeyValue { key, value: Some(value), ..Default::default() });
                 AnyValue { value: Some(V::KvlistValue(KeyValueList { values: values.collect() })) }
             }),
         ]

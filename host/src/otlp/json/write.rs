@@ -142,7 +142,13 @@ impl<'a> Writer<'a, '_> {
         Ok(true)
     }
 
-    fn packed(&mut self, field: &'static Field, wire: WireType, packed: &'a [u8], start: usize) -> Result<(), Malformed> {
+    fn packed(
+        &mut self,
+        field: &'static Field,
+        wire: WireType,
+        packed: &'a [u8],
+        start: usize,
+    ) -> Result<(), Malformed> {
         let mut rest = packed;
         while !rest.is_empty() {
             let (value, len) = match wire {
@@ -232,7 +238,9 @@ impl<'a> Writer<'a, '_> {
 
 /// Messages whose fields with presence are the members of one oneof.
 fn is_oneof(message: &'static Message) -> bool {
-    [&schema::ANY_VALUE, &schema::NUMBER_DATA_POINT, &schema::EXEMPLAR].iter().any(|oneof| std::ptr::eq(*oneof, message))
+    [&schema::ANY_VALUE, &schema::NUMBER_DATA_POINT, &schema::EXEMPLAR]
+        .iter()
+        .any(|oneof| std::ptr::eq(*oneof, message))
 }
 
 fn is_default(wire: Wire<'_>) -> bool {

@@ -48,10 +48,7 @@ fn only_what_otlp_calls_retryable_is() {
 #[test]
 fn codes_become_the_http_statuses_of_the_collector() {
     let statuses: Vec<u16> = (0..=16).map(|code| Code(code).http().as_u16()).collect();
-    assert_eq!(
-        statuses,
-        [200, 503, 500, 400, 503, 500, 500, 403, 429, 500, 503, 503, 404, 500, 503, 503, 401]
-    );
+    assert_eq!(statuses, [200, 503, 500, 400, 503, 500, 500, 403, 429, 500, 503, 503, 404, 500, 503, 503, 401]);
 }
 
 #[test]
