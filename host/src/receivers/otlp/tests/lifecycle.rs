@@ -130,8 +130,8 @@ async fn connections_are_bounded() {
         loop {
             let stream = TcpStream::connect(running.grpc()).await.unwrap();
             let (executor, io) = (hyper_util::rt::TokioExecutor::new(), hyper_util::rt::TokioIo::new(stream));
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(executor, io).await.unwrap();
+            let handshake = hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(executor, io);
+            let Ok((mut sender, connection)) = handshake.await else { continue };
             tokio::spawn(connection);
             let path = format!("http://localhost{}", crate::otlp::grpc_path(Signal::Traces));
             let request = http::Request::post(path).header("content-type", "application/grpc");
