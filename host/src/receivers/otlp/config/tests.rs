@@ -15,7 +15,10 @@ fn faults(yaml: &str) -> String {
 fn present_keys_mean_defaults() {
     let config = read("protocols: {grpc: , http: }");
     let (grpc, http) = (config.protocols.grpc.unwrap(), config.protocols.http.unwrap());
-    assert_eq!((grpc.endpoint.to_string(), http.endpoint.to_string()), ("localhost:4317".into(), "localhost:4318".into()));
+    assert_eq!(
+        (grpc.endpoint.to_string(), http.endpoint.to_string()),
+        ("localhost:4317".into(), "localhost:4318".into())
+    );
     assert_eq!((grpc.request_bytes_max(), http.request_bytes_max()), (4 << 20, 20 << 20));
     assert_eq!((grpc.keepalive.max_idle(), grpc.keepalive.max_age()), (None, None));
     assert_eq!(grpc.keepalive.ping_interval(), Duration::from_secs(7_200));

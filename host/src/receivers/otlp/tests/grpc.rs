@@ -6,11 +6,15 @@ use crate::otlp::compression::{Compression, encode};
 use crate::otlp::grpc_path;
 use crate::otlp::status::Status;
 use crate::pdata::Signal;
-use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, logs_service_client::LogsServiceClient};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, logs_service_client::LogsServiceClient,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, metrics_service_client::MetricsServiceClient,
 };
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, trace_service_client::TraceServiceClient,
+};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message as _;
 use std::net::SocketAddr;
@@ -64,7 +68,7 @@ async fn an_empty_request_is_a_success() {
     let running = start(BOTH, []).await;
     let mut client = client(running.grpc()).await;
     client.export(traces("a", 0)).await.unwrap();
-    client.export(Default::default()).await.unwrap();
+    client.export(ExportTraceServiceRequest::default()).await.unwrap();
     assert!(running.sink.taken().is_empty());
     assert_eq!(running.requests("success"), 2.0);
 }
@@ -88,7 +92,10 @@ async fn the_answer_is_that_of_the_pipeline() {
     let codes: Vec<Code> = answers.iter().map(tonic::Status::code).collect();
     assert_eq!(codes, [Code::Unavailable, Code::Unavailable, Code::Internal, Code::PermissionDenied, Code::Internal]);
     assert_eq!(answers[0].message(), "full, 100 % and ü");
-    assert_eq!(Status::from_proto(answers[0].details()).unwrap_or(Status::new(crate::otlp::status::Code::OK, "")).retry_after, None);
+    assert_eq!(
+        Status::from_proto(answers[0].details()).unwrap_or(Status::new(crate::otlp::status::Code::OK, "")).retry_after,
+        None
+    );
     assert_eq!(Status::from_proto(answers[1].details()).unwrap().retry_after, Some(after));
     assert_eq!(answers[4].message(), "the pipeline failed");
     assert_eq!(running.spans("refused", "grpc"), 4.0);
@@ -145,7 +152,10 @@ async fn the_form_of_an_answer() {
     }
     let (status, headers, body) = &answers[0];
     assert_eq!((status.as_u16(), &body[..]), (200, &[0; 5][..]));
-    assert_eq!((&headers["content-type"], &headers["grpc-status"]), (&"application/grpc".parse().unwrap(), &"0".parse().unwrap()));
+    assert_eq!(
+        (&headers["content-type"], &headers["grpc-status"]),
+        (&"application/grpc".parse().unwrap(), &"0".parse().unwrap())
+    );
     let (status, headers, body) = &answers[1];
     assert_eq!((status.as_u16(), body.len()), (200, 0));
     assert_eq!((headers["grpc-status"].to_str().unwrap(), headers["grpc-message"].to_str().unwrap()), ("13", "no"));

@@ -44,7 +44,9 @@ async fn too_large_is_for_good() {
     let running = start(BOTH, []).await;
     let zeros = vec![0; (4 << 20) + 1];
     assert_eq!(status_of(running.grpc(), &zeros).await, (8, false));
-    for (name, compression) in [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("deflate", Compression::Zlib)] {
+    for (name, compression) in
+        [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("deflate", Compression::Zlib)]
+    {
         let bomb = encode(compression, Some(9), &vec![0; 64 << 20]).unwrap();
         assert!(bomb.len() < 100 << 10);
         let (_, headers) = call(running.grpc(), &[("grpc-encoding", name)], framed(true, &bomb)).await;
@@ -114,7 +116,8 @@ async fn strange_ids() {
         request.resource_spans[0].scope_spans[0].spans[0].trace_id = vec![byte; length];
         assert_eq!(status_of(running.grpc(), &request.encode_to_vec()).await, (code, false), "{length} times {byte}");
     }
-    let traces: Vec<_> = running.sink.taken().iter().map(|batch| batch.index().trace_id(batch.data(), 0).copied()).collect();
+    let traces: Vec<_> =
+        running.sink.taken().iter().map(|batch| batch.index().trace_id(batch.data(), 0).copied()).collect();
     assert_eq!(traces, [None, None, Some([1; 16])]);
 }
 
@@ -155,7 +158,8 @@ async fn truncated_and_trailing_bytes_are_refused() {
         assert_eq!(status_of(running.grpc(), bad).await, (3, false));
         assert_eq!(http1(running.http(), post(&[PROTOBUF], bad.to_vec())).await.0, 400);
     }
-    for body in [framed(false, &data)[..50].to_vec(), [framed(false, &data), framed(false, &data)].concat(), vec![0; 3]] {
+    for body in [framed(false, &data)[..50].to_vec(), [framed(false, &data), framed(false, &data)].concat(), vec![0; 3]]
+    {
         let (_, headers) = call(running.grpc(), &[], body).await;
         assert_eq!(headers["grpc-status"], "3");
     }
@@ -181,8 +185,12 @@ async fn concurrent_requests_do_not_mix() {
         let http = running.http();
         tasks.push(tokio::spawn(async move {
             let data = encoded(&format!("request {number}"), 1 + number % 40);
-            let (name, compression) =
-                [("identity", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("deflate", Compression::Zlib)][number % 4];
+            let (name, compression) = [
+                ("identity", Compression::None),
+                ("gzip", Compression::Gzip),
+                ("zstd", Compression::Zstd),
+                ("deflate", Compression::Zlib),
+            ][number % 4];
             let packed = encode(compression, None, &data).unwrap();
             match number % 3 {
                 0 => {
@@ -192,7 +200,9 @@ async fn concurrent_requests_do_not_mix() {
                 }
                 1 => {
                     let path = format!("http://localhost{}", crate::otlp::grpc_path(crate::pdata::Signal::Traces));
-                    let request = http::Request::post(path).header("content-type", "application/grpc").header("grpc-encoding", name);
+                    let request = http::Request::post(path)
+                        .header("content-type", "application/grpc")
+                        .header("grpc-encoding", name);
                     let body = Bytes::from(framed(compression != Compression::None, &packed));
                     sender.ready().await.unwrap();
                     let answer = whole(sender.send_request(request.body(body.into()).unwrap()).await.unwrap()).await;
@@ -354,7 +364,8 @@ async fn slow_headers_are_given_up() {
 async fn slow_bodies_are_given_up() {
     let running = start("protocols: {http: {endpoint: '127.0.0.1:0', read_timeout: 300ms}}", []).await;
     let mut stream = TcpStream::connect(running.http()).await.unwrap();
-    let head = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: 1000\r\n\r\n";
+    let head =
+        "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: 1000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&[0; 10]).await.unwrap();
     let mut answer = Vec::new();

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
-const SPAN: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","name":"a"}]}]}]}"#;
+const SPAN: &str =
+    r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","name":"a"}]}]}]}"#;
 
 /// Protobuf and JSON, in every coding, over HTTP/1.1 and HTTP/2: the same batch, and an answer in kind.
 #[tokio::test]
@@ -152,9 +153,13 @@ async fn settings_are_honoured() {
                 compression_algorithms: ['', gzip], keep_alives_enabled: false, cors: {allowed_origins: ['http://a']}}}";
     let running = start(yaml, []).await;
     let address = running.http();
-    let (status, headers, _) = http1(address, post_to("/t", &[PROTOBUF, ("origin", "http://a")], encoded("a", 1))).await;
+    let (status, headers, _) =
+        http1(address, post_to("/t", &[PROTOBUF, ("origin", "http://a")], encoded("a", 1))).await;
     assert_eq!((status.as_u16(), &headers["x-a"]), (200, &"b".parse().unwrap()));
-    assert_eq!((&headers["connection"], &headers["access-control-allow-origin"]), (&"close".parse().unwrap(), &"http://a".parse().unwrap()));
+    assert_eq!(
+        (&headers["connection"], &headers["access-control-allow-origin"]),
+        (&"close".parse().unwrap(), &"http://a".parse().unwrap())
+    );
     let (status, headers, _) = http1(address, post_to("/t", &[PROTOBUF, ("content-encoding", "zstd")], "")).await;
     assert_eq!((status.as_u16(), &headers["x-a"]), (415, &"b".parse().unwrap()));
     let preflight = Request::options("/t").header("origin", "http://a").header("access-control-request-method", "POST");

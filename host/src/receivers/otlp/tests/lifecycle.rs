@@ -35,7 +35,8 @@ async fn a_receiver_that_never_starts() {
 async fn a_client_that_leaves() {
     let running = start(BOTH, [Verdict::Wait, Verdict::Wait]).await;
     let grpc = tokio::spawn(call(running.grpc(), &[], framed(false, &encoded("a", 3))));
-    let http = tokio::spawn(http1(running.http(), post(&[("content-type", "application/x-protobuf")], encoded("b", 4))));
+    let http =
+        tokio::spawn(http1(running.http(), post(&[("content-type", "application/x-protobuf")], encoded("b", 4))));
     running.sink.someone_waits().await;
     running.sink.someone_waits().await;
     grpc.abort();
@@ -148,8 +149,9 @@ async fn connections_are_bounded() {
 #[tokio::test]
 async fn keepalive_settings_are_honoured() {
     for parameter in ["max_connection_idle: 200ms", "max_connection_age: 200ms"] {
-        let yaml =
-            format!("protocols: {{grpc: {{endpoint: '127.0.0.1:0', read_buffer_size: 65536, keepalive: {{server_parameters: {{{parameter}}}}}}}}}");
+        let yaml = format!(
+            "protocols: {{grpc: {{endpoint: '127.0.0.1:0', read_buffer_size: 65536, keepalive: {{server_parameters: {{{parameter}}}}}}}}}"
+        );
         let running = start(&yaml, []).await;
         let mut sender = http2(running.grpc()).await;
         let path = format!("http://localhost{}", crate::otlp::grpc_path(Signal::Traces));

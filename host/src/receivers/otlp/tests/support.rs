@@ -210,7 +210,11 @@ pub(super) fn post_to(path: &str, headers: &[(&str, &str)], body: impl Into<Byte
 }
 
 /// One raw gRPC call of the traces service: the answer's HTTP status, and headers with trailers.
-pub(super) async fn call(address: SocketAddr, headers: &[(&str, &str)], body: impl Into<Bytes>) -> (StatusCode, HeaderMap) {
+pub(super) async fn call(
+    address: SocketAddr,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> (StatusCode, HeaderMap) {
     call_path(address, crate::otlp::grpc_path(Signal::Traces), headers, body).await
 }
 
