@@ -30,6 +30,26 @@ async fn a_receiver_that_never_starts() {
     receiver.shutdown(crate::shutdown::Deadline::after(Duration::ZERO)).await;
 }
 
+/// Connections are dealt to workers with runtimes of their own; all of them share the limits and end at shutdown.
+#[tokio::test]
+async fn connections_live_on_the_workers() {
+    let (workers, threads) = crate::workers::Workers::start(2).unwrap();
+    let sink = Sink::new([]);
+    let (receiver, telemetry) = build_on(workers, BOTH, &sink);
+    receiver.start().await.unwrap();
+    let running = Running { receiver, telemetry, sink };
+    for number in 0..8 {
+        let (_, headers) = call(running.grpc(), &[], framed(false, &encoded("a", number + 1))).await;
+        assert_eq!(headers["grpc-status"], "0");
+    }
+    let mut idle = http2(running.grpc()).await;
+    idle.ready().await.unwrap();
+    timeout(Duration::from_secs(10), running.shutdown(Duration::from_secs(60))).await.expect("shutdown hangs");
+    threads.stop();
+    assert_eq!(running.spans("accepted", "grpc"), 36.0);
+    assert_eq!(running.sink.taken().len(), 8);
+}
+
 /// A client that goes away takes its answer with it, not its batch: the pipeline comes to its end and it is counted.
 #[tokio::test]
 async fn a_client_that_leaves() {

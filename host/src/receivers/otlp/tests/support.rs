@@ -93,6 +93,10 @@ pub(super) const BOTH: &str = "protocols: {grpc: {endpoint: '127.0.0.1:0'}, http
 
 /// Builds the receiver of a section. Only traces and logs have a pipeline.
 pub(super) fn build(yaml: &str, sink: &Arc<Sink>) -> (Arc<dyn Receiver>, Telemetry) {
+    build_on(Workers::current(), yaml, sink)
+}
+
+pub(super) fn build_on(workers: Workers, yaml: &str, sink: &Arc<Sink>) -> (Arc<dyn Receiver>, Telemetry) {
     let mut problems = Problems::default();
     let node = parse("test.yaml", yaml, &mut problems).unwrap();
     let section = Section { path: "receivers::otlp", node: &node };
@@ -104,7 +108,7 @@ pub(super) fn build(yaml: &str, sink: &Arc<Sink>) -> (Arc<dyn Receiver>, Telemet
         signal: None,
         account: telemetry.ledger().open("receiver:otlp", None),
         telemetry: telemetry.clone(),
-        workers: Workers::current(),
+        workers,
     };
     let next = Some(Arc::clone(sink) as Arc<dyn Consumer>);
     let outputs = Outputs { traces: next.clone(), metrics: None, logs: next };
