@@ -7,6 +7,11 @@ use crate::{exporters, extensions, processors};
 pub const FACTORIES: Factories = Factories {
     receivers: &[],
     processors: &[processors::memory_limiter::FACTORY, processors::batch::FACTORY, processors::tail_sampling::FACTORY],
-    exporters: &[exporters::otlp_grpc::FACTORY, exporters::otlp_http::FACTORY, exporters::nop::FACTORY],
+    exporters: &[
+        exporters::otlp_grpc::FACTORY,
+        exporters::otlp_http::FACTORY,
+        exporters::debug::FACTORY,
+        exporters::nop::FACTORY,
+    ],
     extensions: &[extensions::health_check::FACTORY],
 };
