@@ -11,6 +11,7 @@ pub const FACTORIES: Factories = Factories {
         exporters::otlp_grpc::FACTORY,
         exporters::otlp_http::FACTORY,
         exporters::debug::FACTORY,
+        exporters::file::FACTORY,
         exporters::nop::FACTORY,
     ],
     extensions: &[extensions::health_check::FACTORY],
