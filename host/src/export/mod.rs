@@ -18,6 +18,7 @@
 //! `otelcol_exporter_enqueue_failed_*` and was never ours.
 
 mod backoff;
+pub mod calendar;
 pub mod client;
 mod gather;
 mod lane;
