@@ -11,6 +11,7 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
 pub(super) mod guests;
 
@@ -20,7 +21,7 @@ fn options(config: &str) -> Options {
         name: "test".into(),
         config: config.into(),
         error_mode: None,
-        limits: Limits { timeout: Duration::from_secs(2), memory_bytes: 16 << 20, output_bytes: 4 << 20, ..Limits::default() },
+        limits: Limits { timeout: Duration::from_secs(2), memory_bytes: 48 << 20, output_bytes: 4 << 20, ..Limits::default() },
     }
 }
 
