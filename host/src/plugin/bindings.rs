@@ -3,7 +3,14 @@
 //! One set of types for all kinds of plugins: each exported interface is looked up by itself, so a component needs to
 //! export only what it has.
 
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::indexing_slicing, reason = "generated")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "generated"
+)]
 
 wasmtime::component::bindgen!({
     inline: "

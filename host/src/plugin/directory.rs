@@ -106,7 +106,8 @@ impl Directory {
     fn start(path: PathBuf, rescan: Duration) -> io::Result<Self> {
         let (hints, heard) = channel();
         let entries = Arc::<Mutex<Vec<Arc<Entry>>>>::default();
-        let follower = Follower { path, rescan, hints: hints.clone(), heard, entries: Arc::clone(&entries), armed: None };
+        let follower =
+            Follower { path, rescan, hints: hints.clone(), heard, entries: Arc::clone(&entries), armed: None };
         let thread = std::thread::Builder::new().name("plugin-directory".to_owned()).spawn(|| follower.run())?;
         Ok(Self { entries, hints, thread: Mutex::new(Some(thread)) })
     }
@@ -182,7 +183,8 @@ impl Follower {
         let hints = self.hints.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading a file is an event too; to look because of it would never end.
-            let ours = |kind| matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
+            let ours =
+                |kind| matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
             if !event.is_ok_and(|event| ours(event.kind)) {
                 let _ = hints.send(Hint::Look);
             }

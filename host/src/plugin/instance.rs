@@ -42,14 +42,19 @@ pub(super) type Answer<T> = Result<T, types::Failure>;
 
 impl Instance {
     /// Makes one; it is not configured yet.
-    pub(super) async fn new(program: &Arc<Program>, limits: &Arc<Limits>, log: &Arc<PluginLog>) -> Result<Self, Failure> {
+    pub(super) async fn new(
+        program: &Arc<Program>,
+        limits: &Arc<Limits>,
+        log: &Arc<PluginLog>,
+    ) -> Result<Self, Failure> {
         let mut store = Store::new(&program.engine.wasm, Guest::new(Arc::clone(log), limits.memory_bytes));
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
         begin(&mut store, Limits::START);
         let ticking = program.engine.ticking();
-        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, program.pre.instantiate_async(&mut store)).await;
+        let made =
+            tokio::time::timeout(Limits::START * WAITING_FACTOR, program.pre.instantiate_async(&mut store)).await;
         drop(ticking);
         let made = outcome(made, &mut store, Limits::START).and_then(|instance| {
             let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
@@ -116,7 +121,11 @@ impl Instance {
     }
 
     /// Runs a `processor` plugin over a batch.
-    pub(super) async fn process(&mut self, signal: Signal, batch: &[u8]) -> Result<Answer<processor::Outcome>, Failure> {
+    pub(super) async fn process(
+        &mut self,
+        signal: Signal,
+        batch: &[u8],
+    ) -> Result<Answer<processor::Outcome>, Failure> {
         let Calls::Processor(guest) = &self.exports else {
             return Err(Failure::new(Incident::Start, "it does not export `processor`"));
         };
@@ -170,7 +179,8 @@ fn outcome<T>(
         return Err(Failure::new(Incident::Timeout, format!("{timed_out}{words}")));
     }
     if let Some(wanted) = guest.memory.take_refused() {
-        let message = format!("it wanted {} MiB of memory, more than memory_mib allows{words}", wanted.div_ceil(1 << 20));
+        let message =
+            format!("it wanted {} MiB of memory, more than memory_mib allows{words}", wanted.div_ceil(1 << 20));
         return Err(Failure::new(Incident::Memory, message));
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {

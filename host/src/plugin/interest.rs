@@ -33,7 +33,9 @@ impl Interest {
         }
         if stated.attributes.len() > SELECTORS_MAX {
             let count = stated.attributes.len();
-            return Err(LoadError(format!("its interest names {count} attributes; at most {SELECTORS_MAX} are possible")));
+            return Err(LoadError(format!(
+                "its interest names {count} attributes; at most {SELECTORS_MAX} are possible"
+            )));
         }
         let mut keys = KeySet::new();
         for selector in stated.attributes {

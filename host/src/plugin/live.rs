@@ -159,8 +159,12 @@ impl Plugin {
             Ok(next) => {
                 let number = next.number;
                 tracing::info!(
-                    plugin, generation = number, version = next.version, hash = next.hash().short(),
-                    replaced = current.hash().short(), "plugin reloaded"
+                    plugin,
+                    generation = number,
+                    version = next.version,
+                    hash = next.hash().short(),
+                    replaced = current.hash().short(),
+                    "plugin reloaded"
                 );
                 self.current.store(Arc::new(next));
                 self.metrics.generation.set(i64::try_from(number).unwrap_or(i64::MAX));

@@ -123,8 +123,7 @@ fn check(generation: &Generation, batch: &Batch, bytes: Vec<u8>) -> Result<Batch
     let new = Batch::validate(batch.signal(), Bytes::from(bytes), &Validation::default())
         .map_err(|error| Failure::new(Incident::Malformed, format!("it handed back malformed OTLP: {error}")))?;
     if new.items() > batch.items() {
-        let message =
-            format!("it handed back {} items for {}; a plugin cannot add items", new.items(), batch.items());
+        let message = format!("it handed back {} items for {}; a plugin cannot add items", new.items(), batch.items());
         return Err(Failure::new(Incident::Malformed, message));
     }
     Ok(new)

@@ -214,7 +214,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field, if messages of this kind have it.
-    fn read(&self, target: Target, intrinsic: Intrinsic, message: &'a [u8]) -> Option<(Level, tailrace_otlp::Value<'a>)> {
+    fn read(
+        &self,
+        target: Target,
+        intrinsic: Intrinsic,
+        message: &'a [u8],
+    ) -> Option<(Level, tailrace_otlp::Value<'a>)> {
         use tailrace_otlp::Value as Otlp;
         let span = || SpanView::new(message);
         let log = || LogRecordView::new(message);

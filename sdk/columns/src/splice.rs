@@ -90,10 +90,9 @@ fn items(index: &Index, target: Target) -> Range<usize> {
         }
         Target::Scope(number) => index.items_of_scope(number as usize),
         Target::Metric(number) => index.metrics.get(number as usize).map_or(0..0, tailrace_otlp::Metric::items),
-        Target::Item(item)
-        | Target::Event { item, .. }
-        | Target::Link { item, .. }
-        | Target::Exemplar { item, .. } => item as usize..item as usize + 1,
+        Target::Item(item) | Target::Event { item, .. } | Target::Link { item, .. } | Target::Exemplar { item, .. } => {
+            item as usize..item as usize + 1
+        }
     }
 }
 

@@ -92,7 +92,7 @@ macro_rules! __export {
             $crate::guest::lifecycle::bindings::export!(
                 Component with_types_in $crate::guest::lifecycle::bindings
             );
-            $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
+    $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
         };
     };
 }

@@ -110,7 +110,8 @@ impl Fingerprint {
     /// Whether the file has not been touched for `age`, if the clock can be believed.
     fn is_older_than(&self, age: Duration) -> bool {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let changed = Duration::new(u64::try_from(self.changed.0).unwrap_or(0), u32::try_from(self.changed.1).unwrap_or(0));
+        let changed =
+            Duration::new(u64::try_from(self.changed.0).unwrap_or(0), u32::try_from(self.changed.1).unwrap_or(0));
         since.checked_sub(changed).is_some_and(|passed| passed > age)
     }
 }

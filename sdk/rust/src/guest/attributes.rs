@@ -13,9 +13,9 @@ pub mod bindings {
     });
 }
 
+pub use super::lifecycle::{Failure, Signal};
 use super::lifecycle::{failure, signal};
 pub use bindings::exports::tailrace::plugin::attributes::{Edits, Guest, Projection};
-pub use super::lifecycle::{Failure, Signal};
 
 /// What the macro writes between the lifecycle and the export.
 #[doc(hidden)]
@@ -38,11 +38,7 @@ pub use __attributes_body as body;
 ///
 /// # Errors
 /// The plugin's own answer.
-pub fn apply<P: crate::Attributes>(
-    slot: &super::Slot<P>,
-    batch: Signal,
-    values: Projection,
-) -> Result<Edits, Failure> {
+pub fn apply<P: crate::Attributes>(slot: &super::Slot<P>, batch: Signal, values: Projection) -> Result<Edits, Failure> {
     let columns = tailrace_columns::Columns {
         owners: values.owners,
         levels: values.levels,
@@ -56,12 +52,6 @@ pub fn apply<P: crate::Attributes>(
     slot.with(|configured| {
         let done = crate::attributes::apply(&mut configured.plugin, &configured.intrinsics, signal(batch), &columns);
         let edits = done.map_err(failure)?;
-        Ok(Edits {
-            rows: edits.rows,
-            actions: edits.actions,
-            kinds: edits.kinds,
-            ends: edits.ends,
-            data: edits.data,
-        })
+        Ok(Edits { rows: edits.rows, actions: edits.actions, kinds: edits.kinds, ends: edits.ends, data: edits.data })
     })
 }

@@ -11,8 +11,8 @@ pub mod bindings {
     });
 }
 
-pub use bindings::exports::tailrace::plugin::lifecycle::{Guest, Info, Interest};
 use bindings::exports::tailrace::plugin::lifecycle::{AttributeSelector, ErrorMode, Instances, Level};
+pub use bindings::exports::tailrace::plugin::lifecycle::{Guest, Info, Interest};
 pub use bindings::tailrace::plugin::types::{Failure, Signal};
 
 /// Who the plugin is.

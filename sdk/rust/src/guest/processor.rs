@@ -13,9 +13,9 @@ pub mod bindings {
     });
 }
 
+pub use super::lifecycle::{Failure, Signal};
 use super::lifecycle::{failure, signal};
 pub use bindings::exports::tailrace::plugin::processor::{Guest, Outcome};
-pub use super::lifecycle::{Failure, Signal};
 
 /// What the macro writes between the lifecycle and the export.
 #[doc(hidden)]
