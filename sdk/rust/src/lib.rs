@@ -39,7 +39,7 @@ pub mod testing;
 pub use attributes::{Attribute, Attributes, Edit, Group, NewValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
-pub use processor::{Batch, Outcome, Processor};
+pub use processor::{Batch, Item, Outcome, Processor};
 pub use tailrace_columns::{Intrinsic, Level, Value};
 pub use tailrace_otlp as otlp;
 pub use tailrace_otlp::Signal;
