@@ -49,7 +49,7 @@ impl Desc {
     fn full_name(&self, signal: Option<Signal>) -> String {
         match (self.kind, signal) {
             (Kind::Counter { per_signal: true }, Some(signal)) => {
-                format!("{}_{}_total", self.name, signal.item_word())
+                format!("{}_{}_total", self.name, signal.items_str())
             }
             (Kind::Counter { .. }, _) => format!("{}_total", self.name),
             _ => self.name.to_owned(),
@@ -154,7 +154,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 /// Names and values of labels.
-pub type Labels<'a> = &'a [(&'static str, &'a str)];
+pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Metrics {
     /// The counter of these labels; the same one at every call.

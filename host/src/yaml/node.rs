@@ -27,18 +27,21 @@ pub struct Node {
     pub origin: Origin,
     /// What.
     pub value: Value,
+    /// For a value that came whole from an expansion: the text it was before YAML gave it a type. A setting that is
+    /// text takes this, so that `${env:PIN}` with `PIN=0042` stays `0042` there and is a number elsewhere.
+    pub original: Option<Arc<str>>,
 }
 
-/// A YAML value with the types of the core schema.
+/// A YAML value, typed as the Collector's YAML library types it.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// `null`, `~` or nothing.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer.
+    /// An integer that fits 64 bits, signed or unsigned.
     Int(i128),
-    /// A number that is no integer, with the text as written.
+    /// Any other number, infinity and NaN included.
     Float(f64),
     /// Text.
     String(String),
@@ -55,4 +58,87 @@ pub struct Key {
     pub origin: Origin,
     /// Its text.
     pub name: String,
+}
+
+impl Node {
+    /// A value at a place.
+    pub fn new(origin: Origin, value: Value) -> Self {
+        Self { origin, value, original: None }
+    }
+
+    /// Whether nothing is written here.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// The text, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match (&self.value, &self.original) {
+            (_, Some(text)) => Some(text),
+            (Value::String(text), None) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map; none for anything else.
+    pub fn entries(&self) -> &[(Key, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none for anything else.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The value at `key` of a map.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// Key and value at `key` of a map.
+    pub fn entry(&self, key: &str) -> Option<&(Key, Node)> {
+        self.entries().iter().find(|(at, _)| at.name == key)
+    }
+
+    /// The same as JSON, for those who are handed JSON. What JSON cannot say (infinity, NaN) becomes null.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::{Number, Value as Json};
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Int(value) => Number::from_i128(*value).map_or(Json::Null, Json::Number),
+            Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
+            Value::String(text) => Json::String(text.clone()),
+            Value::Seq(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),
+        }
+    }
+
+    /// In words, for messages: `text "abc"`, `number 5`, `a list`.
+    pub fn describe(&self) -> String {
+        match &self.value {
+            Value::Null => "nothing".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Int(value) => format!("number {value}"),
+            Value::Float(value) => format!("number {value}"),
+            Value::String(text) => describe_text(text),
+            Value::Seq(_) => "a list".to_owned(),
+            Value::Map(_) => "a map".to_owned(),
+        }
+    }
+}
+
+/// Text in a message: quoted, and cut short when long.
+pub(super) fn describe_text(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("text {:?}...", text.get(..end).unwrap_or_default()),
+        None => format!("text {text:?}"),
+    }
 }

@@ -1,7 +1,17 @@
 //! Typed reading of a section with every fault at once.
+//!
+//! serde stops at the first fault. So the reader notes it, passes over the faulty node and reads again, until what is
+//! left can be read; that takes one round per fault, and sections are small. Faults that only follow from others are not
+//! reported.
 
-use super::{Node, Problems};
+use super::de::{Notes, Reader};
+use super::fault::{At, Kind, address, unknown_key};
+use super::path::Trail;
+use super::{Check, Node, Origin, Problems, parse};
 use serde::de::DeserializeOwned;
+
+/// How many rounds one section may take: more faults than anybody reads.
+const ROUNDS_MAX: usize = 500;
 
 /// Settings of a component: a struct with `#[serde(default, deny_unknown_fields)]` and an `impl Default`.
 pub trait Settings: DeserializeOwned + Default + Send + Sync + 'static {
@@ -22,35 +32,125 @@ pub struct Section<'a> {
 
 impl Section<'_> {
     /// Reads and checks the section; every fault goes to `problems`, and then there is nothing to use.
+    ///
+    /// A section with nothing in it is the defaults.
     pub fn settings<C: Settings>(&self, problems: &mut Problems) -> Option<C> {
-        let _ = problems;
-        None
+        let (value, mut faults) = self.read::<C>();
+        faults.sort_by_key(|fault| (fault.origin.line, fault.origin.column));
+        let mut tainted = Vec::new();
+        for fault in faults {
+            problems.error(Some(&fault.origin), fault.path.clone(), fault.message);
+            tainted.push(fault.path);
+            tainted.extend(fault.meant);
+        }
+        let value = value?;
+        let mut check = Check::new(*self, problems, &tainted);
+        value.check(&mut check);
+        (!check.failed() && tainted.is_empty()).then_some(value)
+    }
+
+    /// What can be read once every faulty node is passed over, and the faults.
+    fn read<C: DeserializeOwned>(&self) -> (Option<C>, Vec<Found>) {
+        let mut notes = Notes::default();
+        let mut faults: Vec<Found> = Vec::new();
+        let trail = Trail::root(self.path);
+        let mut value = None;
+        for round in 0.. {
+            let fault = match C::deserialize(Reader::new(self.node, &trail, &notes)) {
+                Ok(read) => {
+                    value = Some(read);
+                    break;
+                }
+                Err(fault) => fault.locate(self.node, &trail),
+            };
+            let (kind, Some(at)) = fault.into_parts() else { break };
+            let new = judge(kind, &at, self.node, &faults, &mut notes);
+            faults.extend(new);
+            if at.node == address(self.node) {
+                break;
+            }
+            if round >= ROUNDS_MAX {
+                faults.push(Found::new(&at, "more faults than are shown".to_owned()));
+                break;
+            }
+        }
+        let unknown = notes.unknown.into_inner().into_values().map(|key| Found {
+            origin: key.origin,
+            path: key.path,
+            message: key.message,
+            meant: key.meant,
+        });
+        faults.extend(unknown);
+        (value, faults)
     }
 }
 
-/// Collects the faults of [`Settings::check`], placed at the keys they are about.
-#[derive(Debug)]
-pub struct Check<'a> {
-    section: Section<'a>,
-    problems: &'a mut Problems,
+/// A fault as it will be reported.
+struct Found {
+    origin: Origin,
+    path: String,
+    message: String,
+    /// The key that was probably meant by an unknown one.
+    meant: Option<String>,
 }
 
-impl Check<'_> {
-    /// A fault at `key`, a path inside the section as in `policies[0].latency.threshold_ms`; "" is the section itself.
-    pub fn error(&mut self, key: &str, message: impl Into<String>) {
-        let origin = &self.section.node.origin;
-        self.problems.error(Some(origin), format!("{}::{key}", self.section.path), message);
+impl Found {
+    fn new(at: &At, message: String) -> Self {
+        Self { origin: at.origin.clone(), path: at.path.clone(), message, meant: None }
     }
+}
 
-    /// Something that works but should be changed.
-    pub fn warning(&mut self, key: &str, message: impl Into<String>) {
-        let origin = &self.section.node.origin;
-        self.problems.warning(Some(origin), format!("{}::{key}", self.section.path), message);
-    }
+/// What to report about a fault, if anything, and which node to pass over from now on.
+fn judge(kind: Kind, at: &At, root: &Node, faults: &[Found], notes: &mut Notes) -> Option<Found> {
+    // With a part of it passed over, what is wrong with the whole may only follow from that.
+    let follows = faults.iter().any(|fault| inside(&fault.path, &at.path));
+    let mut exclude = at.node;
+    let found = match kind {
+        Kind::Null(_) if at.node != address(root) => None,
+        Kind::Null(wanted) => Some(Found::new(at, format!("expected {wanted}, found nothing"))),
+        Kind::Missing(_) | Kind::Message(_) if follows => None,
+        Kind::Missing(name) => Some(Found::new(at, format!("missing key {name:?}"))),
+        Kind::Message(message) => Some(Found::new(at, message)),
+        Kind::Unknown(name, known) => {
+            let message = unknown_key(&name, known);
+            match by_address(root, at.node).and_then(|node| node.entry(&name)) {
+                Some((key, value)) => {
+                    exclude = address(value);
+                    Some(Found {
+                        origin: key.origin.clone(),
+                        path: format!("{}::{name}", at.path),
+                        message,
+                        meant: super::nearest(&name, known.iter().copied()).map(|near| format!("{}::{near}", at.path)),
+                    })
+                }
+                None => Some(Found::new(at, format!("{name}: {message}"))),
+            }
+        }
+    };
+    notes.excluded.insert(exclude);
+    found
+}
 
-    /// Whether `key` is written in the section (not merely a default).
-    pub fn is_set(&self, key: &str) -> bool {
-        let _ = key;
-        false
+/// Whether `path` is `whole` or lies inside of it.
+pub(super) fn inside(path: &str, whole: &str) -> bool {
+    path.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('['))
+}
+
+fn by_address(node: &Node, wanted: usize) -> Option<&Node> {
+    if address(node) == wanted {
+        return Some(node);
     }
+    let in_list = node.items().iter().find_map(|item| by_address(item, wanted));
+    in_list.or_else(|| node.entries().iter().find_map(|(_, value)| by_address(value, wanted)))
+}
+
+/// Reads settings from text, as a test or a file of one component's settings does; `source` names it in messages.
+///
+/// # Errors
+/// Every fault.
+pub fn from_str<C: Settings>(source: &str, text: &str) -> Result<C, Problems> {
+    let mut problems = Problems::default();
+    let settings =
+        parse(source, text, &mut problems).and_then(|node| Section { path: "", node: &node }.settings(&mut problems));
+    settings.ok_or(problems)
 }

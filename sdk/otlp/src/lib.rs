@@ -1,54 +1,34 @@
-//! Placeholder until its owner lands it.
+#![doc = include_str!("../README.md")]
 #![no_std]
-extern crate alloc;
-use alloc::vec::Vec;
+#![forbid(unsafe_code)]
 
-/// A signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Signal {
-    /// Spans.
-    Traces,
-    /// Data points.
-    Metrics,
-    /// Log records.
-    Logs,
-}
-impl Signal {
-    /// All.
-    pub const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
-    /// Name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Traces => "traces",
-            Self::Metrics => "metrics",
-            Self::Logs => "logs",
-        }
-    }
-    /// Word.
-    pub const fn item_word(self) -> &'static str {
-        match self {
-            Self::Traces => "spans",
-            Self::Metrics => "metric_points",
-            Self::Logs => "log_records",
-        }
-    }
-}
-/// Limits.
-#[derive(Debug, Default)]
-pub struct Limits {}
-/// Item.
-#[derive(Clone, Debug)]
-pub struct Item {}
-/// Index.
-#[derive(Clone, Debug, Default)]
-pub struct Index {
-    /// Items.
-    pub items: Vec<Item>,
-}
-/// Error.
-#[derive(Debug)]
-pub struct Error {}
-/// Validates.
-pub fn validate(_: Signal, _: &[u8], _: &Limits) -> Result<Index, Error> {
-    Ok(Index::default())
-}
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod edit;
+mod error;
+mod find;
+mod index;
+mod merge;
+pub mod schema;
+mod signal;
+mod split;
+mod validate;
+pub mod view;
+pub mod wire;
+mod write;
+
+pub use edit::{Edits, Intrinsic};
+pub use error::{Error, ErrorKind};
+pub use find::{Found, KeySet, Target, contains_any, find};
+pub use index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope};
+pub use merge::merge;
+pub use signal::Signal;
+pub use split::{Bound, Split, select, split};
+pub use validate::{Limits, validate, validate_into};
+pub use view::{
+    ArrayView, Attributes, DataPointKind, DataPointView, EventView, ExemplarView, KeyValue, KvListView, LinkView,
+    LogRecordView, MetricView, Number, ResourceView, ScopeView, SpanSummary, SpanView, StatusCode, Str, Value,
+};
+pub use write::{RequestWriter, metric_context, resource_context, scope_context};

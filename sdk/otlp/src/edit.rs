@@ -1,0 +1,231 @@
+//! Edits of attributes and a few fields by splicing: the request is copied once, the lengths of the messages around an edit are
+//! corrected, everything else (order, unknown fields) stays as it is.
+//!
+//! [`Edits`] collects what is to be done; [`Edits::apply`] does it in one pass, and the index of the result comes with it.
+//! [`resolve`] turns edits into patches (replace these bytes by those), [`splice`] applies patches.
+
+use crate::find::Target;
+use crate::index::Index;
+use crate::view::{Value, put_value};
+use crate::wire;
+use crate::{Error, Signal};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+mod resolve;
+mod splice;
+
+/// Edits to be applied to one request.
+///
+/// Edits of one target happen in the order in which they were added. An edit whose target does not exist (no such item, an
+/// event of a log record) does nothing.
+///
+/// ```
+/// use tailrace_otlp::{Edits, Limits, RequestWriter, Signal, SpanView, Target, validate};
+///
+/// let mut writer = RequestWriter::new(Signal::Traces);
+/// writer.item(b"\x2a\x05GET /", tailrace_otlp::NONE);
+/// let (data, index) = writer.finish()?;
+///
+/// let mut edits = Edits::new();
+/// edits.set(Target::Item(0), "http.route", "/");
+/// edits.set(Target::Resource(0), "service.name", "shop");
+/// let (data, index) = edits.apply(Signal::Traces, &data, &index)?;
+///
+/// let span = SpanView::new(&data[index.items[0].range()]);
+/// assert_eq!(span.attributes().get("http.route").unwrap().as_str(), Some("/"));
+/// assert_eq!(index, validate(Signal::Traces, &data, &Limits::default())?);
+/// # Ok::<_, tailrace_otlp::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    ops: Vec<Op>,
+    /// Keys and encoded values of all operations, one after the other.
+    text: Vec<u8>,
+}
+
+/// A field of an item, metric or scope that is not an attribute and can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Intrinsic {
+    /// Name of a span (`Target::Item`) or event.
+    SpanName,
+    /// Kind of a span.
+    SpanKind,
+    /// Status code of a span.
+    SpanStatusCode,
+    /// Status message of a span.
+    SpanStatusMessage,
+    /// Body of a log record.
+    LogBody,
+    /// Severity number of a log record.
+    LogSeverityNumber,
+    /// Severity text of a log record.
+    LogSeverityText,
+    /// Name of a metric (`Target::Metric`).
+    MetricName,
+    /// Name of an instrumentation scope (`Target::Scope`).
+    ScopeName,
+}
+
+#[derive(Clone, Debug)]
+struct Op {
+    target: Target,
+    what: What,
+}
+
+/// Ranges are of [`Edits::text`].
+#[derive(Clone, Debug)]
+enum What {
+    /// Key and `AnyValue`.
+    Set(Range<usize>, Range<usize>),
+    Remove(Range<usize>),
+    /// From key, to key.
+    Rename(Range<usize>, Range<usize>),
+    /// The attribute whose field lies here in the request; new key and `AnyValue`.
+    SetRecord(Range<usize>, Range<usize>, Range<usize>),
+    RemoveRecord(Range<usize>),
+    /// The intrinsic and the payload of its new value.
+    Intrinsic(Intrinsic, Range<usize>),
+}
+
+impl Edits {
+    /// No edits.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { ops: Vec::new(), text: Vec::new() }
+    }
+
+    /// How many edits there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Whether there are no edits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// Forgets all edits but keeps the memory.
+    pub fn clear(&mut self) {
+        self.ops.clear();
+        self.text.clear();
+    }
+
+    /// Gives the attribute `key` this value. The first attribute with the key keeps its place, further ones with it go; if
+    /// there is none, it is appended.
+    pub fn set<'v>(&mut self, target: Target, key: &str, value: impl Into<Value<'v>>) {
+        let key = self.text(key.as_bytes());
+        let value = self.value(&value.into());
+        self.push(target, What::Set(key, value));
+    }
+
+    /// Removes every attribute with this key.
+    pub fn remove(&mut self, target: Target, key: &str) {
+        let key = self.text(key.as_bytes());
+        self.push(target, What::Remove(key));
+    }
+
+    /// Renames every attribute with the key `from`. Attributes that have the key `to` already go, if there is one to rename.
+    pub fn rename(&mut self, target: Target, from: &str, to: &str) {
+        let (from, to) = (self.text(from.as_bytes()), self.text(to.as_bytes()));
+        self.push(target, What::Rename(from, to));
+    }
+
+    /// Replaces the attribute that [`find`](crate::find()) found at `record` in `target`.
+    pub fn set_found<'v>(&mut self, target: Target, record: Range<usize>, key: &str, value: impl Into<Value<'v>>) {
+        let key = self.text(key.as_bytes());
+        let value = self.value(&value.into());
+        self.push(target, What::SetRecord(record, key, value));
+    }
+
+    /// Removes the attribute that [`find`](crate::find()) found at `record` in `target`.
+    pub fn remove_found(&mut self, target: Target, record: Range<usize>) {
+        self.push(target, What::RemoveRecord(record));
+    }
+
+    /// Sets a field that is not an attribute. Names, texts and messages take a [`Value::String`], the log body any value,
+    /// kind, status code and severity number a [`Value::Int`] within 32 bits. Returns `false`, and does nothing, if the value
+    /// is of another type or `target` does not have such a field.
+    pub fn set_intrinsic<'v>(&mut self, target: Target, intrinsic: Intrinsic, value: impl Into<Value<'v>>) -> bool {
+        let fits = match intrinsic {
+            Intrinsic::SpanName => matches!(target, Target::Item(_) | Target::Event { .. }),
+            Intrinsic::MetricName => matches!(target, Target::Metric(_)),
+            Intrinsic::ScopeName => matches!(target, Target::Scope(_)),
+            _ => matches!(target, Target::Item(_)),
+        };
+        if !fits {
+            return false;
+        }
+        let start = self.text.len();
+        match (intrinsic, value.into()) {
+            (Intrinsic::LogBody, value) => put_value(&mut self.text, &value),
+            (Intrinsic::SpanKind | Intrinsic::SpanStatusCode | Intrinsic::LogSeverityNumber, Value::Int(number))
+                if i32::try_from(number).is_ok() =>
+            {
+                wire::put_varint(&mut self.text, number.cast_unsigned())
+            }
+            (
+                Intrinsic::SpanName
+                | Intrinsic::SpanStatusMessage
+                | Intrinsic::LogSeverityText
+                | Intrinsic::MetricName
+                | Intrinsic::ScopeName,
+                Value::String(string),
+            ) => self.text.extend_from_slice(string.as_bytes()),
+            _ => return false,
+        }
+        self.push(target, What::Intrinsic(intrinsic, start..self.text.len()));
+        true
+    }
+
+    /// Applies the edits to a request; returns the new one with its index.
+    ///
+    /// # Errors
+    /// If the result is longer than `u32::MAX` bytes.
+    pub fn apply(&self, signal: Signal, data: &[u8], index: &Index) -> Result<(Vec<u8>, Index), Error> {
+        let patches = resolve::resolve(self, signal, data, index);
+        splice::splice(data, index, &patches)
+    }
+
+    fn push(&mut self, target: Target, what: What) {
+        self.ops.push(Op { target, what });
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.text.len();
+        self.text.extend_from_slice(bytes);
+        start..self.text.len()
+    }
+
+    fn value(&mut self, value: &Value<'_>) -> Range<usize> {
+        let start = self.text.len();
+        put_value(&mut self.text, value);
+        start..self.text.len()
+    }
+}
+
+/// The message of the index that a patch lies in. The bytes of its children are not the patch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Container {
+    Resource(u32),
+    Scope(u32),
+    Metric(u32),
+    Item(u32),
+}
+
+/// Replace the bytes `old` of the request, which lie in `container`, by the bytes `new` of [`Patches::text`].
+#[derive(Clone, Debug)]
+struct Patch {
+    container: Container,
+    old: Range<usize>,
+    new: Range<usize>,
+}
+
+/// Patches in the order of their containers, and in each in the order of the bytes; they do not overlap.
+#[derive(Clone, Debug, Default)]
+struct Patches {
+    list: Vec<Patch>,
+    text: Vec<u8>,
+}

@@ -1,0 +1,325 @@
+//! Finding attributes by key, at every level of a request, in one walk.
+
+use crate::Signal;
+use crate::index::{Index, MetricKind};
+use crate::view::{DataPointKind, KeyValue, Str, Value};
+use crate::wire::Fields;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The message that carries attributes: where they are found, and what an edit aims at. The numbers are those of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// The resource of resource `.0`.
+    Resource(u32),
+    /// The instrumentation scope of scope `.0`.
+    Scope(u32),
+    /// The metadata of metric `.0`.
+    Metric(u32),
+    /// Item `.0`.
+    Item(u32),
+    /// Event `event` of span `item`.
+    Event {
+        /// The span.
+        item: u32,
+        /// Counted from 0 in the span.
+        event: u32,
+    },
+    /// Link `link` of span `item`.
+    Link {
+        /// The span.
+        item: u32,
+        /// Counted from 0 in the span.
+        link: u32,
+    },
+    /// The filtered attributes of exemplar `exemplar` of data point `item`.
+    Exemplar {
+        /// The data point.
+        item: u32,
+        /// Counted from 0 in the data point.
+        exemplar: u32,
+    },
+}
+
+/// An attribute that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found<'a> {
+    /// Where.
+    pub target: Target,
+    /// Which entry of the [`KeySet`] it matches, counted from 0; the first if several do.
+    pub key: usize,
+    /// Key and value.
+    pub attribute: KeyValue<'a>,
+    /// Where the whole field lies in the request, tag and length included.
+    pub record: Range<usize>,
+}
+
+/// A set of attribute keys: exact ones, prefixes, or all.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    entries: Vec<Entry>,
+    /// Bit `n` is set if an exact key of length `n` (63: or longer) is in the set.
+    lengths: u64,
+    /// Whether there are other entries than exact keys.
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Exact(Vec<u8>),
+    Prefix(Vec<u8>),
+    All,
+}
+
+impl KeySet {
+    /// The empty set.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: Vec::new(), lengths: 0, open: false }
+    }
+
+    /// A set of exact keys.
+    #[must_use]
+    pub fn exact<'k>(keys: impl IntoIterator<Item = &'k str>) -> Self {
+        let mut set = Self::new();
+        for key in keys {
+            set.add(key);
+        }
+        set
+    }
+
+    /// Adds a key; returns its number.
+    pub fn add(&mut self, key: &str) -> usize {
+        self.lengths |= 1 << key.len().min(63);
+        self.push(Entry::Exact(key.into()))
+    }
+
+    /// Adds all keys that start with `prefix`; returns the number of this entry.
+    pub fn add_prefix(&mut self, prefix: &str) -> usize {
+        self.open = true;
+        self.push(Entry::Prefix(prefix.into()))
+    }
+
+    /// Adds all keys; returns the number of this entry.
+    pub fn add_all(&mut self) -> usize {
+        self.open = true;
+        self.push(Entry::All)
+    }
+
+    fn push(&mut self, entry: Entry) -> usize {
+        self.entries.push(entry);
+        self.entries.len() - 1
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The first entry that `key` matches.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> Option<usize> {
+        if !self.open && self.lengths >> key.len().min(63) & 1 == 0 {
+            return None;
+        }
+        self.entries.iter().position(|entry| match entry {
+            Entry::Exact(exact) => exact == key,
+            Entry::Prefix(prefix) => key.starts_with(prefix),
+            Entry::All => true,
+        })
+    }
+
+    /// The keys, if all entries are exact.
+    fn all_exact(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        if self.open {
+            return None;
+        }
+        Some(self.entries.iter().map(|entry| match entry {
+            Entry::Exact(key) | Entry::Prefix(key) => key.as_slice(),
+            Entry::All => &[],
+        }))
+    }
+}
+
+/// Finds all attributes whose key is in `keys`: of resources, scopes, metrics (metadata), items, and the events, links
+/// and exemplars of items. Keys inside of values (a `KvList`) are not looked at.
+///
+/// Order: resource by resource its own attributes, then scope by scope its own and those of its items, each in the
+/// order of the bytes. A key that occurs twice in one message is found twice.
+///
+/// `data` is a validated request and `index` its index.
+pub fn find<'a>(signal: Signal, data: &'a [u8], index: &Index, keys: &KeySet, mut visit: impl FnMut(Found<'a>)) {
+    if keys.is_empty() {
+        return;
+    }
+    let mut finder = Finder { data, keys, visit: &mut visit };
+    for (r, resource) in index.resources.iter().enumerate() {
+        let context = resource.context;
+        finder.context(Target::Resource(r as u32), context, resource.range(), 1);
+        for s in resource.scopes() {
+            let Some(scope) = index.scopes.get(s) else { continue };
+            finder.context(Target::Scope(s as u32), scope.context, scope.range(), 3);
+            if signal != Signal::Metrics {
+                for i in scope.children() {
+                    finder.item(signal, MetricKind::Empty, index, i);
+                }
+                continue;
+            }
+            for m in scope.children() {
+                let Some(metric) = index.metrics.get(m) else { continue };
+                finder.metadata(m as u32, metric);
+                for i in metric.items() {
+                    finder.item(signal, metric.kind, index, i);
+                }
+            }
+        }
+    }
+}
+
+/// Whether an attribute with one of these keys may occur in the request: the question before a plugin is called. No
+/// false "no"; for one or two exact keys a false "yes" if the text of the key occurs elsewhere.
+///
+/// For one or two exact keys this searches the bytes without walking them; beyond that it walks until the first match.
+#[must_use]
+pub fn contains_any(signal: Signal, data: &[u8], index: &Index, keys: &KeySet) -> bool {
+    if let Some(exact) = keys.all_exact()
+        && keys.len() <= 2
+    {
+        return exact.into_iter().any(|key| memchr::memmem::find(data, key).is_some());
+    }
+    // The walk cannot be stopped from inside, but it is cheap to let it find nothing more.
+    let mut any = false;
+    find(signal, data, index, keys, |_| any = true);
+    any
+}
+
+struct Finder<'a, 'k, 'v> {
+    data: &'a [u8],
+    keys: &'k KeySet,
+    visit: &'v mut dyn FnMut(Found<'a>),
+}
+
+impl<'a> Finder<'a, '_, '_> {
+    /// An attribute: the payload of a `KeyValue` message, and where the field lies.
+    #[inline]
+    fn attribute(&mut self, target: Target, message: &'a [u8], record: Range<usize>) {
+        // The usual form is the key, then the value, and nothing else.
+        if let Some((&[0x0a, len], rest)) = message.split_first_chunk::<2>()
+            && let Some((key, rest)) = rest.split_at_checked(len as usize)
+            && len < 0x80
+        {
+            let usual = match *rest {
+                [] => true,
+                [0x12, len, ref value @ ..] => value.len() == len as usize && len < 0x80,
+                _ => false,
+            };
+            if usual {
+                let Some(number) = self.keys.find(key) else { return };
+                let value = Value::new(rest.get(2..).unwrap_or_default());
+                let attribute = KeyValue { key: Str::new(key), value };
+                (self.visit)(Found { target, key: number, attribute, record });
+                return;
+            }
+        }
+        let attribute = KeyValue::new(message);
+        if let Some(number) = self.keys.find(attribute.key.as_bytes()) {
+            (self.visit)(Found { target, key: number, attribute, record });
+        }
+    }
+
+    /// The attributes in field `number` of the message at `base`.
+    fn attributes(&mut self, target: Target, message: &'a [u8], base: usize, number: u32) {
+        for field in Fields::new(message) {
+            if field.number == number
+                && let Some(attribute) = field.bytes()
+            {
+                self.attribute(target, attribute, base + field.start..base + field.end);
+            }
+        }
+    }
+
+    /// The attributes of a resource or scope, which is field 1 of the message at `range`.
+    fn context(&mut self, target: Target, context: crate::Context, range: Range<usize>, number: u32) {
+        let data = self.data;
+        let piece = |finder: &mut Self, range: Range<usize>| {
+            let bytes = data.get(range.clone()).unwrap_or_default();
+            for field in Fields::new(bytes) {
+                if field.number == 1
+                    && let Some(message) = field.bytes()
+                {
+                    finder.attributes(target, message, range.start + field.end - message.len(), number);
+                }
+            }
+        };
+        let (head, tail) = (context.head as usize, context.tail as usize);
+        piece(self, range.start..head);
+        if context.scattered {
+            // The children's number is not 1, so they are passed over.
+            piece(self, head..tail);
+        }
+        piece(self, tail..range.end);
+    }
+
+    fn metadata(&mut self, number: u32, metric: &crate::Metric) {
+        let data = self.data;
+        let (head, tail) = (metric.context.head as usize, metric.context.tail as usize);
+        for range in [metric.offset as usize..head, tail..metric.range().end] {
+            let bytes = data.get(range.clone()).unwrap_or_default();
+            self.attributes(Target::Metric(number), bytes, range.start, 12);
+        }
+    }
+
+    fn item(&mut self, signal: Signal, kind: MetricKind, index: &Index, number: usize) {
+        let Some(entry) = index.items.get(number) else { return };
+        let base = entry.offset as usize;
+        let Some(message) = self.data.get(entry.range()) else { return };
+        let item = number as u32;
+        let target = Target::Item(item);
+        match signal {
+            Signal::Traces => {
+                let (mut event, mut link) = (0, 0);
+                for field in Fields::new(message) {
+                    let Some(inner) = field.bytes() else { continue };
+                    match field.number {
+                        9 => self.attribute(target, inner, base + field.start..base + field.end),
+                        11 => {
+                            let start = base + field.end - inner.len();
+                            self.attributes(Target::Event { item, event }, inner, start, 3);
+                            event += 1;
+                        }
+                        13 => {
+                            let start = base + field.end - inner.len();
+                            self.attributes(Target::Link { item, link }, inner, start, 4);
+                            link += 1;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Signal::Logs => self.attributes(target, message, base, 6),
+            Signal::Metrics => {
+                let kind = DataPointKind::of(kind);
+                let (attributes, exemplars) = (kind.attributes(), kind.exemplars());
+                let mut exemplar = 0;
+                for field in Fields::new(message) {
+                    let Some(inner) = field.bytes() else { continue };
+                    if field.number == attributes {
+                        self.attribute(target, inner, base + field.start..base + field.end);
+                    } else if field.number == exemplars {
+                        let start = base + field.end - inner.len();
+                        self.attributes(Target::Exemplar { item, exemplar }, inner, start, 7);
+                        exemplar += 1;
+                    }
+                }
+            }
+        }
+    }
+}
