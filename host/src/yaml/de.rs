@@ -112,6 +112,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Seq(_) => self.deserialize_seq(visitor),
             Value::Map(_) => self.deserialize_map(visitor),
+            Value::Broken => Err(Fault::mismatch(self.node, &visitor)),
         }
     }
 
@@ -264,7 +265,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
                     self.value = Some(entry);
                     let trail = self.reader.trail.key(&key.name);
                     let read = seed.deserialize(BorrowedStrDeserializer::new(&key.name));
-                    return read.map(Some).map_err(|fault: Fault| fault.locate(node, &trail));
+                    return read.map(Some).map_err(|fault: Fault| fault.locate(node, &trail).pass_over(node));
                 }
             }
         }
@@ -279,7 +280,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
         let place = if self.fields.is_some() { Place::Field } else { Place::Other };
         let read = seed.deserialize(Reader { node, trail: &trail, notes: self.reader.notes, place });
         read.map_err(|fault| if place == Place::Field { fault } else { fault.null_is_wrong() })
-            .map_err(|fault| fault.locate(node, &trail))
+            .map_err(|fault| fault.locate(node, &trail).pass_over(node))
     }
 }
 
@@ -299,7 +300,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
         };
         let trail = self.reader.trail.index(index);
         let read = seed.deserialize(Reader { node, trail: &trail, notes, place: Place::Other });
-        read.map(Some).map_err(|fault| fault.null_is_wrong().locate(node, &trail))
+        read.map(Some).map_err(|fault| fault.null_is_wrong().locate(node, &trail).pass_over(node))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::node::describe_text;
 use super::path::Trail;
-use super::{Node, Origin, nearest};
+use super::{Node, Origin, Value, nearest};
 use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 
@@ -14,6 +14,8 @@ pub(super) struct Fault(Box<Inner>);
 struct Inner {
     kind: Kind,
     at: Option<At>,
+    /// Address of the innermost node around it that can be passed over: a value in a map or list.
+    pass_over: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) enum Kind {
     Unknown(String, &'static [&'static str]),
     /// Nothing is written where this is expected: as a key of a struct, the same as not being there.
     Null(String),
+    /// The value is unknown, and why has been reported.
+    Broken,
 }
 
 /// Where a fault is.
@@ -41,14 +45,16 @@ pub(super) struct At {
 
 impl Fault {
     fn new(kind: Kind) -> Self {
-        Self(Box::new(Inner { kind, at: None }))
+        Self(Box::new(Inner { kind, at: None, pass_over: None }))
     }
 
     /// The node is of another type than expected.
     pub(super) fn mismatch(node: &Node, expected: &dyn Expected) -> Self {
         let wanted = in_words(&expected.to_string());
-        if node.is_null() {
-            return Self::new(Kind::Null(wanted));
+        match node.value {
+            Value::Null => return Self::new(Kind::Null(wanted)),
+            Value::Broken => return Self::new(Kind::Broken),
+            _ => {}
         }
         Self::new(Kind::Message(format!("expected {wanted}, found {}", node.describe())))
     }
@@ -63,6 +69,12 @@ impl Fault {
         self
     }
 
+    /// Says which node to pass over, unless that is known more precisely already.
+    pub(super) fn pass_over(mut self, node: &Node) -> Self {
+        self.0.pass_over.get_or_insert(address(node));
+        self
+    }
+
     /// Nothing where there must be something: in lists and free maps a null cannot be left out.
     pub(super) fn null_is_wrong(mut self) -> Self {
         if self.0.at.is_none()
@@ -73,8 +85,9 @@ impl Fault {
         self
     }
 
-    pub(super) fn into_parts(self) -> (Kind, Option<At>) {
-        (self.0.kind, self.0.at)
+    /// What, where, and which node to pass over.
+    pub(super) fn into_parts(self) -> (Kind, Option<At>, Option<usize>) {
+        (self.0.kind, self.0.at, self.0.pass_over)
     }
 }
 
@@ -101,6 +114,7 @@ impl fmt::Display for Fault {
             Kind::Missing(name) => write!(f, "missing key {name:?}"),
             Kind::Unknown(name, known) => f.write_str(&unknown_key(name, known)),
             Kind::Null(wanted) => write!(f, "expected {wanted}, found nothing"),
+            Kind::Broken => f.write_str("unknown value"),
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a source: `file:line:column`, both counted from 1.
+/// A place in a source: `file:line:column`, both counted from 1. Line 0 is a source without lines, as a flag is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// File name or URI of the source.
     pub source: Arc<str>,
-    /// Line, from 1.
+    /// Line, from 1, or 0 for all of the source.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
@@ -16,7 +16,10 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.source, self.line, self.column)
+        match self.line {
+            0 => f.write_str(&self.source),
+            line => write!(f, "{}:{line}:{}", self.source, self.column),
+        }
     }
 }
 
@@ -49,6 +52,8 @@ pub enum Value {
     Seq(Vec<Node>),
     /// A map in the order written.
     Map(Vec<(Key, Node)>),
+    /// Could not be found out (a failed expansion), which has been reported: nothing more is said about it.
+    Broken,
 }
 
 /// A key of a map.
@@ -110,7 +115,7 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::{Number, Value as Json};
         match &self.value {
-            Value::Null => Json::Null,
+            Value::Null | Value::Broken => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Number::from_i128(*value).map_or(Json::Null, Json::Number),
             Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
@@ -130,6 +135,7 @@ impl Node {
             Value::String(text) => describe_text(text),
             Value::Seq(_) => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
+            Value::Broken => "an unknown value".to_owned(),
         }
     }
 }

@@ -278,7 +278,8 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, Str
     let Some(tag) = tag else {
         return Ok(if style == ScalarStyle::Plain { scalar::resolve(text) } else { Value::String(text.to_owned()) });
     };
-    if tag.handle == "!" && tag.suffix.is_empty() {
+    // "!" alone: not to be resolved.
+    if format!("{}{}", tag.handle, tag.suffix) == "!" {
         return Ok(Value::String(text.to_owned()));
     }
     let value = scalar::resolve(text);

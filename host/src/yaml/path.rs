@@ -22,6 +22,11 @@ impl<'a> Trail<'a> {
         Self { up: None, step: Step::Key(path) }
     }
 
+    /// The beginning of a section without a path.
+    fn is_nothing(&self) -> bool {
+        self.up.is_none() && matches!(self.step, Step::Key(""))
+    }
+
     /// One key further down.
     pub(super) fn key(&'a self, name: &'a str) -> Self {
         Self { up: Some(self), step: Step::Key(name) }
@@ -40,7 +45,7 @@ impl fmt::Display for Trail<'_> {
         }
         match self.step {
             Step::Index(index) => write!(f, "[{index}]"),
-            Step::Key(name) if self.up.is_none() || name.is_empty() => f.write_str(name),
+            Step::Key(name) if self.up.is_none_or(Self::is_nothing) => f.write_str(name),
             Step::Key(name) => write!(f, "::{name}"),
         }
     }

@@ -65,6 +65,20 @@ impl Problems {
         self.0.iter().any(|problem| problem.severity == Severity::Error)
     }
 
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts them in the order of their places, those without a place first; says the same only once.
+    pub fn sort(&mut self) {
+        fn place(problem: &Problem) -> Option<(&str, usize, usize)> {
+            problem.origin.as_ref().map(|origin| (&*origin.source, origin.line, origin.column))
+        }
+        self.0.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.0.dedup_by(|a, b| place(a) == place(b) && a.key == b.key && a.message == b.message);
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

@@ -10,8 +10,10 @@ use super::path::Trail;
 use super::{Check, Node, Origin, Problems, parse};
 use serde::de::DeserializeOwned;
 
-/// How many rounds one section may take: more faults than anybody reads.
-const ROUNDS_MAX: usize = 500;
+/// How many faults of one section are shown: more than anybody reads.
+const FAULTS_MAX: usize = 100;
+/// How many rounds one section may take; keys with nothing behind them take one each, too.
+const ROUNDS_MAX: usize = 1000;
 
 /// Settings of a component: a struct with `#[serde(default, deny_unknown_fields)]` and an `impl Default`.
 pub trait Settings: DeserializeOwned + Default + Send + Sync + 'static {
@@ -39,7 +41,9 @@ impl Section<'_> {
         faults.sort_by_key(|fault| (fault.origin.line, fault.origin.column));
         let mut tainted = Vec::new();
         for fault in faults {
-            problems.error(Some(&fault.origin), fault.path.clone(), fault.message);
+            if let Some(message) = fault.message {
+                problems.error(Some(&fault.origin), fault.path.clone(), message);
+            }
             tainted.push(fault.path);
             tainted.extend(fault.meant);
         }
@@ -63,21 +67,22 @@ impl Section<'_> {
                 }
                 Err(fault) => fault.locate(self.node, &trail),
             };
-            let (kind, Some(at)) = fault.into_parts() else { break };
-            let new = judge(kind, &at, self.node, &faults, &mut notes);
+            let (kind, Some(at), pass_over) = fault.into_parts() else { break };
+            let (new, pass_over) = judge(kind, &at, pass_over, self.node, &faults);
             faults.extend(new);
-            if at.node == address(self.node) {
+            // Nothing to pass over means the section itself; a node that is passed over already cannot help again.
+            if !pass_over.is_some_and(|node| notes.excluded.insert(node)) {
                 break;
             }
-            if round >= ROUNDS_MAX {
-                faults.push(Found::new(&at, "more faults than are shown".to_owned()));
+            if round >= ROUNDS_MAX || faults.len() >= FAULTS_MAX {
+                faults.push(Found::new(&at, "there are more faults than are shown".to_owned()));
                 break;
             }
         }
         let unknown = notes.unknown.into_inner().into_values().map(|key| Found {
             origin: key.origin,
             path: key.path,
-            message: key.message,
+            message: Some(key.message),
             meant: key.meant,
         });
         faults.extend(unknown);
@@ -89,46 +94,47 @@ impl Section<'_> {
 struct Found {
     origin: Origin,
     path: String,
-    message: String,
+    /// `None` if it has been reported already.
+    message: Option<String>,
     /// The key that was probably meant by an unknown one.
     meant: Option<String>,
 }
 
 impl Found {
     fn new(at: &At, message: String) -> Self {
-        Self { origin: at.origin.clone(), path: at.path.clone(), message, meant: None }
+        Self { origin: at.origin.clone(), path: at.path.clone(), message: Some(message), meant: None }
     }
 }
 
 /// What to report about a fault, if anything, and which node to pass over from now on.
-fn judge(kind: Kind, at: &At, root: &Node, faults: &[Found], notes: &mut Notes) -> Option<Found> {
+fn judge(
+    kind: Kind,
+    at: &At,
+    pass_over: Option<usize>,
+    root: &Node,
+    faults: &[Found],
+) -> (Option<Found>, Option<usize>) {
     // With a part of it passed over, what is wrong with the whole may only follow from that.
     let follows = faults.iter().any(|fault| inside(&fault.path, &at.path));
-    let mut exclude = at.node;
     let found = match kind {
-        Kind::Null(_) if at.node != address(root) => None,
+        Kind::Broken => Some(Found { message: None, ..Found::new(at, String::new()) }),
+        Kind::Null(_) if pass_over.is_some() => None,
         Kind::Null(wanted) => Some(Found::new(at, format!("expected {wanted}, found nothing"))),
         Kind::Missing(_) | Kind::Message(_) if follows => None,
         Kind::Missing(name) => Some(Found::new(at, format!("missing key {name:?}"))),
         Kind::Message(message) => Some(Found::new(at, message)),
         Kind::Unknown(name, known) => {
             let message = unknown_key(&name, known);
-            match by_address(root, at.node).and_then(|node| node.entry(&name)) {
-                Some((key, value)) => {
-                    exclude = address(value);
-                    Some(Found {
-                        origin: key.origin.clone(),
-                        path: format!("{}::{name}", at.path),
-                        message,
-                        meant: super::nearest(&name, known.iter().copied()).map(|near| format!("{}::{near}", at.path)),
-                    })
-                }
-                None => Some(Found::new(at, format!("{name}: {message}"))),
-            }
+            let Some((key, value)) = by_address(root, at.node).and_then(|node| node.entry(&name)) else {
+                return (Some(Found::new(at, format!("{name}: {message}"))), pass_over);
+            };
+            let inside = |name: &str| format!("{}::{name}", at.path);
+            let meant = super::nearest(&name, known.iter().copied()).map(inside);
+            let found = Found { origin: key.origin.clone(), path: inside(&name), message: Some(message), meant };
+            return (Some(found), Some(address(value)));
         }
     };
-    notes.excluded.insert(exclude);
-    found
+    (found, pass_over)
 }
 
 /// Whether `path` is `whole` or lies inside of it.

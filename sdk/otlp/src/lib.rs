@@ -26,6 +26,8 @@ pub use index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope}
 pub use merge::merge;
 pub use signal::Signal;
 pub use split::{Bound, Split, select, split};
+#[doc(hidden)]
+pub use validate::validate_by_walk;
 pub use validate::{Limits, validate, validate_into};
 pub use view::{
     ArrayView, Attributes, DataPointKind, DataPointView, EventView, ExemplarView, KeyValue, KvListView, LinkView,

@@ -54,7 +54,21 @@ pub fn validate(signal: Signal, data: &[u8], limits: &Limits) -> Result<Index, E
 /// The first thing that is wrong, and where.
 pub fn validate_into(signal: Signal, data: &[u8], limits: &Limits, index: &mut Index) -> Result<(), Error> {
     index.clear();
-    let result = walk::request(signal, data, limits, index);
+    let result = walk::request(signal, data, limits, index, true);
+    if result.is_err() {
+        index.clear();
+    }
+    result
+}
+
+/// [`validate_into`] by the general walker alone, for tests that compare both ways.
+///
+/// # Errors
+/// As [`validate_into`].
+#[doc(hidden)]
+pub fn validate_by_walk(signal: Signal, data: &[u8], limits: &Limits, index: &mut Index) -> Result<(), Error> {
+    index.clear();
+    let result = walk::request(signal, data, limits, index, false);
     if result.is_err() {
         index.clear();
     }

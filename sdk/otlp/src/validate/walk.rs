@@ -16,7 +16,13 @@ const ITEMS: u32 = 2;
 const POINTS: u32 = 1;
 
 /// Checks a whole request and fills `index`, which is empty.
-pub(super) fn request(signal: Signal, data: &[u8], limits: &Limits, index: &mut Index) -> Result<(), Error> {
+pub(super) fn request(
+    signal: Signal,
+    data: &[u8],
+    limits: &Limits,
+    index: &mut Index,
+    _fast: bool,
+) -> Result<(), Error> {
     let Ok(bytes) = u32::try_from(data.len()) else { return Err(Error::too_large()) };
     if bytes == u32::MAX {
         return Err(Error::too_large());

@@ -1,5 +1,9 @@
 //! YAML in, typed settings or faults with places out.
 
+mod any_text;
+mod durations;
+mod parsing;
+
 use super::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -198,4 +202,141 @@ t.yaml:14:3: error: exporters::otlp/tempo::policies[0]::nme: unknown key (did yo
 t.yaml:16:27: error: exporters::otlp/tempo::policies[1]::latency::threshold_ms: expected a whole number from 0, found text \"fast\"
 t.yaml:19:2: error: exporters::otlp/tempo::policies[3]: missing key \"name\""
     );
+}
+
+/// A fault of `check` stands at the deepest key of its path that is written; `is_set` means written with something.
+#[test]
+fn checks_know_their_places() {
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Nested {
+        a: BTreeMap<String, Nested>,
+        b: Vec<u8>,
+    }
+
+    impl Settings for Nested {
+        fn check(&self, check: &mut Check<'_>) {
+            for key in ["a.x.y.b[1]", "a.x.y.b[7]", "a.x.y.a.b", "a.x.y.nothing.here", "b", "", "a::x"] {
+                check.error(key, "E");
+            }
+            check.warning("a", "W");
+            let set = ["a", "a.x.y", "a.x.y.b", "a.x.y.b[1]", "b"].map(|key| check.is_set(key));
+            assert_eq!(set, [true, true, true, true, false]);
+            assert!(!["a.x.y.b[2]", "c", "a.x.z", "b[0]"].iter().any(|key| check.is_set(key)));
+        }
+    }
+
+    let node = tree("a:\n  x:\n  x.y:\n    b: [1, 2]\n    a:\nb:\n");
+    let mut problems = Problems::default();
+    let section = Section { path: "processors::p", node: &node };
+    assert!(section.settings::<Nested>(&mut problems).is_none());
+    assert_eq!(
+        problems.to_string(),
+        "\
+t.yaml:4:12: error: processors::p::a::x.y::b[1]: E
+t.yaml:4:8: error: processors::p::a::x.y::b[7]: E
+t.yaml:5:5: error: processors::p::a::x.y::a::b: E
+t.yaml:4:5: error: processors::p::a::x.y::nothing::here: E
+t.yaml:6:1: error: processors::p::b: E
+t.yaml:1:1: error: processors::p: E
+t.yaml:2:3: error: processors::p::a::x: E
+t.yaml:2:3: warning: processors::p::a: W"
+    );
+}
+
+/// Parts that somebody else reads later come through as they are, places included.
+#[test]
+fn raw_parts() {
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Raw {
+        node: Option<Node>,
+        nodes: BTreeMap<String, Node>,
+        json: serde_json::Value,
+    }
+
+    impl Settings for Raw {}
+
+    let part = "{z: [1, 1.5, null, true, 'x'], a: {}, big: 18446744073709551615}";
+    let raw: Raw = from_str("t.yaml", &format!("node: {part}\nnodes: {{n: {part}, e: }}\njson: {part}")).unwrap();
+    let expected = r#"{"z":[1,1.5,null,true,"x"],"a":{},"big":18446744073709551615}"#;
+    assert_eq!(raw.json.to_string(), expected);
+    let node = raw.node.unwrap();
+    assert_eq!(node.to_json().to_string(), expected);
+    assert_eq!(node.get("z").unwrap().items()[1].origin.to_string(), "t.yaml:1:15");
+    assert_eq!(raw.nodes["n"].to_json().to_string(), expected);
+    assert!(raw.nodes["e"].is_null());
+}
+
+/// Variants with content, as maps of one key.
+#[test]
+fn enums_with_content() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Shape {
+        Nothing,
+        Text(String),
+        Block { size: u8 },
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Shapes {
+        shapes: Vec<Shape>,
+    }
+
+    impl Settings for Shapes {}
+
+    let read: Shapes = from_str("t.yaml", "shapes: [nothing, text: x, block: {size: 1}, nothing: ]").unwrap();
+    assert_eq!(read.shapes, [Shape::Nothing, Shape::Text("x".to_owned()), Shape::Block { size: 1 }, Shape::Nothing]);
+    let faults = from_str::<Shapes>(
+        "t.yaml",
+        "shapes: [nothin, text: 5, block: {sise: 1}, {a: 1, b: 2}, block: {size: 300}, blok: 1, ~]",
+    );
+    assert_eq!(
+        faults.unwrap_err().to_string(),
+        "\
+t.yaml:1:10: error: shapes[0]: \"nothin\" is none of \"nothing\", \"text\", \"block\" (did you mean \"nothing\"?)
+t.yaml:1:24: error: shapes[1]::text: expected text, found number 5
+t.yaml:1:34: error: shapes[2]::block: missing key \"size\"
+t.yaml:1:35: error: shapes[2]::block::sise: unknown key (did you mean \"size\"?)
+t.yaml:1:45: error: shapes[3]: expected one of the known names, found a map
+t.yaml:1:73: error: shapes[4]::block::size: expected a whole number from 0 to 255, found number 300
+t.yaml:1:85: error: shapes[5]::blok: \"blok\" is none of \"nothing\", \"text\", \"block\" (did you mean \"block\"?)
+t.yaml:1:88: error: shapes[6]: expected one of the known names, found nothing"
+    );
+}
+
+/// However many faults there are, reading ends and says so.
+#[test]
+fn faults_are_bounded() {
+    let policies = "- {name: x, latency: {threshold_ms: -1}}\n".repeat(2000);
+    let faults = faults(&format!("endpoint: a:1\npolicies:\n{policies}"));
+    assert!(faults.contains("there are more faults than are shown"));
+    assert_eq!(faults.lines().count(), 101);
+}
+
+#[test]
+fn endpoints() {
+    use endpoint::{EndpointError, HostPort};
+    for good in ["localhost:4317", "0.0.0.0:0", ":8888", "[::1]:65535", "tempo.ns.svc:1", "[fe80::1%eth0]:1"] {
+        assert_eq!(good.parse::<HostPort>().map(|parsed| parsed.to_string()).as_deref(), Ok(good));
+    }
+    type Make = fn(String) -> EndpointError;
+    let bad: [(&str, Make); 7] = [
+        ("localhost", EndpointError::NoPort),
+        ("localhost:", EndpointError::NoPort),
+        ("[::1]", EndpointError::NoPort),
+        ("::1", EndpointError::Colons),
+        ("[::1", EndpointError::Brackets),
+        ("http://a:1", EndpointError::Url),
+        ("a b:1", EndpointError::BadHost),
+    ];
+    for (text, error) in bad {
+        assert_eq!(text.parse::<HostPort>(), Err(error(text.to_owned())));
+    }
+    for port in ["65536", "-1", "+1", "http"] {
+        let text = format!("a:{port}");
+        assert_eq!(text.parse::<HostPort>(), Err(EndpointError::BadPort(text.clone(), port.to_owned())));
+    }
 }

@@ -1,0 +1,207 @@
+//! This crate against prost and opentelemetry-proto: random objects, other encodings of them, and damage.
+//!
+//! `PROPTEST_CASES` sets how many cases each property gets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test may panic and print; its support modules are shared with the fuzz targets"
+)]
+
+mod fuzz;
+mod support;
+
+use proptest::prelude::*;
+use support::check::{all_known, check};
+use support::mangle::{damage, mangle};
+use support::objects::encoded;
+use support::source::Source;
+use tailrace_otlp::wire::{WireType, put_len_field, put_tag, put_varint_field};
+use tailrace_otlp::{ErrorKind, Limits, Signal, schema, validate};
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn signal(s: &mut Source<'_>) -> Signal {
+    Signal::ALL[s.below(3)]
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// What prost encodes is accepted, all its fields are known, and all results from it are right.
+    #[test]
+    fn random_objects(entropy in prop::collection::vec(any::<u8>(), 0..3_000)) {
+        let mut s = Source::new(&entropy);
+        let signal = signal(&mut s);
+        let data = encoded(signal, &mut s);
+        all_known(schema::request(signal), &data);
+        prop_assert!(check(signal, &data, &mut s));
+    }
+
+    /// The same in encodings that no encoder would choose but protobuf allows.
+    #[test]
+    fn other_encodings(entropy in prop::collection::vec(any::<u8>(), 0..5_000)) {
+        let mut s = Source::new(&entropy);
+        let signal = signal(&mut s);
+        let data = encoded(signal, &mut s);
+        let data = mangle(&mut s, schema::request(signal), &data);
+        check(signal, &data, &mut s);
+    }
+
+    /// The same with damage.
+    #[test]
+    fn damaged(entropy in prop::collection::vec(any::<u8>(), 0..5_000)) {
+        let mut s = Source::new(&entropy);
+        let signal = signal(&mut s);
+        let mut data = encoded(signal, &mut s);
+        if s.bool() {
+            data = mangle(&mut s, schema::request(signal), &data);
+        }
+        damage(&mut s, &mut data);
+        check(signal, &data, &mut s);
+    }
+
+    /// A request of one signal read as one of another: what is unknown there is skipped, the rest must fit.
+    #[test]
+    fn another_signal(entropy in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        let mut s = Source::new(&entropy);
+        let data = encoded(signal(&mut s), &mut s);
+        check(signal(&mut s), &data, &mut s);
+    }
+
+    /// Cut off anywhere.
+    #[test]
+    fn truncated(entropy in prop::collection::vec(any::<u8>(), 0..400), cut in any::<u16>()) {
+        let mut s = Source::new(&entropy);
+        let signal = signal(&mut s);
+        let mut data = encoded(signal, &mut s);
+        data.truncate(usize::from(cut) % (data.len() + 1));
+        check(signal, &data, &mut s);
+    }
+
+    /// Bytes without any meaning.
+    #[test]
+    fn noise(data in prop::collection::vec(any::<u8>(), 0..60)) {
+        for signal in Signal::ALL {
+            check(signal, &data, &mut Source::new(&data));
+        }
+    }
+}
+
+/// A traces request whose only attribute is a value nested in `depth` arrays (two messages each), with `leaf` at the bottom.
+fn nested(depth: usize, leaf: &[u8]) -> Vec<u8> {
+    let mut data = leaf.to_vec();
+    let wrap = |data: &mut Vec<u8>, number| {
+        let inner = std::mem::take(data);
+        put_len_field(data, number, &inner);
+    };
+    for _ in 0..depth {
+        wrap(&mut data, 1);
+        wrap(&mut data, 5);
+    }
+    for number in [2, 9, 2, 2, 1] {
+        wrap(&mut data, number);
+    }
+    data
+}
+
+/// Nesting is refused at the level at which prost refuses it, with a known or an unknown field or groups at the bottom.
+#[test]
+fn depth_as_prost() {
+    let mut known = Vec::new();
+    put_varint_field(&mut known, 3, 1);
+    let mut unknown = Vec::new();
+    put_varint_field(&mut unknown, 30, 1);
+    let mut empty_message = Vec::new();
+    put_len_field(&mut empty_message, 5, &[]);
+    let mut groups = Vec::new();
+    for _ in 0..3 {
+        put_tag(&mut groups, 30, WireType::StartGroup);
+    }
+    for _ in 0..3 {
+        put_tag(&mut groups, 30, WireType::EndGroup);
+    }
+    let mut refused = 0;
+    for depth in 40..56 {
+        for leaf in [&[][..], &known, &unknown, &empty_message, &groups] {
+            if !check(Signal::Traces, &nested(depth, leaf), &mut Source::new(&[])) {
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 5 && refused < 75, "{refused}");
+}
+
+/// A limit of depth is a limit, also one that would not fit the stack.
+#[test]
+fn depth_limit() {
+    let at = |depth, limit| {
+        let limits = Limits { depth: limit, ..Limits::default() };
+        validate(Signal::Traces, &nested(depth, &[]), &limits).map_err(|error| error.kind())
+    };
+    assert!(at(0, 5).is_ok());
+    assert_eq!(at(0, 4), Err(ErrorKind::Depth));
+    assert!(at(190, u32::MAX).is_ok());
+    assert_eq!(at(50_000, u32::MAX), Err(ErrorKind::Depth));
+    assert_eq!(at(1, 0), Err(ErrorKind::Depth));
+}
+
+/// Two-byte sub-messages are refused before they cost memory, wherever they lie.
+#[test]
+fn element_budget() {
+    let limits = Limits { elements: 1_000, ..Limits::default() };
+    let bomb = |number: u8, outer: &[u32]| {
+        let mut data = [number << 3 | 2, 0].repeat(100_000);
+        for number in outer {
+            let inner = std::mem::take(&mut data);
+            put_len_field(&mut data, *number, &inner);
+        }
+        data
+    };
+    for (signal, number, outer) in [
+        (Signal::Traces, 1, &[][..]),
+        (Signal::Traces, 2, &[1]),
+        (Signal::Traces, 2, &[2, 1]),
+        (Signal::Traces, 9, &[2, 2, 1]),
+        (Signal::Traces, 11, &[2, 2, 1]),
+        (Signal::Traces, 13, &[2, 2, 1]),
+        (Signal::Traces, 1, &[5, 2, 9, 2, 2, 1]),
+        (Signal::Traces, 3, &[3, 1, 1]),
+        (Signal::Metrics, 2, &[2, 1]),
+        (Signal::Metrics, 1, &[5, 2, 2, 1]),
+        (Signal::Metrics, 6, &[1, 11, 2, 2, 1]),
+        (Signal::Logs, 2, &[2, 1]),
+    ] {
+        let data = bomb(number, outer);
+        let error = validate(signal, &data, &limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Elements, "{signal} {number} in {outer:?}");
+        let limits = Limits { elements: 100_000 + outer.len(), ..limits };
+        assert!(validate(signal, &data, &limits).is_ok(), "{signal} {number} in {outer:?}");
+    }
+}
+
+/// Errors say what, in which field and where.
+#[test]
+fn errors_name_the_place() {
+    let wrapped = |span: &[u8]| {
+        let mut data = span.to_vec();
+        for number in [2, 2, 1] {
+            let inner = std::mem::take(&mut data);
+            put_len_field(&mut data, number, &inner);
+        }
+        validate(Signal::Traces, &data, &Limits::default()).unwrap_err().to_string()
+    };
+    assert_eq!(wrapped(b"\x2a\x03a\xffb"), "string is not UTF-8 in Span.name at byte 9");
+    assert_eq!(wrapped(b"\x0a\x03abc"), "trace id is neither 16 bytes long nor empty in Span.traceId at byte 8");
+    assert_eq!(wrapped(b"\x2a\x09a"), "value reaches beyond its message in Span.name at byte 7");
+    assert_eq!(wrapped(b"\x2d\0\0\0\0"), "wrong wire type in Span.name at byte 6");
+    assert_eq!(wrapped(b"\xa4\x06"), "unbalanced group in Span at byte 6");
+    assert_eq!(wrapped(b"\x4a\x04\x12\0\x12\0"), "single value given twice in KeyValue.value at byte 10");
+}
