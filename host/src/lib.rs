@@ -14,14 +14,17 @@
 //! | 6 | `cli`, `main` |
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod collector;
 pub mod component;
+pub mod components;
 pub mod config;
 pub mod export;
 pub mod exporters;
 pub mod extensions;
 pub mod otlp;
 pub mod pdata;
-
+pub mod pipeline;
 pub mod plugin;
 pub mod processors;
 pub mod receivers;

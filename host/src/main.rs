@@ -1,2 +1,8 @@
 //! The `tailrace` command. The only place that exits.
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tailrace::cli::run()
+}

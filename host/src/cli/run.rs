@@ -120,7 +120,14 @@ fn summarise(ledger: &[Line]) {
     for line in ledger.iter().filter(|line| line.taken > 0) {
         let component = line.component.as_str();
         let dropped = serde_json::json!(line.dropped).to_string();
-        tracing::info!(component, accepted = line.taken, handed_on = line.handed_on, dropped, held = line.held, "ledger");
+        tracing::info!(
+            component,
+            accepted = line.taken,
+            handed_on = line.handed_on,
+            dropped,
+            held = line.held,
+            "ledger"
+        );
     }
     tracing::info!("stopped");
 }

@@ -80,7 +80,8 @@ impl Collector {
     pub async fn start(config: &Config, options: &Options) -> Result<Self, StartError> {
         let telemetry = Telemetry::new();
         process::observe(telemetry.metrics());
-        let (workers, threads) = Workers::start(options.workers).map_err(|error| StartError(vec![error.to_string()]))?;
+        let (workers, threads) =
+            Workers::start(options.workers).map_err(|error| StartError(vec![error.to_string()]))?;
         let graph = Graph::build(config, &telemetry, &workers)?;
         let mut servers = Vec::new();
         if let Some(endpoint) = &config.service.telemetry.metrics_endpoint {

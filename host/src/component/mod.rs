@@ -5,6 +5,7 @@
 
 mod consumer;
 mod factory;
+pub mod handover;
 mod id;
 
 pub use consumer::{BoxFuture, ConsumeError, Consumer};

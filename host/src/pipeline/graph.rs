@@ -80,7 +80,8 @@ impl Graph {
         together(&self.receivers, deadline).await;
         let longest = self.processors.iter().map(Vec::len).max().unwrap_or(0);
         for stage in 0..longest {
-            let stage: Vec<_> = self.processors.iter().filter_map(|of_pipeline| of_pipeline.get(stage)).cloned().collect();
+            let stage: Vec<_> =
+                self.processors.iter().filter_map(|of_pipeline| of_pipeline.get(stage)).cloned().collect();
             together(&stage, deadline).await;
         }
         together(&self.exporters, deadline).await;
@@ -107,7 +108,7 @@ async fn together<C: Component + ?Sized>(components: &[Arc<C>], deadline: Deadli
     tasks.join_all().await;
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// One instance per exporter and signal, as in the Collector: each signal has a queue of its own.
     fn exporters(&mut self) -> (Vec<Arc<dyn Exporter>>, BTreeMap<(ComponentId, Signal), Station>) {
         let mut exporters = Vec::new();
@@ -162,7 +163,7 @@ impl Builder<'_> {
 
     fn receivers(
         &mut self,
-        mut entries: BTreeMap<(&ComponentId, Signal), Vec<Arc<dyn Consumer>>>,
+        mut entries: BTreeMap<(&'a ComponentId, Signal), Vec<Arc<dyn Consumer>>>,
     ) -> Vec<Arc<dyn Receiver>> {
         let mut receivers = Vec::new();
         for (id, settings) in &self.config.receivers {

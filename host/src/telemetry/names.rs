@@ -77,3 +77,68 @@ pub static DROPPED: Desc = Desc::counter("tailrace_dropped_items", "Items that a
 pub static ADDED: Desc = Desc::counter("tailrace_added_items", "Items that a component added.");
 /// Ledger: items that a component has accepted and not yet handed on.
 pub static HELD: Desc = Desc::gauge("tailrace_held_items", "Items accepted and not yet handed on.");
+/// Tail sampling: traces by policy and vote.
+pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_count_traces_sampled",
+    "Traces by policy and what the policy voted.",
+);
+/// Tail sampling: traces by decision.
+pub static TAIL_GLOBAL_COUNT_TRACES_SAMPLED: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_global_count_traces_sampled", "Traces by what was decided.");
+/// Tail sampling: late spans that followed an earlier decision.
+pub static TAIL_EARLY_RELEASES: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_early_releases_from_cache_decision",
+    "Spans that came late and followed the decision about their trace.",
+);
+/// Tail sampling: new traces.
+pub static TAIL_NEW_TRACE_ID: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_new_trace_id_received", "Traces whose first span came.");
+/// Tail sampling: time of a tick.
+pub static TAIL_TIMER_LATENCY: Desc = Desc::histogram(
+    "otelcol_processor_tail_sampling_sampling_decision_timer_latency",
+    "Time that the decisions of one tick of one shard took, in milliseconds.",
+    &[
+        1, 2, 5, 10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000,
+        30_000, 50_000,
+    ],
+    1.0,
+);
+/// Tail sampling: failed votes.
+pub static TAIL_EVALUATION_ERROR: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_sampling_policy_evaluation_error", "Votes that failed.");
+/// Tail sampling: traces decided early for lack of room.
+pub static TAIL_DROPPED_TOO_EARLY: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early",
+    "Traces that had to leave before decision_wait was over; they were decided on what had arrived.",
+);
+/// Tail sampling: the same, by what was short.
+pub static TAIL_DECIDED_EARLY: Desc = Desc::counter(
+    "tailrace_tail_sampling_decided_early",
+    "Traces decided before decision_wait was over, by reason: num_traces or max_memory_mib was reached.",
+);
+/// Tail sampling: how long traces were held.
+pub static TAIL_REMOVAL_AGE: Desc = Desc::histogram(
+    "otelcol_processor_tail_sampling_sampling_trace_removal_age",
+    "Time from the first span of a trace to its decision, in seconds.",
+    &[1000, 2000, 5000, 10_000, 15_000, 20_000, 30_000, 45_000, 60_000, 120_000, 180_000, 300_000, 600_000],
+    0.001,
+);
+/// Tail sampling: undecided traces.
+pub static TAIL_TRACES_ON_MEMORY: Desc =
+    Desc::gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", "Undecided traces in memory.");
+/// Tail sampling: memory of their spans.
+pub static TAIL_BYTES_ON_MEMORY: Desc =
+    Desc::gauge("tailrace_tail_sampling_segment_bytes", "Memory that holds the spans of undecided traces, in bytes.");
+/// Tail sampling: traces that grew too large.
+pub static TAIL_DROPPED_TOO_LARGE: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_traces_dropped_too_large",
+    "Traces dropped because they passed maximum_trace_size_bytes.",
+);
+/// Tail sampling: time of votes.
+pub static TAIL_EXECUTION_TIME: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_sampling_policy_execution_time_sum",
+    "Time that the votes of a policy took, in microseconds; extrapolated from one trace of each slice.",
+);
+/// Tail sampling: votes.
+pub static TAIL_EXECUTION_COUNT: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_sampling_policy_execution_count", "Votes of a policy.");

@@ -46,9 +46,8 @@ impl std::fmt::Display for Address {
 pub async fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {
     let lookup = tokio::net::lookup_host((address.host.as_str(), address.port));
     let found = tokio::time::timeout(RESOLVE_MAX, lookup).await.map_err(|_| timed_out("resolving", address))?;
-    let found: Vec<SocketAddr> = found
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot resolve {address}: {error}")))?
-        .collect();
+    let found: Vec<SocketAddr> =
+        found.map_err(|error| io::Error::new(error.kind(), format!("cannot resolve {address}: {error}")))?.collect();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("{address} has no addresses")));
     }

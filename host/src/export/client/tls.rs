@@ -118,11 +118,14 @@ impl TlsSettings {
     /// Reads the files. Every connection afterwards offers `alpn`.
     fn load(&self, alpn: &[&[u8]]) -> Result<ClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions: Vec<&SupportedProtocolVersion> = [(&version::TLS12, "1.3", true), (&version::TLS13, "1.2", false)]
-            .into_iter()
-            .filter(|(_, excluded_by, low)| *excluded_by != if *low { &*self.min_version } else { &*self.max_version })
-            .map(|(version, ..)| version)
-            .collect();
+        let versions: Vec<&SupportedProtocolVersion> =
+            [(&version::TLS12, "1.3", true), (&version::TLS13, "1.2", false)]
+                .into_iter()
+                .filter(|(_, excluded_by, low)| {
+                    *excluded_by != if *low { &*self.min_version } else { &*self.max_version }
+                })
+                .map(|(version, ..)| version)
+                .collect();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)
             .map_err(|error| error.to_string())?;
@@ -173,7 +176,9 @@ fn read(name: &str, file: &str, pem: &str) -> Result<Option<Vec<u8>>, String> {
     match (file, pem) {
         ("", "") => Ok(None),
         ("", pem) => Ok(Some(pem.as_bytes().to_vec())),
-        (file, _) => std::fs::read(file).map(Some).map_err(|error| format!("tls: cannot read {name} {file:?}: {error}")),
+        (file, _) => {
+            std::fs::read(file).map(Some).map_err(|error| format!("tls: cannot read {name} {file:?}: {error}"))
+        }
     }
 }
 

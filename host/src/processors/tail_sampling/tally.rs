@@ -1,0 +1,276 @@
+//! What happened, counted in plain numbers inside the lock and added to the metrics once behind it.
+
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::Vote;
+use crate::component::Context;
+use crate::telemetry::{Account, Counter, Gauge, Histogram, names};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Why spans leave without being handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drop {
+    /// No policy wanted the trace.
+    NotSampled,
+    /// A policy vetoed it.
+    Vetoed,
+    /// It passed `maximum_trace_size_bytes`.
+    TooLarge,
+    /// It was undecided at the end.
+    Shutdown,
+    /// A batch of it would have been longer than one can be.
+    Unwritable,
+}
+
+impl Drop {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::NotSampled => "not_sampled",
+            Self::Vetoed => "dropped_by_policy",
+            Self::TooLarge => "too_large",
+            Self::Shutdown => "shutdown",
+            Self::Unwritable => "unwritable",
+        }
+    }
+}
+
+/// Why a trace is decided before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// There were `num_traces`.
+    Traces,
+    /// There was `max_memory_mib` of spans.
+    Memory,
+}
+
+/// Votes of one policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Votes {
+    sampled: u64,
+    not_sampled: u64,
+    dropped: u64,
+    failed: u64,
+    /// Traces that it kept, as the first to say so.
+    kept: u64,
+    time_ns: u64,
+}
+
+/// What happened since the last report.
+#[derive(Debug, Default)]
+pub struct Tally {
+    votes: Vec<Votes>,
+    outcomes: [u64; 3],
+    late: [u64; 2],
+    new_traces: u64,
+    early: [u64; 2],
+    too_large: u64,
+    ages_ms: Vec<u64>,
+    spans_dropped: BTreeMap<Drop, usize>,
+}
+
+impl Tally {
+    /// A policy voted.
+    pub fn vote(&mut self, policy: usize, vote: Vote) {
+        let votes = self.of(policy);
+        match vote {
+            Vote::Sampled => votes.sampled += 1,
+            Vote::NotSampled => votes.not_sampled += 1,
+            Vote::Dropped => votes.dropped += 1,
+            Vote::Error => votes.failed += 1,
+        }
+    }
+
+    /// A policy took so long for one vote.
+    pub fn time(&mut self, policy: usize, time_ns: u64) {
+        self.of(policy).time_ns += time_ns;
+    }
+
+    /// The times are those of one trace of `traces` alike.
+    pub fn extrapolate(&mut self, traces: u64) {
+        self.votes.iter_mut().for_each(|votes| votes.time_ns *= traces);
+    }
+
+    /// A trace of `spans` that waited `age_ms` was decided.
+    pub fn decided(&mut self, decision: Decision, spans: usize, age_ms: u64) {
+        if let Some(outcomes) = self.outcomes.get_mut(decision.outcome as usize) {
+            *outcomes += 1;
+        }
+        match decision.outcome {
+            Outcome::Sampled => {
+                if let Some(policy) = decision.by {
+                    self.of(policy).kept += 1;
+                }
+            }
+            Outcome::NotSampled => self.dropped(Drop::NotSampled, spans),
+            Outcome::Dropped => self.dropped(Drop::Vetoed, spans),
+        }
+        self.ages_ms.push(age_ms);
+    }
+
+    /// Spans that came late follow the decision.
+    pub fn late(&mut self, kept: bool, spans: usize) {
+        if let Some(late) = self.late.get_mut(usize::from(kept)) {
+            *late += spans as u64;
+        }
+        if !kept {
+            self.dropped(Drop::NotSampled, spans);
+        }
+    }
+
+    /// The first span of a trace came.
+    pub fn new_trace(&mut self) {
+        self.new_traces += 1;
+    }
+
+    /// A trace was decided before its time.
+    pub fn early(&mut self, why: Early) {
+        if let Some(early) = self.early.get_mut(why as usize) {
+            *early += 1;
+        }
+    }
+
+    /// A trace of `spans` grew too large.
+    pub fn too_large(&mut self, spans: usize) {
+        self.too_large += 1;
+        self.dropped(Drop::TooLarge, spans);
+    }
+
+    /// Spans left for a reason.
+    pub fn dropped(&mut self, why: Drop, spans: usize) {
+        *self.spans_dropped.entry(why).or_default() += spans;
+    }
+
+    fn of(&mut self, policy: usize) -> &mut Votes {
+        if self.votes.len() <= policy {
+            self.votes.resize(policy + 1, Votes::default());
+        }
+        // It was just made long enough.
+        #[expect(clippy::indexing_slicing, reason = "resized above")]
+        &mut self.votes[policy]
+    }
+}
+
+struct OfPolicy {
+    name: String,
+    sampled: Counter,
+    not_sampled: Counter,
+    dropped: Counter,
+    executions: Counter,
+    time_us: Counter,
+    kept: Counter,
+}
+
+/// The processor's metrics.
+pub struct Metrics {
+    account: Account,
+    policies: Vec<OfPolicy>,
+    outcomes: [Counter; 3],
+    late: [Counter; 2],
+    new_traces: Counter,
+    early: [Counter; 2],
+    left_early: Counter,
+    failed: Counter,
+    too_large: Counter,
+    ages: Histogram,
+    /// Undecided traces.
+    pub on_memory: Gauge,
+    /// Memory of their spans.
+    pub bytes: Gauge,
+    /// Time of a tick, in milliseconds.
+    pub ticks: Histogram,
+}
+
+impl Metrics {
+    /// For the component of `context`, whose policies vote in this order.
+    pub fn new(context: &Context, policies: &Policies) -> Self {
+        let metrics = context.telemetry.metrics();
+        let id = context.id.to_string();
+        let id = ("processor", id.as_str());
+        let outcome = |sampled, decision| {
+            let labels = [id, ("sampled", sampled), ("decision", decision)];
+            metrics.counter(&names::TAIL_GLOBAL_COUNT_TRACES_SAMPLED, None, &labels)
+        };
+        let of_policy = |name: &str| {
+            // Named as the Collector names it: the instance, if it has a name, and the policy.
+            let full = context.id.name().map_or(name.to_owned(), |instance| format!("{instance}.{name}"));
+            let policy = ("policy", full.as_str());
+            let votes = |sampled, decision| {
+                let labels = [id, policy, ("sampled", sampled), ("decision", decision)];
+                metrics.counter(&names::TAIL_COUNT_TRACES_SAMPLED, None, &labels)
+            };
+            OfPolicy {
+                name: name.to_owned(),
+                sampled: votes("true", "sampled"),
+                not_sampled: votes("false", "not_sampled"),
+                dropped: votes("false", "dropped"),
+                executions: metrics.counter(&names::TAIL_EXECUTION_COUNT, None, &[id, policy]),
+                time_us: metrics.counter(&names::TAIL_EXECUTION_TIME, None, &[id, policy]),
+                kept: Counter::default(),
+            }
+        };
+        let counter = |desc| metrics.counter(desc, None, &[id]);
+        let labelled = |desc, name, value| metrics.counter(desc, None, &[id, (name, value)]);
+        Self {
+            account: context.account.clone(),
+            policies: policies.names().map(of_policy).collect(),
+            outcomes: [outcome("true", "sampled"), outcome("false", "not_sampled"), outcome("false", "dropped")],
+            late: ["false", "true"].map(|sampled| labelled(&names::TAIL_EARLY_RELEASES, "sampled", sampled)),
+            new_traces: counter(&names::TAIL_NEW_TRACE_ID),
+            early: ["num_traces", "max_memory_mib"].map(|why| labelled(&names::TAIL_DECIDED_EARLY, "reason", why)),
+            left_early: counter(&names::TAIL_DROPPED_TOO_EARLY),
+            failed: counter(&names::TAIL_EVALUATION_ERROR),
+            too_large: counter(&names::TAIL_DROPPED_TOO_LARGE),
+            ages: metrics.histogram(&names::TAIL_REMOVAL_AGE, &[id]),
+            on_memory: metrics.gauge(&names::TAIL_TRACES_ON_MEMORY, &[id]),
+            bytes: metrics.gauge(&names::TAIL_BYTES_ON_MEMORY, &[id]),
+            ticks: metrics.histogram(&names::TAIL_TIMER_LATENCY, &[id]),
+        }
+    }
+
+    /// Adds a tally. Spans that were dropped are no longer held.
+    pub fn report(&self, tally: Tally) {
+        for (policy, votes) in self.policies.iter().zip(&tally.votes) {
+            policy.sampled.add(votes.sampled);
+            policy.not_sampled.add(votes.not_sampled);
+            policy.dropped.add(votes.dropped);
+            policy.executions.add(votes.sampled + votes.not_sampled + votes.dropped + votes.failed);
+            policy.time_us.add(votes.time_ns / 1000);
+            policy.kept.add(votes.kept);
+            self.failed.add(votes.failed);
+        }
+        let add = |counters: &[Counter], counts: &[u64]| {
+            counters.iter().zip(counts).for_each(|(counter, count)| counter.add(*count));
+        };
+        add(&self.outcomes, &tally.outcomes);
+        add(&self.late, &tally.late);
+        add(&self.early, &tally.early);
+        self.left_early.add(tally.early.iter().sum());
+        self.new_traces.add(tally.new_traces);
+        self.too_large.add(tally.too_large);
+        tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
+        for (why, spans) in tally.spans_dropped {
+            self.account.dropped(why.reason(), spans);
+            self.account.held().add(-(spans as i64));
+        }
+    }
+
+    /// The view of the status page.
+    pub fn view(&self) -> Value {
+        let kept: serde_json::Map<String, Value> =
+            self.policies.iter().map(|policy| (policy.name.clone(), json!(policy.kept.get()))).collect();
+        let [sampled, not_sampled, dropped] = &self.outcomes;
+        let [early_traces, early_memory] = &self.early;
+        let [late_not_sampled, late_sampled] = &self.late;
+        json!({
+            "traces_sampled": sampled.get(),
+            "traces_not_sampled": not_sampled.get(),
+            "traces_dropped_by_policy": dropped.get(),
+            "traces_too_large": self.too_large.get(),
+            "traces_sampled_by_policy": kept,
+            "traces_on_memory": self.on_memory.get(),
+            "segment_bytes": self.bytes.get(),
+            "traces_decided_early": {"num_traces": early_traces.get(), "max_memory_mib": early_memory.get()},
+            "late_spans": {"sampled": late_sampled.get(), "not_sampled": late_not_sampled.get()},
+        })
+    }
+}
