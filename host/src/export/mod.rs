@@ -31,6 +31,8 @@ mod settings;
 mod stage;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use sender::{Sender, Sent};

@@ -1,37 +1,19 @@
 //! Queue, retry and timeout around scripted senders, on a paused clock. After every story the ledger must add up.
 
+use super::testing::{Rig as Books, batch, context, names};
 use super::*;
-use crate::component::{ComponentId, ConsumeError, Context, Exporter};
+use crate::component::ConsumeError;
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
-use crate::telemetry::{Line, Telemetry};
 use crate::workers::Workers;
 use crate::yaml::GoDuration;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
-use prost::Message;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
 mod model;
 mod stories;
-
-/// A request with `items` spans, each named `name`.
-fn batch(name: &str, items: usize) -> Batch {
-    let span =
-        |i| Span { name: name.to_owned(), trace_id: vec![1; 16], span_id: vec![i as u8 + 1; 8], ..Span::default() };
-    let spans = (0..items).map(span).collect();
-    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-    let data = TracesData { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
-    Batch::validate(Signal::Traces, data.encode_to_vec().into(), &Default::default()).unwrap()
-}
-
-/// Names of the spans in `batch`, in order.
-fn names(batch: &Batch) -> Vec<String> {
-    let data = TracesData::decode(&**batch.data()).unwrap();
-    let spans = data.resource_spans.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
-    spans.map(|span| span.name).collect()
-}
 
 /// What a backend does with one attempt.
 #[derive(Clone, Debug)]
@@ -84,9 +66,6 @@ impl Sender for Backend {
     }
 }
 
-tokio::task_local! {
-    static START: Instant;
-}
 thread_local! {
     static BEGAN: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
 }
@@ -95,49 +74,28 @@ fn since_start() -> Duration {
     BEGAN.get().map(|began| began.elapsed()).unwrap_or_default()
 }
 
-/// An exporter around a scripted backend, with the books that the edge in front of it would keep.
+/// An exporter around a scripted backend, with its books.
 struct Rig {
-    exporter: Arc<dyn Exporter>,
+    books: Books,
     diary: Arc<Mutex<Diary>>,
-    telemetry: Telemetry,
-    context: Context,
+}
+
+impl Deref for Rig {
+    type Target = Books;
+
+    fn deref(&self) -> &Books {
+        &self.books
+    }
 }
 
 impl Rig {
     async fn start(settings: &SendSettings, script: impl FnMut(&Batch) -> Act + Send + 'static) -> Self {
         BEGAN.set(Some(Instant::now()));
-        let telemetry = Telemetry::new();
-        let context = Context {
-            id: "test/rig".parse::<ComponentId>().unwrap(),
-            pipeline: None,
-            signal: Some(Signal::Traces),
-            account: telemetry.ledger().open("exporter:test/rig", Some(Signal::Traces)),
-            workers: Workers::current(),
-            telemetry: telemetry.clone(),
-        };
+        let context = context(Signal::Traces);
         let diary = Arc::new(Mutex::default());
         let backend = Backend { script: Mutex::new(Box::new(script)), diary: Arc::clone(&diary) };
         let exporter = exporter(context.clone(), settings, backend);
-        exporter.start().await.unwrap();
-        Self { exporter, diary, telemetry, context }
-    }
-
-    async fn consume(&self, batch: Batch) -> Result<(), ConsumeError> {
-        let items = batch.items();
-        self.exporter.consume(batch).await.inspect(|()| self.context.account.taken(items))
-    }
-
-    async fn shutdown(&self, grace: Duration) {
-        self.exporter.shutdown(Deadline::after(grace)).await;
-    }
-
-    fn line(&self) -> Line {
-        self.context.account.line()
-    }
-
-    /// A metric of this exporter.
-    fn metric(&self, name: &str) -> u64 {
-        self.telemetry.metrics().total(name, &["exporter=\"test/rig\""]) as u64
+        Self { books: Books::start(context, exporter).await, diary }
     }
 
     fn taken(&self) -> Vec<Vec<String>> {
@@ -146,17 +104,6 @@ impl Rig {
 
     fn attempts(&self) -> Vec<Duration> {
         self.diary.lock().unwrap().attempts.iter().map(|(at, _)| *at).collect()
-    }
-
-    /// Nothing is held, nothing is missing, and metrics and ledger agree.
-    #[track_caller]
-    fn settled(&self) -> Line {
-        let line = self.line();
-        assert_eq!((line.gap(), line.held), (0, 0), "{line:?}");
-        assert_eq!(line.handed_on, self.metric("otelcol_exporter_sent_spans_total"), "{line:?}");
-        let rejected = line.dropped.get("rejected").copied().unwrap_or_default();
-        assert_eq!(rejected, self.metric("tailrace_exporter_rejected_spans_total"), "{line:?}");
-        line
     }
 }
 

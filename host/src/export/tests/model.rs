@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What callers were told, beside what the backend took and what the ledger says.
 #[derive(Default)]
-struct Books {
+struct Told {
     accepted: BTreeMap<String, usize>,
     refused: BTreeMap<String, usize>,
 }
@@ -44,7 +44,7 @@ async fn life(seed: u64) {
         _ => Act::Take,
     });
     let rig = Arc::new(rig.await);
-    let books: Arc<Mutex<Books>> = Arc::default();
+    let books: Arc<Mutex<Told>> = Arc::default();
 
     let callers: Vec<_> = (0..4)
         .map(|caller| {

@@ -1,6 +1,7 @@
 //! One scenario each.
 
 use super::*;
+use crate::component::Context;
 use std::collections::VecDeque;
 
 /// Follows `acts`, then takes everything.
@@ -22,15 +23,6 @@ async fn a_queued_batch_is_sent_after_retries() {
     rig.shutdown_when_empty().await;
     assert_eq!(seconds(&rig.attempts()), [0.0, 1.0, 2.0]);
     assert_eq!(rig.settled().handed_on, 3);
-}
-
-impl Rig {
-    async fn shutdown_when_empty(&self) {
-        while self.line().held > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        self.shutdown(Duration::from_secs(1)).await;
-    }
 }
 
 /// The backend's wish counts when it is longer than the backoff, and never by less than it says.
@@ -203,10 +195,10 @@ async fn dropped_without_shutdown() {
     rig.consume(batch("a", 1)).await.unwrap();
     rig.consume(batch("b", 1)).await.unwrap();
     quiet().await;
-    let Rig { exporter, context, .. } = rig;
-    drop(exporter);
+    let account = rig.context.account.clone();
+    drop(rig);
     quiet().await;
-    let line = context.account.line();
+    let line = account.line();
     assert_eq!((line.gap(), line.held, line.dropped["shutdown"]), (0, 0, 2));
 }
 
@@ -280,15 +272,8 @@ async fn batch_accounts_for_every_part() {
 #[test]
 fn many_threads_share_a_queue() {
     let (workers, threads) = Workers::start(3).unwrap();
-    let telemetry = Telemetry::new();
-    let context = Context {
-        id: "test/rig".parse().unwrap(),
-        pipeline: None,
-        signal: Some(Signal::Traces),
-        account: telemetry.ledger().open("exporter:test/rig", Some(Signal::Traces)),
-        workers: workers.clone(),
-        telemetry: telemetry.clone(),
-    };
+    let waiter = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let context = waiter.block_on(async { Context { workers: workers.clone(), ..context(Signal::Traces) } });
     let diary: Arc<Mutex<Diary>> = Arc::default();
     let backend = Backend { script: Mutex::new(Box::new(|_: &Batch| Act::Take)), diary: Arc::clone(&diary) };
     let settings = queued(|queue| {
@@ -320,7 +305,6 @@ fn many_threads_share_a_queue() {
             exporter.shutdown(Deadline::after(Duration::from_secs(20))).await;
         })
     };
-    let waiter = tokio::runtime::Builder::new_current_thread().build().unwrap();
     waiter.block_on(done).unwrap();
     threads.stop();
     let line = account.line();

@@ -33,7 +33,7 @@ const ADDRESSES_MAX: usize = 64;
 /// First and longest wait between attempts to connect.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// A connection that lived this long was a good one: its loss is answered at once.
-const STABLE: Duration = Duration::from_secs(1);
+const STABLE: Duration = Duration::from_millis(100);
 /// How often addresses that cannot be reached are tried while others can.
 const PARTIAL_EVERY: Duration = Duration::from_secs(10);
 /// How often a name is resolved again while all is well.

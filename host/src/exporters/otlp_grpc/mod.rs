@@ -22,6 +22,9 @@ mod channel;
 mod config;
 mod target;
 
+#[cfg(test)]
+mod tests;
+
 use crate::component::{ComponentInfo, ExporterFactory, Stability, parse};
 use crate::pdata::Signal;
 

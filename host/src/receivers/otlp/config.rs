@@ -1,15 +1,14 @@
 //! Settings of the `otlp` receiver: the Collector's keys and defaults, and the limits that it does not have.
 
-mod endpoint;
 mod grpc;
 mod http;
 mod limits;
 
-pub(super) use endpoint::Endpoint;
-pub(super) use grpc::{Grpc, Keepalive};
+pub(super) use grpc::{CONCURRENT_STREAMS, Grpc, Keepalive};
 pub(super) use http::{Cors, Http};
 pub(super) use limits::Limits;
 
+use crate::yaml::endpoint::HostPort;
 use crate::yaml::{Check, Settings};
 use serde::{Deserialize, Deserializer};
 
@@ -58,6 +57,11 @@ impl Settings for Config {
 
 /// Reports a fault at a key.
 type Fault<'a> = dyn FnMut(&str, String) + 'a;
+
+/// The default address: not to be reached from other machines.
+fn localhost(port: u16) -> HostPort {
+    HostPort { host: "localhost".to_owned(), port }
+}
 
 /// What this version does not do, in one voice.
 fn unsupported(what: &str) -> String {

@@ -205,3 +205,50 @@ fn errors_name_the_place() {
     assert_eq!(wrapped(b"\xa4\x06"), "unbalanced group in Span at byte 6");
     assert_eq!(wrapped(b"\x4a\x04\x12\0\x12\0"), "single value given twice in KeyValue.value at byte 10");
 }
+
+/// Long requests: lengths of three and four bytes, and edits that make a length need another byte.
+#[test]
+fn long_requests() {
+    use tailrace_otlp::{Bound, Edits, RequestWriter, Target, select, split};
+    let limits = Limits::default();
+    let mut writer = RequestWriter::new(Signal::Traces);
+    for resource in 0..3 {
+        let mut context = Vec::new();
+        put_len_field(&mut context, 3, b"https://schema");
+        writer.open_resource(&context);
+        for scope in 0..3 {
+            writer.open_scope(&context);
+            for item in 0..[0, 1, 900][(resource + scope) % 3] {
+                let mut span = b"\x0a\x100123456789abcdef\x2a".to_vec();
+                span.push(90 + item as u8 % 30);
+                span.extend(std::iter::repeat_n(b'n', usize::from(span[19])));
+                writer.item(&span, 2);
+            }
+        }
+    }
+    let (data, index) = writer.finish().unwrap();
+    assert_eq!(Ok(&index), validate(Signal::Traces, &data, &limits).as_ref());
+    assert!(data.len() > 1 << 18);
+    for bound in [Bound::Items(901), Bound::Bytes(100_000), Bound::Bytes(17_000)] {
+        let mut items = 0;
+        for (part, part_index) in split(Signal::Traces, &data, &index, bound) {
+            assert_eq!(Ok(&part_index), validate(Signal::Traces, &part, &limits).as_ref());
+            items += part_index.items.len();
+        }
+        assert_eq!(items, index.items.len());
+    }
+    let (half, half_index) = select(Signal::Traces, &data, &index, |item| item % 2 == 0).unwrap();
+    assert_eq!(Ok(&half_index), validate(Signal::Traces, &half, &limits).as_ref());
+    // Every span grows across the border of a one-byte length, and back.
+    let mut edits = Edits::new();
+    for item in 0..index.items.len() as u32 {
+        edits.set(Target::Item(item), "key", "0123456789");
+    }
+    let (longer, longer_index) = edits.apply(Signal::Traces, &data, &index).unwrap();
+    assert_eq!(Ok(&longer_index), validate(Signal::Traces, &longer, &limits).as_ref());
+    edits.clear();
+    for item in 0..index.items.len() as u32 {
+        edits.remove(Target::Item(item), "key");
+    }
+    assert_eq!(edits.apply(Signal::Traces, &longer, &longer_index).unwrap(), (data, index));
+}

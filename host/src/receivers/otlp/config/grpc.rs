@@ -1,7 +1,8 @@
 //! The section `protocols.grpc`.
 
-use super::{Endpoint, Fault, unsupported};
+use super::{Fault, localhost, unsupported};
 use crate::yaml::GoDuration;
+use crate::yaml::endpoint::HostPort;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub(in super::super) struct Grpc {
     /// Where to listen.
-    pub(in super::super) endpoint: Endpoint,
+    pub(in super::super) endpoint: HostPort,
     /// `tcp`, `tcp4` or `tcp6`.
     pub(in super::super) transport: String,
     /// Largest request in MiB, before and after decompression.
@@ -57,7 +58,7 @@ const READ_BUFFER_MAX: usize = 16 << 20;
 impl Default for Grpc {
     fn default() -> Self {
         Self {
-            endpoint: Endpoint::localhost(4317),
+            endpoint: localhost(4317),
             transport: "tcp".to_owned(),
             max_recv_msg_size_mib: 0,
             max_concurrent_streams: 0,

@@ -1,11 +1,12 @@
 //! The section `protocols.http`.
 
 use super::grpc::positive;
-use super::{Endpoint, Fault, unsupported};
+use super::{Fault, localhost, unsupported};
 use crate::otlp::compression::Compression;
 use crate::otlp::http_path;
 use crate::pdata::Signal;
 use crate::yaml::GoDuration;
+use crate::yaml::endpoint::HostPort;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -17,7 +18,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub(in super::super) struct Http {
     /// Where to listen.
-    pub(in super::super) endpoint: Endpoint,
+    pub(in super::super) endpoint: HostPort,
     /// `tcp`, `tcp4` or `tcp6`.
     pub(in super::super) transport: String,
     /// Largest request in bytes, before and after decompression. 0 means the default.
@@ -68,7 +69,7 @@ const CODINGS: [Compression; 4] = [Compression::None, Compression::Gzip, Compres
 impl Default for Http {
     fn default() -> Self {
         Self {
-            endpoint: Endpoint::localhost(4318),
+            endpoint: localhost(4318),
             transport: "tcp".to_owned(),
             max_request_body_size: 0,
             compression_algorithms: None,
