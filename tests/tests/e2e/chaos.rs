@@ -55,7 +55,8 @@ async fn random_traffic_while_everything_changes() {
             10 => backend.set_mood(Mood::Accept),
             _ => {
                 // Garbage at the door.
-                let garbage: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(random.usize(1..2000)).collect();
+                let length = random.usize(1..2000);
+                let garbage: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
                 let content_type = if random.bool() { "application/x-protobuf" } else { "application/json" };
                 let reply = http::post(host.http(), "/v1/traces", content_type, garbage).await;
                 assert!((200..500).contains(&reply.status), "{reply:?}");
