@@ -3,7 +3,7 @@
 use super::config;
 use super::door::{Door, Encoding, Refusal};
 use super::reply::Reply;
-use super::server::{Hangup, Handler};
+use super::server::{Handler, Hangup};
 use crate::otlp::compression::Compression;
 use crate::otlp::frame::{PREFIX_LEN, prefix, read_grpc};
 use crate::otlp::grpc_path;
@@ -99,7 +99,10 @@ impl Handler for Service {
     {
         // What is not gRPC is answered in plain HTTP.
         if !is_grpc(request.headers()) {
-            return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this port speaks OTLP/gRPC only; OTLP/HTTP has one of its own"));
+            return Ok(plain(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "this port speaks OTLP/gRPC only; OTLP/HTTP has one of its own",
+            ));
         }
         if request.method() != Method::POST {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed, supported: [POST]");

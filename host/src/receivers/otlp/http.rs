@@ -5,7 +5,7 @@ use super::cors::Cors;
 use super::door::{Door, Encoding, Refusal};
 use super::grpc::plain;
 use super::reply::Reply;
-use super::server::{Hangup, Handler};
+use super::server::{Handler, Hangup};
 use crate::otlp::compression::Compression;
 use crate::otlp::frame::read_all;
 use crate::otlp::status::{Code, Status};
@@ -90,7 +90,13 @@ impl Service {
         response
     }
 
-    async fn export<B>(&self, signal: Signal, request: Request<B>, coding: Compression, encoding: Encoding) -> Result<(), Refusal>
+    async fn export<B>(
+        &self,
+        signal: Signal,
+        request: Request<B>,
+        coding: Compression,
+        encoding: Encoding,
+    ) -> Result<(), Refusal>
     where
         B: Body<Data = Bytes> + Unpin + Send,
     {
@@ -101,7 +107,8 @@ impl Service {
     }
 
     fn coding(&self, headers: &HeaderMap) -> Result<Compression, Status> {
-        let name = headers.get(CONTENT_ENCODING).map(|name| String::from_utf8_lossy(name.as_bytes())).unwrap_or_default();
+        let name =
+            headers.get(CONTENT_ENCODING).map(|name| String::from_utf8_lossy(name.as_bytes())).unwrap_or_default();
         let coding = Compression::from_http(name.trim());
         coding.filter(|coding| self.codings.contains(coding)).ok_or_else(|| {
             let known: Vec<&str> = self.codings.iter().map(|coding| coding.as_str()).collect();

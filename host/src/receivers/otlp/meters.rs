@@ -42,7 +42,8 @@ impl Meters {
         let id = context.id.to_string();
         let metrics = context.telemetry.metrics();
         let items = |desc| {
-            Signal::ALL.map(|signal| metrics.counter(desc, Some(signal), &[("receiver", &id), ("transport", transport)]))
+            Signal::ALL
+                .map(|signal| metrics.counter(desc, Some(signal), &[("receiver", &id), ("transport", transport)]))
         };
         let requests = |outcome| {
             let labels = [("receiver", &*id), ("transport", transport), ("outcome", outcome)];

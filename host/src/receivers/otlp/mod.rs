@@ -73,7 +73,14 @@ impl Component for OtlpReceiver {
             let server = Arc::new(Server::new(self.context.workers.clone(), limits.connections));
             let door = |transport| {
                 let limits = limits.of_request();
-                Arc::new(Door::new(&self.context, transport, self.outputs.clone(), limits, budget.clone(), server.life()))
+                Arc::new(Door::new(
+                    &self.context,
+                    transport,
+                    self.outputs.clone(),
+                    limits,
+                    budget.clone(),
+                    server.life(),
+                ))
             };
             // Every port is open before the first connection is taken: a busy one leaves nothing behind.
             let mut grpc = None;

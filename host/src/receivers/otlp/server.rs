@@ -82,16 +82,19 @@ impl Server {
                     () = life.draining() => break,
                     accepted = listener.accept() => accepted,
                 };
-                let (listener, stream) = (listener.name(), match accepted {
-                    Ok(stream) => stream,
-                    Err(error) => {
-                        if let Some(untold) = failures.turn() {
-                            tracing::warn!(listener = listener.name(), %error, untold, "cannot accept connections");
+                let (listener, stream) = (
+                    listener.name(),
+                    match accepted {
+                        Ok(stream) => stream,
+                        Err(error) => {
+                            if let Some(untold) = failures.turn() {
+                                tracing::warn!(listener = listener.name(), %error, untold, "cannot accept connections");
+                            }
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                            continue;
                         }
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                });
+                    },
+                );
                 let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
                     if let Some(untold) = refusals.turn() {
                         tracing::warn!(listener, untold, "closed a connection: there are limits.connections already");

@@ -16,9 +16,9 @@ mod fuzz;
 mod support;
 
 use proptest::prelude::*;
-use support::check::{all_known, check};
+use support::check::{agree, all_known, check};
 use support::mangle::{damage, mangle};
-use support::objects::encoded;
+use support::objects::{encoded, usual};
 use support::source::Source;
 use tailrace_otlp::wire::{WireType, put_len_field, put_tag, put_varint_field};
 use tailrace_otlp::{ErrorKind, Limits, Signal, schema, validate};
@@ -30,6 +30,34 @@ fn config() -> ProptestConfig {
 
 fn signal(s: &mut Source<'_>) -> Signal {
     Signal::ALL[s.below(3)]
+}
+
+/// Every byte of a usual request, changed in many ways one at a time.
+fn every_byte(entropy: &[u8]) {
+    let mut s = Source::new(entropy);
+    let signal = signal(&mut s);
+    let mut data = usual(signal, &mut s);
+    check(signal, &data, &mut s);
+    for at in 0..data.len() {
+        let byte = data[at];
+        for other in
+            [byte ^ 0x80, byte ^ 1, byte ^ 8, byte.wrapping_add(1), byte.wrapping_sub(1), byte.wrapping_sub(2), 0, 0xc3]
+        {
+            data[at] = other;
+            agree(signal, &data);
+        }
+        data[at] = byte;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 16 + 1, ..config() })]
+
+    /// The fast path never accepts more, or less, than the general walker and prost.
+    #[test]
+    fn every_byte_of_a_usual_request(entropy in prop::collection::vec(any::<u8>(), 200..600)) {
+        every_byte(&entropy);
+    }
 }
 
 proptest! {
@@ -57,13 +85,18 @@ proptest! {
 
     /// The same with damage.
     #[test]
-    fn damaged(entropy in prop::collection::vec(any::<u8>(), 0..5_000)) {
+    fn damaged(
+        entropy in prop::collection::vec(any::<u8>(), 0..5_000),
+        more in prop::collection::vec(any::<u8>(), 100..300),
+    ) {
         let mut s = Source::new(&entropy);
         let signal = signal(&mut s);
         let mut data = encoded(signal, &mut s);
         if s.bool() {
             data = mangle(&mut s, schema::request(signal), &data);
         }
+        // Other bytes decide about the damage: those of the objects may be used up.
+        let mut s = Source::new(&more);
         damage(&mut s, &mut data);
         check(signal, &data, &mut s);
     }

@@ -71,7 +71,12 @@ impl Drop for Active {
 }
 
 /// Drives `connection` to its end.
-pub(super) async fn drive<C: GracefulConnection>(connection: C, lifetimes: Lifetimes, activity: &Activity, life: &Life) {
+pub(super) async fn drive<C: GracefulConnection>(
+    connection: C,
+    lifetimes: Lifetimes,
+    activity: &Activity,
+    life: &Life,
+) {
     let start = Instant::now();
     let mut connection = pin!(connection);
     let mut draining = pin!(life.draining());

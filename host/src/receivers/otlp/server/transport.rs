@@ -4,8 +4,8 @@
 //! against resets. A connection buffers at most its window, 1 MiB, of what nobody reads yet.
 
 use super::super::config;
-use super::carry::{Activity, Lifetimes, drive};
 use super::super::reply::Reply;
+use super::carry::{Activity, Lifetimes, drive};
 use super::{Handler, Hangup, Life, Transport};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -142,7 +142,10 @@ impl Transport for Auto {
 fn service<H: Handler>(
     handler: Arc<H>,
     activity: &Activity,
-) -> impl Service<Request<Incoming>, Response = Response<Reply>, Error = Hangup, Future: Send + 'static> + Send + 'static + use<H> {
+) -> impl Service<Request<Incoming>, Response = Response<Reply>, Error = Hangup, Future: Send + 'static>
++ Send
++ 'static
++ use<H> {
     let activity = activity.clone();
     service_fn(move |request: Request<Incoming>| {
         let (handler, active) = (Arc::clone(&handler), activity.begin());

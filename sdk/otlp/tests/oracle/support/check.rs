@@ -77,27 +77,34 @@ pub fn all_known(message: &Message, payload: &[u8]) {
     }
 }
 
-/// Validation agrees with prost; if the bytes are valid, so does everything that is made of them. `s` decides which edits and
-/// bounds are tried. Returns whether they are valid.
-pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
+/// Validation agrees with prost, and the fast path with the general walker. The index and the decoded request if the bytes are
+/// valid.
+pub fn agree(signal: Signal, data: &[u8]) -> Option<(Index, Model)> {
     let ours = validate(signal, data, &Limits::default());
     let mut walked = Index::default();
     let by_walk = tailrace_otlp::validate_by_walk(signal, data, &Limits::default(), &mut walked);
-    assert_eq!(ours.as_ref().map_err(|error| *error).err(), by_walk.err(), "the fast path decides differently");
-    let theirs = Model::decode(signal, data);
-    let index = match (ours, &theirs) {
-        (Ok(index), Ok(_)) => index,
-        (Err(_), Err(_)) => return false,
+    assert_eq!(ours.as_ref().err(), by_walk.as_ref().err(), "the fast path decides differently");
+    match (ours, Model::decode(signal, data)) {
+        (Ok(index), Ok(model)) => {
+            assert_eq!(index, walked, "the fast path yields another index");
+            assert!(!breaks_our_rules(schema::request(signal), data), "accepted against our rules");
+            Some((index, model))
+        }
+        (Err(_), Err(_)) => None,
         (Err(error), Ok(_)) => {
             assert!(breaks_our_rules(schema::request(signal), data), "refused: {error}");
             let kind = error.kind();
             assert!(matches!(kind, ErrorKind::TraceId | ErrorKind::SpanId | ErrorKind::Repeated), "{error}");
-            return false;
+            None
         }
         (Ok(_), Err(error)) => panic!("accepted, but prost says: {error}"),
-    };
-    assert_eq!(index, walked, "the fast path yields another index");
-    assert!(!breaks_our_rules(schema::request(signal), data), "accepted against our rules");
+    }
+}
+
+/// [`agree`], and if the bytes are valid, everything that is made of them is right. `s` decides which edits and bounds are
+/// tried. Returns whether they are valid.
+pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
+    let Some((index, model)) = agree(signal, data) else { return false };
     // The budget is exactly what there is, on both paths.
     let elements = count_elements(schema::request(signal), data);
     let limits = Limits { elements, ..Limits::default() };
@@ -106,7 +113,6 @@ pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
         let error = validate(signal, data, &Limits { elements, ..limits }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Elements);
     }
-    let model = theirs.unwrap();
     let flats = model.flatten();
     check_index(signal, &model, &flats, data, &index);
     views::check(&model, data, &index);
