@@ -34,11 +34,12 @@ pub enum Mood {
     Partial(i64),
 }
 
-/// A backend on a free port; it ends when this is dropped.
+/// A backend on a free port; when this is dropped it ends, and all its connections with it.
 pub struct Backend {
     address: SocketAddr,
     inner: Arc<Inner>,
-    server: tokio::task::JoinHandle<()>,
+    /// Its own, so that its end is the end of everything it does. Always there until the drop.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 struct Inner {
@@ -60,17 +61,21 @@ struct Seen {
 impl Backend {
     /// Starts one that accepts.
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Self::serve(listener)
+        Self::serve(std::net::TcpListener::bind("127.0.0.1:0").expect("a free port"))
     }
 
     /// Starts one on an address that must be free: to come back where an earlier one was.
     pub async fn start_at(address: SocketAddr) -> Self {
-        Self::serve(tokio::net::TcpListener::bind(address).await.expect("the port of the earlier backend"))
+        // Tokio's listener sets SO_REUSEADDR: connections of the earlier backend may still linger.
+        let listener = tokio::net::TcpListener::bind(address).await.expect("the port of the earlier backend");
+        Self::serve(listener.into_std().expect("a socket"))
     }
 
-    fn serve(listener: tokio::net::TcpListener) -> Self {
+    fn serve(listener: std::net::TcpListener) -> Self {
         let address = listener.local_addr().expect("a bound socket has an address");
+        listener.set_nonblocking(true).expect("a socket");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
         let mood = watch::Sender::new(Mood::Accept);
         let inner = Arc::new(Inner { mood, seen: Mutex::default(), calls: watch::Sender::new(0) });
         let max = 64 << 20;
@@ -81,11 +86,12 @@ impl Backend {
             .add_service(traces.accept_compressed(Gzip).accept_compressed(Zstd))
             .add_service(metrics.accept_compressed(Gzip).accept_compressed(Zstd))
             .add_service(logs.accept_compressed(Gzip).accept_compressed(Zstd));
-        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = tokio::spawn(async move {
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
             let _ = router.serve_with_incoming(incoming).await;
         });
-        Self { address, inner, server }
+        Self { address, inner, runtime: Some(runtime) }
     }
 
     /// Where it listens.
@@ -171,7 +177,9 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
