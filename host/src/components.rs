@@ -6,7 +6,17 @@ use crate::{exporters, extensions, processors, receivers};
 /// Every component of this build.
 pub const FACTORIES: Factories = Factories {
     receivers: &[receivers::otlp::FACTORY],
-    processors: &[processors::memory_limiter::FACTORY, processors::batch::FACTORY, processors::tail_sampling::FACTORY],
-    exporters: &[exporters::otlp_grpc::FACTORY, exporters::otlp_http::FACTORY, exporters::nop::FACTORY],
+    processors: &[
+        processors::memory_limiter::FACTORY,
+        processors::batch::FACTORY,
+        processors::tail_sampling::FACTORY,
+        processors::wasm::FACTORY,
+    ],
+    exporters: &[
+        exporters::otlp_grpc::FACTORY,
+        exporters::otlp_http::FACTORY,
+        exporters::otlp_http::FACTORY,
+        exporters::nop::FACTORY,
+    ],
     extensions: &[extensions::health_check::FACTORY],
 };

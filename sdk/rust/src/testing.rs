@@ -1,0 +1,1 @@
+//! Runs a plugin under `cargo test`, natively.
