@@ -12,11 +12,6 @@ pub const FACTORIES: Factories = Factories {
         processors::tail_sampling::FACTORY,
         processors::wasm::FACTORY,
     ],
-    exporters: &[
-        exporters::otlp_grpc::FACTORY,
-        exporters::otlp_http::FACTORY,
-        exporters::otlp_http::FACTORY,
-        exporters::nop::FACTORY,
-    ],
+    exporters: &[exporters::otlp_grpc::FACTORY, exporters::otlp_http::FACTORY, exporters::nop::FACTORY],
     extensions: &[extensions::health_check::FACTORY],
 };
