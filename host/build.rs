@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is built in; the same list as in `plugin::bundled`.
-const BUNDLED: [&str; 1] = ["redact"];
+const BUNDLED: [&str; 2] = ["redact", "mask-email"];
 
 fn main() {
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));

@@ -7,6 +7,8 @@ mod consumer;
 mod factory;
 pub mod handover;
 mod id;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use consumer::{BoxFuture, ConsumeError, Consumer};
 pub use factory::{

@@ -2,7 +2,10 @@
 
 /// The bundled plugins: name, and the bytes of the component.
 pub fn bundled() -> &'static [(&'static str, &'static [u8])] {
-    &[("redact", include_bytes!(env!("TAILRACE_PLUGIN_REDACT")))]
+    &[
+        ("redact", include_bytes!(env!("TAILRACE_PLUGIN_REDACT"))),
+        ("mask-email", include_bytes!(env!("TAILRACE_PLUGIN_MASK_EMAIL"))),
+    ]
 }
 
 #[cfg(test)]

@@ -151,7 +151,9 @@ impl Instance {
 }
 
 fn begin(store: &mut Store<Guest>, budget: Duration) {
-    store.data_mut().clock.begin(budget);
+    let guest = store.data_mut();
+    guest.clock.begin(budget);
+    guest.words.take();
     store.set_epoch_deadline(1);
 }
 

@@ -3,6 +3,7 @@
 use super::bindings::host::LogLevel;
 use crate::telemetry::Counter;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use wasmtime_wasi::async_trait;
@@ -75,21 +76,31 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
-/// The last words of an instance: what it said before it trapped belongs into the message about the trap.
+/// The last words of an instance in this call: what it said before it trapped belongs into the message about the trap.
 #[derive(Clone, Default)]
-pub(super) struct LastWords(Arc<Mutex<String>>);
+pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
 
 impl LastWords {
-    /// Remembers a line.
+    /// Lines that are remembered, and how much of each.
+    const LINES: usize = 3;
+    const BYTES: usize = 300;
+
+    /// Remembers a line. Rust's advice to ask for a backtrace helps nobody here.
     pub(super) fn heard(&self, text: &str) {
+        if text.starts_with("note: run with `RUST_BACKTRACE=") {
+            return;
+        }
         let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        words.clear();
-        words.push_str(cut(text, 512));
+        if words.len() == Self::LINES {
+            words.pop_front();
+        }
+        words.push_back(cut(text, Self::BYTES).to_owned());
     }
 
-    /// Takes what was remembered.
+    /// Takes what was remembered, as one line.
     pub(super) fn take(&self) -> String {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let words = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        words.into_iter().collect::<Vec<_>>().join(" ").replace('\n', " ")
     }
 }
 

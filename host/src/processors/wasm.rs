@@ -15,6 +15,8 @@
 //! the rest of the batch has been taken.
 
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use settings::{Config, LimitsConfig};
 

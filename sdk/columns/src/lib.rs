@@ -13,6 +13,8 @@ mod columns;
 mod edits;
 mod project;
 mod splice;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use columns::{Columns, INTRINSIC, Key, Row, Rows};

@@ -253,13 +253,41 @@ impl<'a> Finder<'a, '_, '_> {
 
     /// The attributes in field `number` of the message at `base`.
     fn attributes(&mut self, target: Target, message: &'a [u8], base: usize, number: u32) {
-        for field in Fields::new(message) {
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next() {
             if field.number == number
                 && let Some(attribute) = field.bytes()
             {
                 self.attribute(target, attribute, base + field.start..base + field.end);
+                fields.seek(self.run(target, message, base, field.end, number));
             }
         }
+    }
+
+    /// The attributes that follow each other from `start` on, as far as they are short and of the usual form. Returns the end of
+    /// the last one.
+    fn run(&mut self, target: Target, message: &'a [u8], base: usize, start: usize, number: u32) -> usize {
+        let mut rest = message.get(start..).unwrap_or_default();
+        // The tags of attributes are all one byte long.
+        let tag = (number << 3 | 2) as u8;
+        while let [first, len @ 0..0x80, 0x0a, key_len @ 0..0x80, after @ ..] = rest
+            && *first == tag
+        {
+            let Some((inner, next)) = after.split_at_checked(usize::from(*len).wrapping_sub(2)) else { break };
+            let Some((key, value)) = inner.split_at_checked(usize::from(*key_len)) else { break };
+            let [0x12, value_len @ 0..0x80, value @ ..] = value else { break };
+            if value.len() != usize::from(*value_len) {
+                break;
+            }
+            if let Some(entry) = self.keys.find(key) {
+                let attribute = KeyValue { key: Str::new(key), value: Value::new(value) };
+                let start = base + message.len() - rest.len();
+                let record = start..start + 2 + usize::from(*len);
+                self.stop |= (self.visit)(Found { target, key: entry, attribute, record });
+            }
+            rest = next;
+        }
+        message.len() - rest.len()
     }
 
     /// The attributes of a resource or scope, which is field 1 of the message at `range`.
@@ -302,10 +330,14 @@ impl<'a> Finder<'a, '_, '_> {
         match signal {
             Signal::Traces => {
                 let (mut event, mut link) = (0, 0);
-                for field in Fields::new(message) {
+                let mut fields = Fields::new(message);
+                while let Some(field) = fields.next() {
                     let Some(inner) = field.bytes() else { continue };
                     match field.number {
-                        9 => self.attribute(target, inner, base + field.start..base + field.end),
+                        9 => {
+                            self.attribute(target, inner, base + field.start..base + field.end);
+                            fields.seek(self.run(target, message, base, field.end, 9));
+                        }
                         11 => {
                             let start = base + field.end - inner.len();
                             self.attributes(Target::Event { item, event }, inner, start, 3);

@@ -172,8 +172,7 @@ impl<'a> Group<'a> {
 }
 
 /// Runs a plugin over columns: what the export and the tests have in common.
-#[doc(hidden)]
-pub fn apply<P: Attributes>(
+pub(crate) fn apply<P: Attributes>(
     plugin: &mut P,
     intrinsics: &[Intrinsic],
     signal: Signal,

@@ -1,22 +1,4 @@
-//! Write a Tailrace plugin in Rust: a struct for the configuration, a trait, one macro.
-//!
-//! ```
-//! use tailrace_sdk::{Attribute, Attributes, Edit, Interest, Plugin};
-//!
-//! #[derive(serde::Deserialize)]
-//! struct Redact { keys: Vec<String> }
-//!
-//! impl Plugin for Redact {
-//!     type Config = Self;
-//!     fn new(config: Self) -> Result<Self, String> { Ok(config) }
-//!     fn interest(&self) -> Interest { Interest::in_attributes(&self.keys) }
-//! }
-//! impl Attributes for Redact {
-//!     fn attribute(&mut self, _: &Attribute<'_>) -> Edit { Edit::set("[redacted]") }
-//! }
-//! tailrace_sdk::export!(Redact: attributes);
-//! # fn main() {}
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! [`Attributes`] is for plugins that read, change or remove single attributes or drop items because of them;
 //! [`Processor`] for those that take whole batches. On any target but Wasm the macro exports nothing and the plugin is
@@ -39,7 +21,7 @@ pub mod testing;
 pub use attributes::{Attribute, Attributes, Edit, Group, NewValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
-pub use processor::{Batch, Outcome, Processor};
+pub use processor::{Batch, Item, Outcome, Processor};
 pub use tailrace_columns::{Intrinsic, Level, Value};
 pub use tailrace_otlp as otlp;
 pub use tailrace_otlp::Signal;

@@ -58,8 +58,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Makes an instance from the text that the host hands over.
-#[doc(hidden)]
-pub fn make<P: Plugin>(config: &str) -> Result<P, String> {
+pub(crate) fn make<P: Plugin>(config: &str) -> Result<P, String> {
     let config = serde_json::from_str(config).map_err(|error| format!("config: {error}"))?;
     P::new(config)
 }

@@ -211,7 +211,6 @@ fn zstd_stream(context: &mut DCtx<'static>, body: &[u8], first: usize, limit: us
         let mut output = OutBuffer::around_pos(&mut out, written);
         let more = context.decompress_stream(&mut output, &mut input).map_err(zstd_error)?;
         let wrote = output.pos() > written;
-        drop(output);
         frame_is_open = more != 0;
         if input.pos() == read && !wrote {
             return Err(corrupt(Compression::Zstd, "cut off"));

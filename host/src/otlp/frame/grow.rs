@@ -37,8 +37,12 @@ impl Growing {
             self.charge.grow_to(step.min(cap).max(len)).await?;
         }
         if len > self.data.capacity() {
-            let wanted = self.announced.min(FIRST_ALLOCATION.max(4 * self.data.len()));
-            self.data.reserve_exact(wanted.max(len).max(2 * self.data.len()).min(self.limit) - self.data.len());
+            let target = if len <= self.announced {
+                self.announced.min(FIRST_ALLOCATION.max(4 * self.data.len()))
+            } else {
+                2 * self.data.len()
+            };
+            self.data.reserve_exact(target.max(len).min(self.limit) - self.data.len());
         }
         self.data.extend_from_slice(chunk);
         Ok(())

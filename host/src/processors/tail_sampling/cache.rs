@@ -13,6 +13,8 @@ use super::policies::Outcome;
 const WAYS: usize = 4;
 /// How full a generation gets, in percent of its slots.
 const FILL_PERCENT: usize = 90;
+/// Buckets beyond that: few buckets jam long before they are full.
+const SPARE_BUCKETS: usize = 16;
 /// How many fingerprints may be moved to make room for one, before the generation counts as full.
 const KICKS_MAX: usize = 500;
 /// Stands for an empty slot.
@@ -135,7 +137,8 @@ impl Cuckoo {
     fn new(size: usize) -> Self {
         // Zeroed memory from the system costs nothing until it is touched.
         let slots = size.saturating_mul(100).div_ceil(FILL_PERCENT);
-        let buckets = slots.div_ceil(WAYS).min(u32::MAX as usize);
+        let spare = if size == 0 { 0 } else { SPARE_BUCKETS };
+        let buckets = (slots.div_ceil(WAYS) + spare).min(u32::MAX as usize);
         Self { buckets: vec![[EMPTY; WAYS]; buckets].into_boxed_slice(), len: 0, full_at: size, turn: 0, jammed: false }
     }
 

@@ -1,6 +1,6 @@
 //! The spans of undecided traces, in segments.
 //!
-//! New runs go to the end of the active segment. Every segment counts the bytes that are still wanted: when none are left
+//! New runs go to the end of an active segment. Every segment counts the bytes that are still wanted: when none are left
 //! it goes back to the pool whole; when early decisions have left it mostly dead, [`Store::compact`] moves the rest. The
 //! memory of all segments together is known at any time ([`Store::footprint`]) and is what the byte budget bounds.
 
@@ -46,6 +46,13 @@ pub struct OldRun<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What a segment is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fill {
+    New,
+    Moved,
+}
+
 /// Whoever owns the chains, for moving what they point at.
 pub trait Chains {
     /// The chain of an entry.
@@ -62,9 +69,10 @@ pub struct Store {
     segment_bytes: usize,
     slots: Vec<Option<Segment>>,
     free: Vec<u16>,
-    active: Option<u16>,
+    /// Where new runs go, and where those go that compaction moves: they have shown that they live long, and stay apart.
+    active: [Option<u16>; 2],
     pool: Vec<Segment>,
-    /// Memory of the segments in use, without the growth of the active one's tables.
+    /// Memory of the segments in use.
     in_use: usize,
     live: usize,
 }
@@ -72,7 +80,15 @@ pub struct Store {
 impl Store {
     /// With segments of `segment_bytes`.
     pub fn new(segment_bytes: usize) -> Self {
-        Self { segment_bytes, slots: Vec::new(), free: Vec::new(), active: None, pool: Vec::new(), in_use: 0, live: 0 }
+        Self {
+            segment_bytes,
+            slots: Vec::new(),
+            free: Vec::new(),
+            active: [None; 2],
+            pool: Vec::new(),
+            in_use: 0,
+            live: 0,
+        }
     }
 
     /// Memory of all segments in use, in bytes.
@@ -90,7 +106,7 @@ impl Store {
     /// # Errors
     /// [`Full`]: nothing was added.
     pub fn append(&mut self, chain: &mut Chain, owner: u32, run: &NewRun<'_>, now_ms: u64) -> Result<(), Full> {
-        let at = self.write(owner, run, now_ms)?;
+        let at = self.write(Fill::New, owner, run, now_ms)?;
         if let Some(last) = self.run_mut(chain.tail) {
             last.next = at;
         } else {
@@ -121,13 +137,13 @@ impl Store {
             let len = run.len as usize;
             segment.live -= len;
             self.live -= len;
-            if segment.live == 0 && self.active != Some(slot as u16) {
+            if segment.live == 0 && !self.active.contains(&Some(slot as u16)) {
                 self.close(slot);
             }
         }
         if self.live == 0 {
-            // Nothing is held: the active segment has no reason to keep its dead runs.
-            if let Some(slot) = self.active.take() {
+            // Nothing is held: the active segments have no reason to keep their dead runs.
+            for slot in std::mem::take(&mut self.active).into_iter().flatten() {
                 self.close(usize::from(slot));
             }
         }
@@ -139,12 +155,12 @@ impl Store {
             let segment = segment.as_ref()?;
             let mostly_dead = segment.live * 100 < segment.capacity() * COMPACT_BELOW_PERCENT;
             let slot = u16::try_from(slot).ok()?;
-            (mostly_dead && segment.touched_ms > touched_after_ms && self.active != Some(slot)).then_some(slot)
+            (mostly_dead && segment.touched_ms > touched_after_ms && !self.active.contains(&Some(slot))).then_some(slot)
         };
         self.slots.iter().enumerate().find_map(worth)
     }
 
-    /// Moves what is wanted of segment `slot` to the active one and frees it. Takes as long as the chains of its traces.
+    /// Moves what is wanted of segment `slot` to another one and frees it. Takes as long as the chains of its traces.
     ///
     /// # Errors
     /// [`Full`]: what has not been moved is still where it was.
@@ -183,13 +199,14 @@ impl Store {
         Ok(())
     }
 
-    /// Copies one run to the active segment and lets go of the old one.
+    /// Copies one run to the segment of moved ones and lets go of the old one.
     fn move_run(&mut self, at: RunRef, owner: u32, now_ms: u64) -> Result<RunRef, Full> {
-        // Out of its slot while it is read: the active segment is another one.
+        // Out of its slot while it is read: active segments are other ones.
         let Some(mut old) = self.slots.get_mut(at.slot()).and_then(Option::take) else { return Err(Full) };
         let Some(run) = old.runs.get(at.number()).copied() else { return Err(Full) };
         let pieces = [old.run_bytes(&run), &[]];
-        let moved = self.write(owner, &NewRun { context: old.context(&run), spans: run.spans, pieces }, now_ms);
+        let run_again = NewRun { context: old.context(&run), spans: run.spans, pieces };
+        let moved = self.write(Fill::Moved, owner, &run_again, now_ms);
         if let Ok(moved) = moved {
             if let Some(new) = self.run_mut(moved) {
                 new.next = run.next;
@@ -210,13 +227,13 @@ impl Store {
         moved
     }
 
-    /// Writes a run to the active segment, which may be a new one.
-    fn write(&mut self, owner: u32, run: &NewRun<'_>, now_ms: u64) -> Result<RunRef, Full> {
+    /// Writes a run to an active segment, which may be a new one.
+    fn write(&mut self, fill: Fill, owner: u32, run: &NewRun<'_>, now_ms: u64) -> Result<RunRef, Full> {
         let len = run.pieces.iter().map(|piece| piece.len()).sum();
         let room = |segment: &Segment| segment.has_room(len, &run.context);
-        let slot = match self.active {
+        let slot = match self.active.get(fill as usize).copied().flatten() {
             Some(slot) if self.segment(slot).is_some_and(room) => slot,
-            _ => self.open(len + run.context.resource.len() + run.context.scope.len())?,
+            _ => self.open(fill, len + run.context.resource.len() + run.context.scope.len())?,
         };
         let Some(segment) = self.slots.get_mut(usize::from(slot)).and_then(Option::as_mut) else { return Err(Full) };
         let before = segment.footprint();
@@ -228,9 +245,9 @@ impl Store {
         Ok(RunRef::new(slot, number))
     }
 
-    /// Makes another segment the active one, with room for `bytes`.
-    fn open(&mut self, bytes: usize) -> Result<u16, Full> {
-        if let Some(old) = self.active.take()
+    /// Makes another segment an active one, with room for `bytes`.
+    fn open(&mut self, fill: Fill, bytes: usize) -> Result<u16, Full> {
+        if let Some(old) = self.active.get_mut(fill as usize).and_then(Option::take)
             && self.segment(old).is_some_and(|segment| segment.live == 0)
         {
             self.close(usize::from(old));
@@ -249,7 +266,9 @@ impl Store {
         if let Some(place) = self.slots.get_mut(usize::from(slot)) {
             *place = Some(segment);
         }
-        self.active = Some(slot);
+        if let Some(active) = self.active.get_mut(fill as usize) {
+            *active = Some(slot);
+        }
         Ok(slot)
     }
 

@@ -62,7 +62,7 @@ impl Default for Config {
             config: serde_json::Value::Null,
             error_mode: None,
             limits: LimitsConfig::default(),
-            rescan_interval: GoDuration(Duration::from_secs(30)),
+            rescan_interval: GoDuration::from_secs(30),
         }
     }
 }
@@ -71,14 +71,14 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         let limits = Limits::default();
         Self {
-            timeout: GoDuration(limits.timeout),
+            timeout: limits.timeout.into(),
             memory_mib: limits.memory_bytes / MIB,
             output_mib: limits.output_bytes / MIB,
             instances: 0,
             log_lines_per_second: limits.log_lines_per_second,
             module_mib: limits.module_bytes / MIB,
             recycle_calls: limits.recycle_calls,
-            recycle_age: GoDuration(limits.recycle_age),
+            recycle_age: limits.recycle_age.into(),
             recycle_memory_mib: 0,
         }
     }
@@ -173,5 +173,5 @@ impl LimitsConfig {
 }
 
 fn duration(duration: &GoDuration) -> Duration {
-    duration.0
+    duration.get()
 }

@@ -2,6 +2,7 @@
 #![no_main]
 
 #[path = "../../tests/oracle/support/mod.rs"]
+#[allow(dead_code, reason = "every target uses another part")]
 mod support;
 
 use libfuzzer_sys::fuzz_target;

@@ -25,7 +25,7 @@ use tailrace_otlp::{ErrorKind, Limits, Signal, schema, validate};
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, failure_persistence: None, max_shrink_time: 20_000, ..ProptestConfig::default() }
 }
 
 fn signal(s: &mut Source<'_>) -> Signal {

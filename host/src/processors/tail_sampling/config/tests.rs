@@ -1,1 +1,78 @@
+use super::*;
+use crate::yaml::from_str;
 
+const ONE: &str = "policies: [{name: a, type: always_sample}]";
+
+/// The article's policies and the defaults of everything else.
+#[test]
+fn usual() {
+    let config: Config = from_str(
+        "t",
+        "
+        decision_wait: 10s
+        policies:
+        - name: errors-policy
+          type: status_code
+          status_code: {status_codes: [ERROR]}
+        - name: slow-traces
+          type: latency
+          latency: {threshold_ms: 1000}
+        - name: probabilistic
+          type: probabilistic
+          probabilistic: {sampling_percentage: 10}
+        ",
+    )
+    .unwrap();
+    let names: Vec<String> = config.policies().0.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
+    assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
+    let config: Config =
+        from_str("t", &format!("{{{ONE}, num_traces: 100, decision_cache: {{sampled_cache_size: 0}}, expected_new_traces_per_sec: 2}}"))
+            .unwrap();
+    assert_eq!((config.cache_sizes(), config.expected_traces()), ((0, 1_000), 60));
+}
+
+/// Every fault names its key and says what would be right.
+#[test]
+fn faults() {
+    let check = |text: &str, expected: &[&str]| {
+        let problems = from_str::<Config>("t", text).unwrap_err().to_string();
+        for part in expected {
+            assert!(problems.contains(part), "{text}: {part:?} is not in {problems}");
+        }
+    };
+    check("{}", &["policies", "at least one"]);
+    check("policies: []", &["policies", "at least one"]);
+    check("policies: [{type: always_sample}]", &["policies[0]", "name"]);
+    check("policies: [{name: a}]", &["policies[0]", "type", "latency"]);
+    check("policies: [{name: a, type: always_sample}, {name: a, type: latency}]", &["policies[1]", "duplicate", "\"a\""]);
+    check(
+        "policies: [{name: a, type: string_attribute, string_attribute: {key: k, values: [v]}}]",
+        &["policies[0]", "\"string_attribute\" is not supported yet", "always_sample, latency, probabilistic, status_code"],
+    );
+    check("policies: [{name: a, type: latecy, latency: {}}]", &["did you mean \"latency\"?"]);
+    check("policies: [{name: a, type: latency, latency: {threshold: 1}}]", &["threshold"]);
+    check("policies: [{name: a, type: latency, status_code: {status_codes: [OK]}}]", &["status_code", "does not belong"]);
+    check("policies: [{name: a, type: status_code}]", &["status_code", "at least one of OK"]);
+    check("policies: [{name: a, type: status_code, status_code: {status_codes: [OK, BAD]}}]", &["\"BAD\""]);
+    check("policies: [{name: a, type: latency, latency: {threshold_ms: 5, upper_threshold_ms: 5}}]", &["upper_threshold_ms"]);
+    check(&format!("{{{ONE}, num_traces: 0}}"), &["num_traces"]);
+    check(&format!("{{{ONE}, max_memory_mib: 0}}"), &["max_memory_mib"]);
+    check(&format!("{{{ONE}, num_shards: 0}}"), &["num_shards"]);
+    check(&format!("{{{ONE}, num_shards: 257}}"), &["num_shards"]);
+    check(&format!("{{{ONE}, sampling_strategy: span-ingest}}"), &["sampling_strategy"]);
+    check(&format!("{{{ONE}, tail_storage: pebble_tail_storage}}"), &["tail_storage"]);
+    check(&format!("{{{ONE}, decision_wiat: 5s}}"), &["decision_wiat", "decision_wait"]);
+}
+
+/// More conditions on spans than a trace's state has bits are refused, not mixed up.
+#[test]
+fn too_many_conditions() {
+    let policies = |count: usize| {
+        let one = |i| format!("{{name: p{i}, type: status_code, status_code: {{status_codes: [OK]}}}}");
+        format!("policies: [{}]", (0..count).map(one).collect::<Vec<_>>().join(","))
+    };
+    assert!(from_str::<Config>("t", &policies(Layout::FILTERS_MAX)).is_ok());
+    let problems = from_str::<Config>("t", &policies(Layout::FILTERS_MAX + 1)).unwrap_err().to_string();
+    assert!(problems.contains("more than 128 conditions"), "{problems}");
+}

@@ -52,7 +52,7 @@ fn beside_a_simple_store() {
                     if let Some(slot) = store.worth_compacting(0) {
                         let before = store.footprint();
                         store.compact(slot, &mut chains, step).unwrap();
-                        assert!(store.slots[usize::from(slot)].is_none() || store.active == Some(slot));
+                        assert!(store.slots[usize::from(slot)].is_none() || store.active.contains(&Some(slot)));
                         assert!(store.footprint() <= before + 8192, "compacting does not hoard");
                     }
                 }
@@ -100,12 +100,15 @@ fn early_decisions_do_not_pin_memory() {
         {
             store.free(chains.0.remove(&early).unwrap());
         }
-        while let Some(slot) = store.worth_compacting(0) {
+        // At each tick.
+        while owner % 1_000 == 999
+            && let Some(slot) = store.worth_compacting(0)
+        {
             store.compact(slot, &mut chains, 1_000).unwrap();
         }
     }
     let ratio = store.footprint() as f64 / store.live() as f64;
-    assert!(ratio < 1.4, "{ratio}");
+    assert!(ratio < 1.5, "{ratio}");
     let slot = store.slots.iter().position(Option::is_some).unwrap();
     store.slots[slot].as_mut().unwrap().live = 1;
     assert_eq!(store.worth_compacting(1_000), None, "what will soon die by itself is left alone");
