@@ -4,7 +4,7 @@
 //! says what it dropped, and why, and what it holds.
 
 use super::{Counter, Gauge, Metrics, names};
-use crate::pdata::Signal;
+use tailrace_otlp::Signal;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -4,7 +4,7 @@
 //! atomic per batch afterwards.
 
 use super::Text;
-use crate::pdata::Signal;
+use tailrace_otlp::Signal;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};

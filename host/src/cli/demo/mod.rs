@@ -40,8 +40,8 @@ use world::{StartError, World};
 const REFRESH: Duration = Duration::from_millis(250);
 /// Time between two lines where nothing can be redrawn.
 const LINE_EVERY: Duration = Duration::from_secs(2);
-/// Over how many refreshes the rate is taken.
-const RATE_REFRESHES: usize = 8;
+/// Refreshes that the rate is taken from: two seconds, a whole number of the generator's ticks.
+const RATE_REFRESHES: usize = 9;
 
 /// Flags of the demo.
 #[derive(Args, Debug)]

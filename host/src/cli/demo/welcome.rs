@@ -40,7 +40,6 @@ pub(super) fn lines(welcome: &Welcome, style: Style) -> Vec<String> {
     let Welcome { watched, running, original, other, .. } = welcome;
     let (watched, running) = (watched.display(), running.display());
     let (original, other) = (original.display(), other.display());
-    let address = |address: Option<SocketAddr>| address.map_or_else(|| "off".to_owned(), |address| address.to_string());
     let url = |address: Option<SocketAddr>, path: &str| match address {
         Some(address) => format!("http://{address}{path}"),
         None => "off".to_owned(),
@@ -51,7 +50,10 @@ pub(super) fn lines(welcome: &Welcome, style: Style) -> Vec<String> {
         row("", "OTLP over gRPC at both ends, all in this process, the article's configuration".to_owned()),
         row("", format!("with decision_wait {DECISION_WAIT_SECONDS}s. Ctrl-C ends it with a summary.")),
         String::new(),
-        row("send yours", format!("grpc {}, http {}", address(welcome.grpc), url(welcome.http, ""))),
+        row(
+            "send yours",
+            format!("OTEL_EXPORTER_OTLP_ENDPOINT={} (grpc), {} (http)", url(welcome.grpc, ""), url(welcome.http, "")),
+        ),
         row("look", format!("{}, {}", url(welcome.admin, "/status"), url(welcome.metrics, "/metrics"))),
         row("plugins", format!("{watched} (watched)")),
         String::new(),

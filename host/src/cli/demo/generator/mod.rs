@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Time between two requests of a service.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(200);
 /// Requests of a service that wait for an answer; more make the generator wait.
 const QUEUE_REQUESTS: usize = 4;
 /// Traces of at least this length and failed ones are kept for certain: good for showing what became of a span.
@@ -217,7 +217,7 @@ mod tests {
     async fn the_budget_keeps_the_rate() {
         let mut budget = Budget::new(1_000);
         let mut spent = 0;
-        for _ in 0..100 {
+        for _ in 0..50 {
             tokio::time::advance(TICK).await;
             budget.refill();
             while budget.is_left() {
