@@ -144,11 +144,7 @@ impl Inner {
     fn send(&self, gathered: Gathered, trigger: &Counter, keep_rest: bool) {
         for batch in self.merged(gathered.parts) {
             let mut parts = self.parts(batch);
-            let rest = if keep_rest && parts.len() > 1 {
-                parts.pop_if(|last| last.items() < self.size)
-            } else {
-                None
-            };
+            let rest = if keep_rest && parts.len() > 1 { parts.pop_if(|last| last.items() < self.size) } else { None };
             for part in parts {
                 trigger.add(1);
                 self.sizes.record(part.items() as u64);

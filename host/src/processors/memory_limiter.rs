@@ -35,12 +35,7 @@ use tokio::task::JoinHandle;
 
 /// Makes `memory_limiter` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
-    info: ComponentInfo {
-        kind: "memory_limiter",
-        deprecated: &[],
-        signals: &Signal::ALL,
-        stability: Stability::Beta,
-    },
+    info: ComponentInfo { kind: "memory_limiter", deprecated: &[], signals: &Signal::ALL, stability: Stability::Beta },
     parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
 };
 
@@ -117,7 +112,12 @@ impl Component for MemoryLimiter {
                     refused = !refused;
                     let (used, limits) = (gate.last_reading(), gate.limits());
                     if refused {
-                        tracing::warn!(component = name, used, soft_limit = limits.soft, "memory is scarce, refusing data");
+                        tracing::warn!(
+                            component = name,
+                            used,
+                            soft_limit = limits.soft,
+                            "memory is scarce, refusing data"
+                        );
                     } else {
                         tracing::info!(component = name, used, "memory is back to normal, taking data again");
                     }

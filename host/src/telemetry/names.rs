@@ -83,10 +83,8 @@ pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
     "Traces by policy and what the policy voted.",
 );
 /// Tail sampling: traces by decision.
-pub static TAIL_GLOBAL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
-    "otelcol_processor_tail_sampling_global_count_traces_sampled",
-    "Traces by what was decided.",
-);
+pub static TAIL_GLOBAL_COUNT_TRACES_SAMPLED: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_global_count_traces_sampled", "Traces by what was decided.");
 /// Tail sampling: late spans that followed an earlier decision.
 pub static TAIL_EARLY_RELEASES: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_early_releases_from_cache_decision",
@@ -99,14 +97,15 @@ pub static TAIL_NEW_TRACE_ID: Desc =
 pub static TAIL_TIMER_LATENCY: Desc = Desc::histogram(
     "otelcol_processor_tail_sampling_sampling_decision_timer_latency",
     "Time that the decisions of one tick of one shard took, in milliseconds.",
-    &[1, 2, 5, 10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000, 30_000, 50_000],
+    &[
+        1, 2, 5, 10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000,
+        30_000, 50_000,
+    ],
     1.0,
 );
 /// Tail sampling: failed votes.
-pub static TAIL_EVALUATION_ERROR: Desc = Desc::counter(
-    "otelcol_processor_tail_sampling_sampling_policy_evaluation_error",
-    "Votes that failed.",
-);
+pub static TAIL_EVALUATION_ERROR: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_sampling_policy_evaluation_error", "Votes that failed.");
 /// Tail sampling: traces decided early for lack of room.
 pub static TAIL_DROPPED_TOO_EARLY: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early",
@@ -128,10 +127,8 @@ pub static TAIL_REMOVAL_AGE: Desc = Desc::histogram(
 pub static TAIL_TRACES_ON_MEMORY: Desc =
     Desc::gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", "Undecided traces in memory.");
 /// Tail sampling: memory of their spans.
-pub static TAIL_BYTES_ON_MEMORY: Desc = Desc::gauge(
-    "tailrace_tail_sampling_segment_bytes",
-    "Memory that holds the spans of undecided traces, in bytes.",
-);
+pub static TAIL_BYTES_ON_MEMORY: Desc =
+    Desc::gauge("tailrace_tail_sampling_segment_bytes", "Memory that holds the spans of undecided traces, in bytes.");
 /// Tail sampling: traces that grew too large.
 pub static TAIL_DROPPED_TOO_LARGE: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_traces_dropped_too_large",
@@ -143,7 +140,5 @@ pub static TAIL_EXECUTION_TIME: Desc = Desc::counter(
     "Time that the votes of a policy took, in microseconds; extrapolated from one trace of each slice.",
 );
 /// Tail sampling: votes.
-pub static TAIL_EXECUTION_COUNT: Desc = Desc::counter(
-    "otelcol_processor_tail_sampling_sampling_policy_execution_count",
-    "Votes of a policy.",
-);
+pub static TAIL_EXECUTION_COUNT: Desc =
+    Desc::counter("otelcol_processor_tail_sampling_sampling_policy_execution_count", "Votes of a policy.");

@@ -125,7 +125,11 @@ impl TailSampling {
             wait_after_root_ms: (!after_root.is_zero()).then(|| millis(after_root)),
             traces_max: config.num_traces.div_ceil(count),
             bytes_max: (config.max_memory_mib << 20) / count,
-            trace_bytes_max: if config.maximum_trace_size_bytes == 0 { u64::MAX } else { config.maximum_trace_size_bytes },
+            trace_bytes_max: if config.maximum_trace_size_bytes == 0 {
+                u64::MAX
+            } else {
+                config.maximum_trace_size_bytes
+            },
             traces_expected: config.expected_traces().div_ceil(count),
             cache: (sampled.div_ceil(count), not_sampled.div_ceil(count)),
         };

@@ -89,9 +89,9 @@ impl Regroup {
         }
         let number = groups.len();
         let alike = |number: &usize| {
-            groups.get(*number).is_some_and(|group| {
-                group.resource_hash == context.resource_hash && group.resource == context.resource
-            })
+            groups
+                .get(*number)
+                .is_some_and(|group| group.resource_hash == context.resource_hash && group.resource == context.resource)
         };
         let with = by_resource.find(context.resource_hash, alike).copied().unwrap_or(number);
         let mut group = spare.pop().unwrap_or_default();

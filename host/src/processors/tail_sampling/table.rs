@@ -103,7 +103,14 @@ impl Table {
     }
 
     /// Adds a trace that is not here. `rehash` gives the hash of an id.
-    pub fn insert(&mut self, hash: u64, id: [u8; 16], now_ms: u64, due_ms: u64, rehash: impl Fn(&[u8; 16]) -> u64) -> u32 {
+    pub fn insert(
+        &mut self,
+        hash: u64,
+        id: [u8; 16],
+        now_ms: u64,
+        due_ms: u64,
+        rehash: impl Fn(&[u8; 16]) -> u64,
+    ) -> u32 {
         if self.free.is_empty() {
             self.grow();
         }
@@ -219,8 +226,7 @@ mod tests {
         let hash = |id: &[u8; 16]| u64::from_le_bytes(*id.first_chunk().unwrap()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = |i: u64| [i.to_le_bytes(), [7; 8]].concat().try_into().unwrap();
         let mut table = Table::new(0);
-        let numbers: Vec<u32> =
-            (0..5000).map(|i| table.insert(hash(&id(i)), id(i), i, i + 30_000, hash)).collect();
+        let numbers: Vec<u32> = (0..5000).map(|i| table.insert(hash(&id(i)), id(i), i, i + 30_000, hash)).collect();
         assert!(numbers.iter().enumerate().all(|(i, number)| {
             table.find(hash(&id(i as u64)), &id(i as u64)) == Some(*number) && table.len() == 5000
         }));
