@@ -297,7 +297,7 @@ fn many_threads() {
                 workers.spawn(async move {
                     for step in 0..200u64 {
                         // Each sender sends one span of each trace.
-                        let of = |i| TestSpan {
+                        let of = |i: u64| TestSpan {
                             error: (step * 20 + i).is_multiple_of(4),
                             ..span(step * 20 + i, &format!("{sender}"))
                         };
