@@ -1,12 +1,23 @@
 //! What is built in: the one list that names concrete components. A new one is its file and a line here.
 
 use crate::component::Factories;
-use crate::{exporters, extensions};
+use crate::{exporters, extensions, processors, receivers};
 
 /// Every component of this build.
 pub const FACTORIES: Factories = Factories {
-    receivers: &[],
-    processors: &[],
-    exporters: &[exporters::nop::FACTORY],
+    receivers: &[receivers::otlp::FACTORY],
+    processors: &[
+        processors::memory_limiter::FACTORY,
+        processors::batch::FACTORY,
+        processors::tail_sampling::FACTORY,
+        processors::wasm::FACTORY,
+    ],
+    exporters: &[
+        exporters::otlp_grpc::FACTORY,
+        exporters::otlp_http::FACTORY,
+        exporters::debug::FACTORY,
+        exporters::file::FACTORY,
+        exporters::nop::FACTORY,
+    ],
     extensions: &[extensions::health_check::FACTORY],
 };

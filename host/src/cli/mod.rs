@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod components;
+mod demo;
 mod run;
 
 use clap::{Args, Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Command {
     Validate(Sources),
     /// List the components that are built in
     Components,
+    /// Run a collector, a generator and a backend on this machine, and show what happens
+    Demo(demo::DemoArgs),
 }
 
 /// Where the configuration comes from.
@@ -50,5 +53,6 @@ pub fn run() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Validate(sources)) => run::validate(&sources),
         Some(Command::Components) => components::list(),
+        Some(Command::Demo(args)) => demo::run(&args),
     }
 }

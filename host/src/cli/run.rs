@@ -100,7 +100,7 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 }
 
 /// Returns at SIGINT or SIGTERM. SIGHUP is no reason to end: it is logged.
-async fn wait_for_signal() -> std::io::Result<()> {
+pub(super) async fn wait_for_signal() -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

@@ -19,7 +19,8 @@ const BYTES_MAX: usize = 32 << 20;
 
 /// The tree with every expansion done; where one fails the value is [`Value::Broken`] and `problems` says why.
 pub(super) fn expand(tree: Node, environment: &dyn Environment, problems: &mut Problems) -> Node {
-    let mut expander = Expander { environment, problems, path: String::new(), depth: 0, lookups: 0, bytes: 0 };
+    let mut expander =
+        Expander { environment, problems, path: String::new(), depth: 0, lookups: 0, bytes: 0, exhausted: false };
     let mut tree = expander.node(tree, 0);
     unescape(&mut tree);
     tree
@@ -33,6 +34,22 @@ struct Expander<'a> {
     depth: usize,
     lookups: usize,
     bytes: usize,
+    exhausted: bool,
+}
+
+/// Why a text has no value.
+enum Failure {
+    /// To be reported.
+    Fault(String),
+    /// A limit was met, which has been reported. Nothing is looked up after that: what has no end has no end in many
+    /// places.
+    Exhausted,
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Fault(message)
+    }
 }
 
 /// What stands behind a URI.
@@ -46,8 +63,8 @@ impl Expander<'_> {
     fn node(&mut self, node: Node, rounds: usize) -> Node {
         if self.depth >= DEPTH_MAX {
             let message = format!("nested deeper than {DEPTH_MAX} levels: does a file contain itself?");
-            self.problems.error(Some(&node.origin), self.shown_path(), message);
-            return Node::new(node.origin, Value::Broken);
+            let failure = self.exhaust(message);
+            return self.broken(failure, &node.origin);
         }
         self.depth += 1;
         let node = self.inner_node(node, rounds);
@@ -84,18 +101,23 @@ impl Expander<'_> {
     }
 
     fn text(&mut self, text: &str, origin: &Origin, rounds: usize) -> Node {
-        self.try_text(text, origin, rounds).unwrap_or_else(|message| {
-            self.problems.error(Some(origin), self.shown_path(), message);
-            Node::new(origin.clone(), Value::Broken)
-        })
+        self.try_text(text, origin, rounds).unwrap_or_else(|failure| self.broken(failure, origin))
     }
 
-    fn try_text(&mut self, text: &str, origin: &Origin, rounds: usize) -> Result<Node, String> {
+    fn broken(&mut self, failure: Failure, origin: &Origin) -> Node {
+        if let Failure::Fault(message) = failure {
+            self.problems.error(Some(origin), self.shown_path(), message);
+        }
+        Node::new(origin.clone(), Value::Broken)
+    }
+
+    fn try_text(&mut self, text: &str, origin: &Origin, rounds: usize) -> Result<Node, Failure> {
         let mut text = text.to_owned();
         for round in rounds.. {
             let Some(expression) = find(&text) else { break };
             if round >= ROUNDS_MAX {
-                return Err(format!("more than {ROUNDS_MAX} expansions behind each other: does it contain itself?"));
+                let message = format!("more than {ROUNDS_MAX} expansions behind each other: does it contain itself?");
+                return Err(self.exhaust(message));
             }
             let found = self.retrieve(expression, origin)?;
             if expression.len() < text.len() {
@@ -130,6 +152,7 @@ impl Expander<'_> {
             depth: self.depth,
             lookups: self.lookups,
             bytes: self.bytes,
+            exhausted: self.exhausted,
         };
         let node = inner.try_text(text, origin, rounds);
         (self.lookups, self.bytes) = (inner.lookups, inner.bytes);
@@ -137,16 +160,19 @@ impl Expander<'_> {
     }
 
     /// Looks up `${...}`.
-    fn retrieve(&mut self, expression: &str, origin: &Origin) -> Result<Retrieved, String> {
+    fn retrieve(&mut self, expression: &str, origin: &Origin) -> Result<Retrieved, Failure> {
         let uri = expression.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         let with_scheme = if uri.contains(':') { uri.to_owned() } else { format!("env:{uri}") };
         let location = Location::parse(&with_scheme)?;
         if uri.contains('$') {
-            return Err(format!("{expression:?}: a '$' cannot be part of what is looked up"));
+            return Err(Failure::Fault(format!("{expression:?}: a '$' cannot be part of what is looked up")));
+        }
+        if self.exhausted {
+            return Err(Failure::Exhausted);
         }
         self.lookups += 1;
         if self.lookups > LOOKUPS_MAX {
-            return Err(format!("more than {LOOKUPS_MAX} expansions in one configuration"));
+            return Err(self.exhaust(format!("more than {LOOKUPS_MAX} expansions in one configuration")));
         }
         let mut source = None;
         let text = match location {
@@ -181,10 +207,16 @@ impl Expander<'_> {
         }
     }
 
-    fn take_bytes(&mut self, bytes: usize) -> Result<(), String> {
+    /// Ends all expansion, with this reason if it is the first.
+    fn exhaust(&mut self, message: String) -> Failure {
+        if std::mem::replace(&mut self.exhausted, true) { Failure::Exhausted } else { Failure::Fault(message) }
+    }
+
+    fn take_bytes(&mut self, bytes: usize) -> Result<(), Failure> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > BYTES_MAX {
-            return Err(format!("expansions produce more than {BYTES_MAX} bytes: does one contain itself?"));
+            let message = format!("expansions produce more than {BYTES_MAX} bytes: does one contain itself?");
+            return Err(self.exhaust(message));
         }
         Ok(())
     }
@@ -209,10 +241,10 @@ fn typed(text: &str, file: Option<&str>, origin: &Origin) -> Value {
 fn find(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('}') {
-        if let Some(start) = before.rfind("${") {
-            if dollars_at_end(before.get(..start)?) % 2 == 0 {
-                return rest.get(start..=before.len());
-            }
+        if let Some(start) = before.rfind("${")
+            && !escaped(before.get(..start)?)
+        {
+            return rest.get(start..=before.len());
         }
         rest = behind;
     }
@@ -226,15 +258,16 @@ fn paste(text: &str, expression: &str, value: &str) -> String {
     for (start, _) in text.match_indices(expression) {
         let before = text.get(done..start).unwrap_or_default();
         pasted.push_str(before);
-        pasted.push_str(if dollars_at_end(before) % 2 == 0 { value } else { expression });
+        pasted.push_str(if escaped(before) { expression } else { value });
         done = start + expression.len();
     }
     pasted.push_str(text.get(done..).unwrap_or_default());
     pasted
 }
 
-fn dollars_at_end(text: &str) -> usize {
-    text.bytes().rev().take_while(|byte| *byte == b'$').count()
+/// Whether what follows `text` is escaped: an odd number of dollars stands before it.
+fn escaped(text: &str) -> bool {
+    text.bytes().rev().take_while(|byte| *byte == b'$').count() % 2 == 1
 }
 
 /// `$$` becomes `$`, everywhere.

@@ -18,6 +18,7 @@
 //! `otelcol_exporter_enqueue_failed_*` and was never ours.
 
 mod backoff;
+pub mod calendar;
 pub mod client;
 mod gather;
 mod lane;
@@ -30,6 +31,8 @@ mod sender;
 mod settings;
 mod stage;
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

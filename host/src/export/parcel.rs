@@ -55,9 +55,8 @@ impl Parcel {
             outcome: Arc::clone(outcome),
         });
         let reshaped: Vec<Self> = reshaped.collect();
-        for mut parcel in parcels {
-            parcel.owed = 0;
-        }
+        // Not `unburden`: the items are still held, only by others.
+        parcels.into_iter().for_each(|mut parcel| parcel.owed = 0);
         reshaped
     }
 

@@ -69,7 +69,7 @@ pub struct QueueSettings {
     /// How many encoded bytes may wait and be under way, whatever `sizer` says. Ours; the Collector has no such key.
     pub queue_bytes_max: usize,
     /// Not supported yet.
-    storage: Option<IgnoredAny>,
+    pub(super) storage: Option<IgnoredAny>,
 }
 
 impl Default for QueueSettings {
@@ -131,9 +131,9 @@ pub struct GatherSettings {
     /// Split what is larger; 0 never splits.
     pub max_size: usize,
     /// What the sizes count: `items` or `bytes`; the queue's `sizer` if that is written, else `items`.
-    sizer: Option<Sizer>,
+    pub(super) sizer: Option<Sizer>,
     /// Not supported: there is no client metadata in a batch.
-    partition: Option<IgnoredAny>,
+    pub(super) partition: Option<IgnoredAny>,
 }
 
 impl Default for GatherSettings {

@@ -1,5 +1,6 @@
 //! The exporter around a sender: takes batches, runs the tasks that send them, drains at shutdown.
 
+use super::gather::Gatherer;
 use super::lane::Lane;
 use super::outcome::Outcome;
 use super::parcel::Parcel;
@@ -129,7 +130,14 @@ impl<S: Sender> Stage<S> {
     /// The tasks of the queue: its consumers and, with `batch`, the one who fills their line.
     fn spawn_consumers(&self, queued: &Queued) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let gathered: Option<Arc<Lane<Parcel>>> = None;
+        let gathered = queued.settings.batch.as_ref().map(|settings| {
+            let line = Arc::new(Lane::new());
+            let sizer = settings.sizer(queued.settings.sizer);
+            let consumers = queued.settings.num_consumers;
+            let gatherer = Gatherer::new(settings, sizer, consumers, Arc::clone(&line), Arc::clone(&self.outcome));
+            tasks.push(self.context.workers.spawn(gatherer.run(Arc::clone(&queued.queue), self.phase.watch())));
+            line
+        });
         for _ in 0..queued.settings.num_consumers {
             let source = match &gathered {
                 Some(line) => Source::Gathered(Arc::clone(line)),

@@ -1,1 +1,182 @@
-//! Placeholder until its owner lands it.
+//! `wasm`: batches through a plugin, a WebAssembly component from a watched directory that can be swapped while it runs.
+//!
+//! ```yaml
+//! processors:
+//!   wasm/redact:
+//!     directory: /etc/tailrace/plugins  # watched
+//!     module: redact                    # redact.wasm in it, or a path
+//!     config: {keys: [user.email], action: delete}   # handed to the plugin
+//!     error_mode: propagate             # propagate | ignore | drop
+//!     limits: {timeout: 100ms, memory_mib: 64}
+//! ```
+//!
+//! Holds nothing: a batch waits for a free instance, which is backpressure, and its answer is that of the next stage. What the
+//! plugin drops is counted with reason `plugin`, what `error_mode: drop` drops with reason `plugin_error`, both only once
+//! the rest of the batch has been taken.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use settings::{Config, LimitsConfig};
+
+use crate::component::{
+    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
+    ProcessorFactory, Stability, parse,
+};
+use crate::pdata::{Batch, Signal};
+use crate::plugin::directory::{self, Watch};
+use crate::plugin::{ErrorMode, Failed, Options, Outcome, Plugin, RunError};
+use crate::shutdown::Deadline;
+use crate::telemetry::Account;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Makes `wasm` processors.
+pub const FACTORY: ProcessorFactory = ProcessorFactory {
+    info: ComponentInfo { kind: "wasm", deprecated: &[], signals: &Signal::ALL, stability: Stability::Alpha },
+    parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
+};
+
+/// The ledger's reason for what a plugin dropped.
+const DROPPED_BY_PLUGIN: &str = "plugin";
+/// The ledger's reason for what was dropped because a call failed.
+const DROPPED_BY_ERROR: &str = "plugin_error";
+
+struct Wasm {
+    context: Context,
+    file: PathBuf,
+    rescan: Duration,
+    module_bytes: usize,
+    plugin: Arc<Plugin>,
+    account: Account,
+    next: Arc<dyn Consumer>,
+    watch: Mutex<Option<Watch>>,
+    /// Whether the last call failed; a run of failures is logged once.
+    failing: AtomicBool,
+}
+
+impl ProcessorConfig for Config {
+    /// Loads the plugin: a missing or broken one is found here, by `tailrace validate` too.
+    fn build(&self, context: Context, next: Arc<dyn Consumer>) -> Result<Arc<dyn Processor>, BuildError> {
+        let file = self.file();
+        let limits = self.limits.limits(context.workers.count());
+        let module_bytes = limits.module_bytes;
+        let candidate = directory::read(&file, module_bytes).map_err(|error| {
+            context.error(format_args!(
+                "cannot read plugin {:?}: {error} (put a component there, or set `directory` or `module`)",
+                self.module
+            ))
+        })?;
+        let pipeline = context.pipeline.as_ref().map(ToString::to_string).unwrap_or_default();
+        let id = context.id.to_string();
+        let labels = [("processor", id.as_str()), ("pipeline", pipeline.as_str()), ("plugin", self.name())];
+        let name = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
+        let options =
+            Options { name: name.clone(), config: self.config_json().into(), error_mode: self.error_mode, limits };
+        let plugin = Plugin::load(&candidate, options, context.telemetry.metrics(), &labels)
+            .map_err(|error| context.error(format_args!("cannot use {} as a plugin: {error}", file.display())))?;
+        let plugin = Arc::new(plugin);
+        let (shown, path) = (Arc::clone(&plugin), file.display().to_string());
+        context.telemetry.status().publish(&format!("processor:{name}"), move || {
+            let mut status = shown.status();
+            if let Some(fields) = status.as_object_mut() {
+                fields.insert("file".to_owned(), path.clone().into());
+            }
+            status
+        });
+        Ok(Arc::new(Wasm {
+            rescan: self.rescan(),
+            account: context.account.clone(),
+            watch: Mutex::default(),
+            failing: AtomicBool::new(false),
+            context,
+            file,
+            module_bytes,
+            plugin,
+            next,
+        }))
+    }
+}
+
+impl Component for Wasm {
+    fn start(&self) -> BoxFuture<'_, Result<(), BuildError>> {
+        let watch = directory::watch(&self.file, self.rescan, Arc::clone(&self.plugin), self.module_bytes)
+            .map_err(|error| self.context.error(format_args!("cannot watch {}: {error}", self.file.display())));
+        let started = watch.map(|watch| *self.watch() = Some(watch));
+        Box::pin(std::future::ready(started))
+    }
+
+    fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
+        let watch = self.watch().take();
+        Box::pin(async move {
+            // The thread of the directory may be compiling; it is waited for beside the runtime.
+            let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
+        })
+    }
+}
+
+impl Processor for Wasm {}
+
+impl Consumer for Wasm {
+    fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        Box::pin(async move {
+            let items = batch.items();
+            let failed = match self.plugin.run(&batch).await {
+                Ok(outcome) => {
+                    if self.failing.load(Relaxed) && self.failing.swap(false, Relaxed) {
+                        tracing::info!(processor = %self.context.id, "the plugin works again");
+                    }
+                    return self.hand_on(batch, outcome).await;
+                }
+                Err(failed) => failed,
+            };
+            if !self.failing.swap(true, Relaxed) {
+                let (processor, error, mode) = (&self.context.id, &failed.error, failed.mode);
+                tracing::warn!(%processor, ?mode, "the plugin fails: {error}");
+            }
+            match failed.mode {
+                ErrorMode::Propagate => Err(refusal(&self.context, failed)),
+                ErrorMode::Ignore => self.next.consume(batch).await,
+                ErrorMode::Drop => {
+                    self.account.dropped(DROPPED_BY_ERROR, items);
+                    Ok(())
+                }
+            }
+        })
+    }
+}
+
+impl Wasm {
+    async fn hand_on(&self, batch: Batch, outcome: Outcome) -> Result<(), ConsumeError> {
+        let items = batch.items();
+        match outcome {
+            Outcome::Unchanged => self.next.consume(batch).await,
+            Outcome::Replaced(new) => {
+                let dropped = items.saturating_sub(new.items());
+                self.next.consume(new).await?;
+                self.account.dropped(DROPPED_BY_PLUGIN, dropped);
+                Ok(())
+            }
+            Outcome::Dropped { .. } => {
+                self.account.dropped(DROPPED_BY_PLUGIN, items);
+                Ok(())
+            }
+        }
+    }
+
+    fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the sender hears. An accident may not happen again, a plugin's answer says for itself.
+fn refusal(context: &Context, failed: Failed) -> ConsumeError {
+    let message = format!("{}: {}", context.id, failed.error);
+    match failed.error {
+        RunError::Accident(_) | RunError::Retryable(_) => ConsumeError::retryable(message),
+        RunError::Permanent(_) => ConsumeError::permanent(message),
+    }
+}

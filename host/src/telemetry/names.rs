@@ -77,6 +77,42 @@ pub static DROPPED: Desc = Desc::counter("tailrace_dropped_items", "Items that a
 pub static ADDED: Desc = Desc::counter("tailrace_added_items", "Items that a component added.");
 /// Ledger: items that a component has accepted and not yet handed on.
 pub static HELD: Desc = Desc::gauge("tailrace_held_items", "Items accepted and not yet handed on.");
+/// Calls into a plugin.
+pub static PLUGIN_CALLS: Desc = Desc::counter("tailrace_plugin_calls", "Calls into the plugin, one per batch.");
+/// Batches that passed without a call.
+pub static PLUGIN_SKIPPED: Desc =
+    Desc::counter("tailrace_plugin_skipped_batches", "Batches without anything that the plugin asked for.");
+/// Items in the batches that a plugin was called for.
+pub static PLUGIN_ITEMS: Desc = Desc::counter("tailrace_plugin_items", "Items in batches that the plugin saw.");
+/// Items that a plugin dropped.
+pub static PLUGIN_ITEMS_DROPPED: Desc =
+    Desc::counter("tailrace_plugin_dropped_items", "Items that the plugin dropped.");
+/// Values that a plugin set or removed.
+pub static PLUGIN_EDITS: Desc = Desc::counter("tailrace_plugin_edits", "Values that the plugin set or removed.");
+/// Time spent for a plugin: projection, waiting for an instance, the call, and the check of its output.
+pub static PLUGIN_TIME: Desc =
+    Desc::counter("tailrace_plugin_time_nanoseconds", "Time spent for the plugin, with everything around the call.");
+/// Time of a batch in a plugin.
+pub static PLUGIN_CALL_TIME: Desc = Desc::histogram(
+    "tailrace_plugin_call_seconds",
+    "Time of a batch in the plugin, with everything around the call.",
+    &[10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000, 50_000_000, 100_000_000, 1_000_000_000],
+    1e-9,
+);
+/// Calls that ended in an accident.
+pub static PLUGIN_FAILURES: Desc = Desc::counter("tailrace_plugin_failures", "Calls that failed, by reason.");
+/// Calls in which a plugin refused the batch.
+pub static PLUGIN_REFUSALS: Desc = Desc::counter("tailrace_plugin_refusals", "Batches that the plugin refused.");
+/// Versions put in place of another.
+pub static PLUGIN_RELOADS: Desc = Desc::counter("tailrace_plugin_reloads", "Reloads of the plugin, by result.");
+/// The number of the running version.
+pub static PLUGIN_GENERATION: Desc =
+    Desc::gauge("tailrace_plugin_generation", "Number of the running version; the first is 1.");
+/// Instances that live.
+pub static PLUGIN_INSTANCES: Desc = Desc::gauge("tailrace_plugin_instances", "Instances of the plugin.");
+/// Lines of a plugin that were not written.
+pub static PLUGIN_LOG_SUPPRESSED: Desc =
+    Desc::counter("tailrace_plugin_log_suppressed_lines", "Lines of the plugin that exceeded its rate.");
 /// Tail sampling: traces by policy and vote.
 pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_count_traces_sampled",

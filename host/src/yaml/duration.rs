@@ -150,8 +150,8 @@ impl fmt::Display for GoDuration {
         }
         if nanos < SECOND {
             let (unit, name) = match nanos {
-                ..1_000 => (1, "ns"),
-                ..1_000_000 => (1_000, "\u{b5}s"),
+                0..1_000 => (1, "ns"),
+                1_000..1_000_000 => (1_000, "\u{b5}s"),
                 _ => (1_000_000, "ms"),
             };
             decimal(f, nanos, unit)?;

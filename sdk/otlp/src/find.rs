@@ -157,28 +157,41 @@ impl KeySet {
 ///
 /// `data` is a validated request and `index` its index.
 pub fn find<'a>(signal: Signal, data: &'a [u8], index: &Index, keys: &KeySet, mut visit: impl FnMut(Found<'a>)) {
+    walk(signal, data, index, keys, &mut |found| {
+        visit(found);
+        false
+    });
+}
+
+/// [`find()`] that stops soon after `visit` has returned `true`.
+fn walk<'a>(signal: Signal, data: &'a [u8], index: &Index, keys: &KeySet, visit: &mut dyn FnMut(Found<'a>) -> bool) {
     if keys.is_empty() {
         return;
     }
-    let mut finder = Finder { data, keys, visit: &mut visit };
+    let mut finder = Finder { data, keys, visit, stop: false };
     for (r, resource) in index.resources.iter().enumerate() {
-        let context = resource.context;
-        finder.context(Target::Resource(r as u32), context, resource.range(), 1);
+        finder.context(Target::Resource(r as u32), resource.context, resource.range(), 1);
         for s in resource.scopes() {
             let Some(scope) = index.scopes.get(s) else { continue };
             finder.context(Target::Scope(s as u32), scope.context, scope.range(), 3);
-            if signal != Signal::Metrics {
+            if signal == Signal::Metrics {
+                for m in scope.children() {
+                    let Some(metric) = index.metrics.get(m) else { continue };
+                    finder.metadata(m as u32, metric);
+                    for i in metric.items() {
+                        finder.item(signal, metric.kind, index, i);
+                    }
+                }
+            } else {
                 for i in scope.children() {
                     finder.item(signal, MetricKind::Empty, index, i);
+                    if finder.stop {
+                        return;
+                    }
                 }
-                continue;
             }
-            for m in scope.children() {
-                let Some(metric) = index.metrics.get(m) else { continue };
-                finder.metadata(m as u32, metric);
-                for i in metric.items() {
-                    finder.item(signal, metric.kind, index, i);
-                }
+            if finder.stop {
+                return;
             }
         }
     }
@@ -195,16 +208,19 @@ pub fn contains_any(signal: Signal, data: &[u8], index: &Index, keys: &KeySet) -
     {
         return exact.into_iter().any(|key| memchr::memmem::find(data, key).is_some());
     }
-    // The walk cannot be stopped from inside, but it is cheap to let it find nothing more.
     let mut any = false;
-    find(signal, data, index, keys, |_| any = true);
+    walk(signal, data, index, keys, &mut |_| {
+        any = true;
+        true
+    });
     any
 }
 
 struct Finder<'a, 'k, 'v> {
     data: &'a [u8],
     keys: &'k KeySet,
-    visit: &'v mut dyn FnMut(Found<'a>),
+    visit: &'v mut dyn FnMut(Found<'a>) -> bool,
+    stop: bool,
 }
 
 impl<'a> Finder<'a, '_, '_> {
@@ -225,25 +241,53 @@ impl<'a> Finder<'a, '_, '_> {
                 let Some(number) = self.keys.find(key) else { return };
                 let value = Value::new(rest.get(2..).unwrap_or_default());
                 let attribute = KeyValue { key: Str::new(key), value };
-                (self.visit)(Found { target, key: number, attribute, record });
+                self.stop |= (self.visit)(Found { target, key: number, attribute, record });
                 return;
             }
         }
         let attribute = KeyValue::new(message);
         if let Some(number) = self.keys.find(attribute.key.as_bytes()) {
-            (self.visit)(Found { target, key: number, attribute, record });
+            self.stop |= (self.visit)(Found { target, key: number, attribute, record });
         }
     }
 
     /// The attributes in field `number` of the message at `base`.
     fn attributes(&mut self, target: Target, message: &'a [u8], base: usize, number: u32) {
-        for field in Fields::new(message) {
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next() {
             if field.number == number
                 && let Some(attribute) = field.bytes()
             {
                 self.attribute(target, attribute, base + field.start..base + field.end);
+                fields.seek(self.run(target, message, base, field.end, number));
             }
         }
+    }
+
+    /// The attributes that follow each other from `start` on, as far as they are short and of the usual form. Returns the end of
+    /// the last one.
+    fn run(&mut self, target: Target, message: &'a [u8], base: usize, start: usize, number: u32) -> usize {
+        let mut rest = message.get(start..).unwrap_or_default();
+        // The tags of attributes are all one byte long.
+        let tag = (number << 3 | 2) as u8;
+        while let [first, len @ 0..0x80, 0x0a, key_len @ 0..0x80, after @ ..] = rest
+            && *first == tag
+        {
+            let Some((inner, next)) = after.split_at_checked(usize::from(*len).wrapping_sub(2)) else { break };
+            let Some((key, value)) = inner.split_at_checked(usize::from(*key_len)) else { break };
+            let [0x12, value_len @ 0..0x80, value @ ..] = value else { break };
+            if value.len() != usize::from(*value_len) {
+                break;
+            }
+            if let Some(entry) = self.keys.find(key) {
+                let attribute = KeyValue { key: Str::new(key), value: Value::new(value) };
+                let start = base + message.len() - rest.len();
+                let record = start..start + 2 + usize::from(*len);
+                self.stop |= (self.visit)(Found { target, key: entry, attribute, record });
+            }
+            rest = next;
+        }
+        message.len() - rest.len()
     }
 
     /// The attributes of a resource or scope, which is field 1 of the message at `range`.
@@ -286,10 +330,14 @@ impl<'a> Finder<'a, '_, '_> {
         match signal {
             Signal::Traces => {
                 let (mut event, mut link) = (0, 0);
-                for field in Fields::new(message) {
+                let mut fields = Fields::new(message);
+                while let Some(field) = fields.next() {
                     let Some(inner) = field.bytes() else { continue };
                     match field.number {
-                        9 => self.attribute(target, inner, base + field.start..base + field.end),
+                        9 => {
+                            self.attribute(target, inner, base + field.start..base + field.end);
+                            fields.seek(self.run(target, message, base, field.end, 9));
+                        }
                         11 => {
                             let start = base + field.end - inner.len();
                             self.attributes(Target::Event { item, event }, inner, start, 3);

@@ -6,6 +6,7 @@
 
 use crate::{Error, Index, Signal};
 
+mod fast;
 mod walk;
 
 /// Bounds of what validation accepts.

@@ -208,6 +208,12 @@ impl<'a> Fields<'a> {
         Self { data: message, pos: 0, broken: false }
     }
 
+    /// Goes on at `pos`, where a field starts.
+    #[inline]
+    pub(crate) fn seek(&mut self, pos: usize) {
+        self.pos = pos;
+    }
+
     /// Whether all fields have been read. After the iterator's end, `false` means that the bytes are malformed.
     #[must_use]
     pub const fn finished(&self) -> bool {

@@ -1,1 +1,93 @@
-//! stub
+#![doc = include_str!("../README.md")]
+//!
+//! [`Attributes`] is for plugins that read, change or remove single attributes or drop items because of them;
+//! [`Processor`] for those that take whole batches. On any target but Wasm the macro exports nothing and the plugin is
+//! ordinary Rust: [`testing`] runs it under `cargo test` with the code that the host uses around it.
+//!
+//! A panic is a trap: its text reaches the host's log, the instance is thrown away, and what happens to the batch is
+//! the operator's choice (`error_mode`). Return a [`Failure`] for what is an answer and not an accident.
+
+mod attributes;
+mod interest;
+mod plugin;
+mod processor;
+
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
+pub mod log;
+pub mod testing;
+
+pub use attributes::{Attribute, Attributes, Edit, Group, NewValue};
+pub use interest::Interest;
+pub use plugin::{ErrorMode, Failure, Plugin};
+pub use processor::{Batch, Item, Outcome, Processor};
+pub use tailrace_columns::{Intrinsic, Level, Value};
+pub use tailrace_otlp as otlp;
+pub use tailrace_otlp::Signal;
+
+/// Makes a type the plugin of this crate: `export!(Type: attributes)` for a type that implements [`Attributes`],
+/// `export!(Type: processor)` for one that implements [`Processor`]. Name and version are those of the crate.
+///
+/// The crate is a `cdylib` and is built with `cargo build --target wasm32-wasip2`. On other targets this checks the
+/// traits and does nothing else.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty: attributes) => {
+        $crate::__export!($plugin, $crate::Attributes, attributes);
+    };
+    ($plugin:ty: processor) => {
+        $crate::__export!($plugin, $crate::Processor, processor);
+    };
+}
+
+/// What both forms of [`export!`] have in common.
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($plugin:ty, $kind:path, $world:ident) => {
+        #[allow(unsafe_code, missing_docs, clippy::all, reason = "what the component model asks of a guest, generated")]
+        const _: () = {
+            struct Component;
+
+            ::std::thread_local! {
+                static PLUGIN: $crate::guest::Slot<$plugin> = const { $crate::guest::Slot::new() };
+            }
+
+            impl $crate::guest::lifecycle::Guest for Component {
+                fn describe() -> $crate::guest::lifecycle::Info {
+                    $crate::guest::lifecycle::describe::<$plugin>(
+                        ::core::env!("CARGO_PKG_NAME"),
+                        ::core::env!("CARGO_PKG_VERSION"),
+                    )
+                }
+
+                fn configure(
+                    config: ::std::string::String,
+                ) -> ::core::result::Result<$crate::guest::lifecycle::Interest, ::std::string::String> {
+                    PLUGIN.with(|slot| $crate::guest::lifecycle::configure(slot, &config))
+                }
+            }
+
+            $crate::guest::$world::body!(Component, $plugin, PLUGIN);
+            $crate::guest::lifecycle::bindings::export!(
+                Component with_types_in $crate::guest::lifecycle::bindings
+            );
+    $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
+        };
+    };
+}
+
+/// What both forms of [`export!`] have in common.
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($plugin:ty, $kind:path, $world:ident) => {
+        const _: () = {
+            const fn is_a_plugin<P: $kind>() {}
+            is_a_plugin::<$plugin>();
+        };
+    };
+}

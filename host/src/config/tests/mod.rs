@@ -115,3 +115,19 @@ fn the_process_is_an_environment() {
     assert!(Process.variable("PATH").unwrap().is_some());
     assert_eq!(Process.variable("SURELY_NOT_SET_ANYWHERE"), Ok(None));
 }
+
+/// What `CONFIG.md` shows loads without a warning once the components it names are there.
+#[test]
+fn the_reference_page_shows_what_loads() {
+    let page = include_str!("../../../CONFIG.md");
+    let samples: Vec<_> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!samples.is_empty());
+    let components = "{receivers: {otlp: {protocols: {grpc: }}}, processors: {memory_limiter: , batch: }, \
+        exporters: {otlp_grpc: {endpoint: a:1}}, extensions: {health_check: }}";
+    for sample in samples {
+        let world = Fake::default().file("components.yaml", components).file("sample.yaml", sample);
+        let config = load_from(&world, &texts(&["components.yaml", "sample.yaml"]), &[], &factories::FACTORIES);
+        let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+    }
+}

@@ -163,7 +163,6 @@ impl TlsSettings {
         Ok(roots)
     }
 
-    #[expect(clippy::type_complexity, reason = "a chain and its key, used once")]
     fn identity(&self) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, String> {
         let Some(chain) = read("cert_file", &self.cert_file, &self.cert_pem)? else { return Ok(None) };
         let key = read("key_file", &self.key_file, &self.key_pem)?.unwrap_or_default();

@@ -175,7 +175,44 @@ impl<'a> SpanSummary<'a> {
         let mut parent: &[u8] = &[];
         let mut code = 0;
         let (mut start, mut end) = (0, 0);
-        for field in Fields::new(span) {
+        // What the usual encoders write comes in this order; whatever else there is, the loop over the rest finds.
+        let mut rest = span;
+        if let [0x0a, 0x10, after @ ..] = rest
+            && let Some((id, after)) = after.split_at_checked(16)
+        {
+            (trace_id, rest) = (id, after);
+        }
+        rest = skip(rest, 0x12);
+        rest = skip(rest, 0x1a);
+        if let [0x22, 0x08, after @ ..] = rest
+            && let Some((id, after)) = after.split_at_checked(8)
+        {
+            (parent, rest) = (id, after);
+        }
+        rest = skip(rest, 0x2a);
+        if let [0x30, kind, after @ ..] = rest
+            && *kind < 0x80
+        {
+            rest = after;
+        }
+        if let [0x39, after @ ..] = rest
+            && let Some((time, after)) = after.split_first_chunk()
+        {
+            (start, rest) = (u64::from_le_bytes(*time), after);
+        }
+        if let [0x41, after @ ..] = rest
+            && let Some((time, after)) = after.split_first_chunk()
+        {
+            (end, rest) = (u64::from_le_bytes(*time), after);
+        }
+        loop {
+            let after = skip(rest, 0x4a);
+            if after.len() == rest.len() {
+                break;
+            }
+            rest = after;
+        }
+        for field in Fields::new(rest) {
             match (field.number, field.wire) {
                 (1, Wire::Bytes(id)) => trace_id = id,
                 (4, Wire::Bytes(id)) => parent = id,
@@ -199,6 +236,15 @@ impl<'a> SpanSummary<'a> {
             end_time_unix_nano: end,
             status_code: StatusCode::from_number(code),
         }
+    }
+}
+
+/// Behind a field with this tag and a length below 128, if it comes first.
+#[inline]
+fn skip(rest: &[u8], tag: u8) -> &[u8] {
+    match rest {
+        [first, len, after @ ..] if *first == tag && *len < 0x80 => after.get(usize::from(*len)..).unwrap_or(rest),
+        _ => rest,
     }
 }
 

@@ -16,20 +16,48 @@ mod fuzz;
 mod support;
 
 use proptest::prelude::*;
-use support::check::{all_known, check};
+use support::check::{agree, all_known, check};
 use support::mangle::{damage, mangle};
-use support::objects::encoded;
+use support::objects::{encoded, usual};
 use support::source::Source;
 use tailrace_otlp::wire::{WireType, put_len_field, put_tag, put_varint_field};
 use tailrace_otlp::{ErrorKind, Limits, Signal, schema, validate};
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, failure_persistence: None, max_shrink_time: 20_000, ..ProptestConfig::default() }
 }
 
 fn signal(s: &mut Source<'_>) -> Signal {
     Signal::ALL[s.below(3)]
+}
+
+/// Every byte of a usual request, changed in many ways one at a time.
+fn every_byte(entropy: &[u8]) {
+    let mut s = Source::new(entropy);
+    let signal = signal(&mut s);
+    let mut data = usual(signal, &mut s);
+    check(signal, &data, &mut s);
+    for at in 0..data.len() {
+        let byte = data[at];
+        for other in
+            [byte ^ 0x80, byte ^ 1, byte ^ 8, byte.wrapping_add(1), byte.wrapping_sub(1), byte.wrapping_sub(2), 0, 0xc3]
+        {
+            data[at] = other;
+            agree(signal, &data);
+        }
+        data[at] = byte;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 16 + 1, ..config() })]
+
+    /// The fast path never accepts more, or less, than the general walker and prost.
+    #[test]
+    fn every_byte_of_a_usual_request(entropy in prop::collection::vec(any::<u8>(), 200..600)) {
+        every_byte(&entropy);
+    }
 }
 
 proptest! {
@@ -57,13 +85,18 @@ proptest! {
 
     /// The same with damage.
     #[test]
-    fn damaged(entropy in prop::collection::vec(any::<u8>(), 0..5_000)) {
+    fn damaged(
+        entropy in prop::collection::vec(any::<u8>(), 0..5_000),
+        more in prop::collection::vec(any::<u8>(), 100..300),
+    ) {
         let mut s = Source::new(&entropy);
         let signal = signal(&mut s);
         let mut data = encoded(signal, &mut s);
         if s.bool() {
             data = mangle(&mut s, schema::request(signal), &data);
         }
+        // Other bytes decide about the damage: those of the objects may be used up.
+        let mut s = Source::new(&more);
         damage(&mut s, &mut data);
         check(signal, &data, &mut s);
     }
@@ -204,4 +237,51 @@ fn errors_name_the_place() {
     assert_eq!(wrapped(b"\x2d\0\0\0\0"), "wrong wire type in Span.name at byte 6");
     assert_eq!(wrapped(b"\xa4\x06"), "unbalanced group in Span at byte 6");
     assert_eq!(wrapped(b"\x4a\x04\x12\0\x12\0"), "single value given twice in KeyValue.value at byte 10");
+}
+
+/// Long requests: lengths of three and four bytes, and edits that make a length need another byte.
+#[test]
+fn long_requests() {
+    use tailrace_otlp::{Bound, Edits, RequestWriter, Target, select, split};
+    let limits = Limits::default();
+    let mut writer = RequestWriter::new(Signal::Traces);
+    for resource in 0..3 {
+        let mut context = Vec::new();
+        put_len_field(&mut context, 3, b"https://schema");
+        writer.open_resource(&context);
+        for scope in 0..3 {
+            writer.open_scope(&context);
+            for item in 0..[0, 1, 900][(resource + scope) % 3] {
+                let mut span = b"\x0a\x100123456789abcdef\x2a".to_vec();
+                span.push(90 + item as u8 % 30);
+                span.extend(std::iter::repeat_n(b'n', usize::from(span[19])));
+                writer.item(&span, 2);
+            }
+        }
+    }
+    let (data, index) = writer.finish().unwrap();
+    assert_eq!(Ok(&index), validate(Signal::Traces, &data, &limits).as_ref());
+    assert!(data.len() > 1 << 18);
+    for bound in [Bound::Items(901), Bound::Bytes(100_000), Bound::Bytes(17_000)] {
+        let mut items = 0;
+        for (part, part_index) in split(Signal::Traces, &data, &index, bound) {
+            assert_eq!(Ok(&part_index), validate(Signal::Traces, &part, &limits).as_ref());
+            items += part_index.items.len();
+        }
+        assert_eq!(items, index.items.len());
+    }
+    let (half, half_index) = select(Signal::Traces, &data, &index, |item| item % 2 == 0).unwrap();
+    assert_eq!(Ok(&half_index), validate(Signal::Traces, &half, &limits).as_ref());
+    // Every span grows across the border of a one-byte length, and back.
+    let mut edits = Edits::new();
+    for item in 0..index.items.len() as u32 {
+        edits.set(Target::Item(item), "key", "0123456789");
+    }
+    let (longer, longer_index) = edits.apply(Signal::Traces, &data, &index).unwrap();
+    assert_eq!(Ok(&longer_index), validate(Signal::Traces, &longer, &limits).as_ref());
+    edits.clear();
+    for item in 0..index.items.len() as u32 {
+        edits.remove(Target::Item(item), "key");
+    }
+    assert_eq!(edits.apply(Signal::Traces, &longer, &longer_index).unwrap(), (data, index));
 }

@@ -39,6 +39,34 @@ fn breaks_our_rules(message: &Message, payload: &[u8]) -> bool {
     })
 }
 
+/// Sub-messages and repeated strings.
+fn count_elements(message: &Message, payload: &[u8]) -> usize {
+    let count = |field: tailrace_otlp::wire::Field<'_>| {
+        let schema = message.field(field.number)?;
+        match schema.kind {
+            Kind::Message(inner) => Some(1 + count_elements(inner, field.bytes()?)),
+            Kind::String => schema.repeated.then_some(1),
+            _ => None,
+        }
+    };
+    Fields::new(payload).filter_map(count).sum()
+}
+
+/// All unknown fields outside of attributes, with the message that they are in.
+fn unknown_fields<'a>(message: &'static Message, payload: &'a [u8], out: &mut Vec<(&'static str, &'a [u8])>) {
+    for field in Fields::new(payload) {
+        let Some(schema) = message.field(field.number) else {
+            out.push((message.name, &payload[field.start..field.end]));
+            continue;
+        };
+        if let (Kind::Message(inner), Some(bytes)) = (schema.kind, field.bytes())
+            && !matches!(inner.name, "KeyValue" | "AnyValue")
+        {
+            unknown_fields(inner, bytes, out);
+        }
+    }
+}
+
 /// No field is missing in the schema.
 pub fn all_known(message: &Message, payload: &[u8]) {
     for field in Fields::new(payload) {
@@ -49,28 +77,42 @@ pub fn all_known(message: &Message, payload: &[u8]) {
     }
 }
 
-/// Validation agrees with prost; if the bytes are valid, so does everything that is made of them. `s` decides which edits and
-/// bounds are tried. Returns whether they are valid.
-pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
+/// Validation agrees with prost, and the fast path with the general walker. The index and the decoded request if the bytes are
+/// valid.
+pub fn agree(signal: Signal, data: &[u8]) -> Option<(Index, Model)> {
     let ours = validate(signal, data, &Limits::default());
     let mut walked = Index::default();
     let by_walk = tailrace_otlp::validate_by_walk(signal, data, &Limits::default(), &mut walked);
-    assert_eq!(ours.as_ref().map_err(|error| *error).err(), by_walk.err(), "the fast path decides differently");
-    let theirs = Model::decode(signal, data);
-    let index = match (ours, &theirs) {
-        (Ok(index), Ok(_)) => index,
-        (Err(_), Err(_)) => return false,
+    assert_eq!(ours.as_ref().err(), by_walk.as_ref().err(), "the fast path decides differently");
+    match (ours, Model::decode(signal, data)) {
+        (Ok(index), Ok(model)) => {
+            assert_eq!(index, walked, "the fast path yields another index");
+            assert!(!breaks_our_rules(schema::request(signal), data), "accepted against our rules");
+            Some((index, model))
+        }
+        (Err(_), Err(_)) => None,
         (Err(error), Ok(_)) => {
             assert!(breaks_our_rules(schema::request(signal), data), "refused: {error}");
             let kind = error.kind();
             assert!(matches!(kind, ErrorKind::TraceId | ErrorKind::SpanId | ErrorKind::Repeated), "{error}");
-            return false;
+            None
         }
         (Ok(_), Err(error)) => panic!("accepted, but prost says: {error}"),
-    };
-    assert_eq!(index, walked, "the fast path yields another index");
-    assert!(!breaks_our_rules(schema::request(signal), data), "accepted against our rules");
-    let model = theirs.unwrap();
+    }
+}
+
+/// [`agree`], and if the bytes are valid, everything that is made of them is right. `s` decides which edits and bounds are
+/// tried. Returns whether they are valid.
+pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
+    let Some((index, model)) = agree(signal, data) else { return false };
+    // The budget is exactly what there is, on both paths.
+    let elements = count_elements(schema::request(signal), data);
+    let limits = Limits { elements, ..Limits::default() };
+    assert!(validate(signal, data, &limits).is_ok());
+    if let Some(elements) = elements.checked_sub(1) {
+        let error = validate(signal, data, &Limits { elements, ..limits }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Elements);
+    }
     let flats = model.flatten();
     check_index(signal, &model, &flats, data, &index);
     views::check(&model, data, &index);
@@ -122,9 +164,12 @@ fn item_again(signal: Signal, index: &Index, parent: u32, item: &[u8]) -> Vec<u8
     }
 }
 
+/// Whether a key is wanted.
+type Wanted = Box<dyn Fn(&str) -> bool>;
+
 fn check_find(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: &mut Source<'_>) {
     let mut keys = KeySet::new();
-    let mut wanted: Vec<Box<dyn Fn(&str) -> bool>> = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
     for _ in 0..1 + s.below(4) {
         let key = s.string();
         match s.below(8) {
@@ -223,7 +268,7 @@ fn check_merge(signal: Signal, model: &Model, data: &[u8], index: &Index, s: &mu
         Ok(index) => index,
         Err(error) => panic!("an encoded object is refused: {error}"),
     };
-    let parts = [(&data[..], index), (&other[..], &other_index), (&[][..], &Index::default()), (data, index)];
+    let parts = [(data, index), (&other[..], &other_index), (&[][..], &Index::default()), (data, index)];
     let (merged, merged_index) = merge(parts).unwrap();
     assert_eq!(merged, [data, &other, data].concat());
     assert_eq!(merged_index, index_of(signal, &merged));
@@ -300,6 +345,9 @@ fn random_value(s: &mut Source<'_>, text: &mut Vec<u8>) -> AnyValue {
     AnyValue { value: object.value.filter(|value| !matches!(value, any_value::Value::StringValueStrindex(_))) }
 }
 
+/// The n-th attribute of a target gets this key and value, or goes.
+type ByRecord = (Target, usize, Option<(String, AnyValue)>);
+
 /// Edits are what the same edits are on objects, and nothing else changes.
 fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: &mut Source<'_>) {
     let mut targets: Vec<(Target, Vec<String>)> = Vec::new();
@@ -316,7 +364,7 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
 
     let mut edits = Edits::new();
     // By the place where they were found; the n-th attribute of its target.
-    let mut by_record: Vec<(Target, usize, Option<(String, AnyValue)>)> = Vec::new();
+    let mut by_record: Vec<ByRecord> = Vec::new();
     if s.bool() {
         for (at, (target, record)) in found.iter().enumerate() {
             if !s.one_in(3) {
@@ -382,10 +430,18 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
     let (edited, edited_index) = edits.apply(signal, data, index).unwrap();
     assert_eq!(edited_index, index_of(signal, &edited));
     let result = Model::decode(signal, &edited).unwrap();
+    // An attribute set and removed again leaves no resource where there was none; the model keeps an empty one.
+    let (result, model) = (result.without_empty_contexts(), model.without_empty_contexts());
     assert_eq!(result.encode(), model.encode(), "{edits:?}");
     if edits.is_empty() {
         assert_eq!(edited, data);
     }
+    // Fields that nobody knows survive, in their order, where no attribute around them was replaced.
+    let schema = schema::request(signal);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    unknown_fields(schema, data, &mut before);
+    unknown_fields(schema, &edited, &mut after);
+    assert_eq!(before, after);
 }
 
 fn set(attributes: &mut Vec<KeyValue>, key: &str, value: &AnyValue) {

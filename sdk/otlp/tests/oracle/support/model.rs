@@ -180,6 +180,29 @@ impl Model {
         }
     }
 
+    /// Resources and scopes that say nothing are the same as none.
+    pub fn without_empty_contexts(mut self) -> Self {
+        fn clear<T: Default + PartialEq>(option: &mut Option<T>) {
+            if *option == Some(T::default()) {
+                *option = None;
+            }
+        }
+        macro_rules! each {
+            ($resources:expr, $scopes:ident) => {
+                for resource in $resources {
+                    clear(&mut resource.resource);
+                    resource.$scopes.iter_mut().for_each(|scope| clear(&mut scope.scope));
+                }
+            };
+        }
+        match &mut self {
+            Self::Traces(request) => each!(&mut request.resource_spans, scope_spans),
+            Self::Logs(request) => each!(&mut request.resource_logs, scope_logs),
+            Self::Metrics(request) => each!(&mut request.resource_metrics, scope_metrics),
+        }
+        self
+    }
+
     /// All lists of attributes with what carries them, in the order of `find`.
     pub fn attributes(&mut self, mut visit: impl FnMut(Target, &mut Vec<KeyValue>)) {
         let (mut r, mut s, mut m, mut i) = (0, 0, 0, 0);

@@ -67,6 +67,75 @@ fn attributes(s: &mut Source<'_>) -> Vec<KeyValue> {
     s.many(5, |s| key_value(s, 0))
 }
 
+/// Attributes as instrumentation writes them.
+fn usual_attributes(s: &mut Source<'_>) -> Vec<KeyValue> {
+    use any_value::Value;
+    (0..3 + s.below(6))
+        .map(|_| {
+            let value = match s.byte() % 8 {
+                0 => Value::BoolValue(s.bool()),
+                1 => Value::IntValue(i64::from(s.byte() % 128)),
+                2 => Value::IntValue(128 + i64::from(s.byte())),
+                3 => Value::IntValue(s.number() as i64),
+                4 => Value::DoubleValue(f64(s)),
+                // Its last two bytes are an unknown field where it is cut off.
+                5 => Value::StringValue("END P!".into()),
+                _ => Value::StringValue(s.string()),
+            };
+            let key = ["http.method", "k", "größe", "server.port", "schlüssel.der.lang.ist"][s.below(5)];
+            KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), key_strindex: 0 }
+        })
+        .collect()
+}
+
+/// A small request of the form that the fast path knows.
+pub fn usual(signal: Signal, s: &mut Source<'_>) -> Vec<u8> {
+    let resource = Some(Resource { attributes: usual_attributes(s), ..Resource::default() });
+    match signal {
+        Signal::Traces => {
+            let spans = (0..2).map(|_| Span {
+                trace_id: s.id(16),
+                span_id: s.id(8),
+                parent_span_id: s.id(8),
+                name: s.string(),
+                kind: s.below(6) as i32,
+                start_time_unix_nano: s.u64(),
+                end_time_unix_nano: s.u64(),
+                attributes: usual_attributes(s),
+                status: s.one_in(3).then(|| Status { message: String::new(), code: s.below(3) as i32 }),
+                flags: if s.one_in(3) { 257 } else { 0 },
+                ..Span::default()
+            });
+            let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };
+            let resource = ResourceSpans { resource, scope_spans: vec![scope], ..ResourceSpans::default() };
+            ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec()
+        }
+        Signal::Logs => {
+            let log_records = (0..2).map(|_| LogRecord {
+                time_unix_nano: s.u64(),
+                body: Some(any_value(s, 9)),
+                attributes: usual_attributes(s),
+                trace_id: s.id(16),
+                ..LogRecord::default()
+            });
+            let scope = ScopeLogs { log_records: log_records.collect(), ..ScopeLogs::default() };
+            let resource = ResourceLogs { resource, scope_logs: vec![scope], ..ResourceLogs::default() };
+            ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec()
+        }
+        Signal::Metrics => {
+            let mut metric = metric(s);
+            if let Some(metric::Data::Gauge(gauge)) = &mut metric.data {
+                for point in &mut gauge.data_points {
+                    point.attributes = usual_attributes(s);
+                }
+            }
+            let scope = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
+            let resource = ResourceMetrics { resource, scope_metrics: vec![scope], ..ResourceMetrics::default() };
+            ExportMetricsServiceRequest { resource_metrics: vec![resource] }.encode_to_vec()
+        }
+    }
+}
+
 fn resource(s: &mut Source<'_>) -> Resource {
     Resource {
         attributes: attributes(s),

@@ -1,0 +1,64 @@
+//! Rest after traps: a plugin that traps on everything must not cost a new instance for every batch.
+//!
+//! After [`TRAPS_BEFORE_REST`] accidents in a row calls fail at once for a while, which doubles with each further
+//! accident up to [`REST_MAX`]. One good call ends it.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Accidents in a row that are taken as bad luck.
+const TRAPS_BEFORE_REST: u32 = 3;
+const REST_MIN: Duration = Duration::from_millis(50);
+const REST_MAX: Duration = Duration::from_secs(5);
+
+/// Counts accidents in a row.
+#[derive(Debug, Default)]
+pub(super) struct Breaker {
+    accidents: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Breaker {
+    /// How long it still rests.
+    pub(super) fn resting(&self, now: Instant) -> Option<Duration> {
+        self.rests_until.and_then(|until| until.checked_duration_since(now)).filter(|rest| !rest.is_zero())
+    }
+
+    /// A call ended well.
+    pub(super) fn good(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A call ended in an accident.
+    pub(super) fn accident(&mut self, now: Instant) {
+        self.accidents = self.accidents.saturating_add(1);
+        if let Some(excess) = self.accidents.checked_sub(TRAPS_BEFORE_REST) {
+            let rest = REST_MIN.saturating_mul(1 << excess.min(10)).min(REST_MAX);
+            self.rests_until = Some(now + rest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn rests_longer_and_longer_and_recovers_at_once() {
+        let (mut breaker, start) = (Breaker::default(), Instant::now());
+        breaker.accident(start);
+        breaker.accident(start);
+        assert_eq!(breaker.resting(start), None);
+        breaker.accident(start);
+        assert_eq!(breaker.resting(start), Some(REST_MIN));
+        breaker.accident(start);
+        assert_eq!(breaker.resting(start), Some(2 * REST_MIN));
+        assert_eq!(breaker.resting(start + 2 * REST_MIN), None);
+        for _ in 0..100 {
+            breaker.accident(start);
+        }
+        assert_eq!(breaker.resting(start), Some(REST_MAX));
+        breaker.good();
+        assert_eq!(breaker.resting(start), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a file is, found by looking at it, with errors that name the fix.
+
+use super::error::LoadError;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The version of the contract that this host speaks.
+const VERSION: &str = "0.1.0";
+/// Versions on this track link with each other in both directions.
+const TRACK: &str = "0.1.";
+const PACKAGE: &str = "tailrace:plugin/";
+
+/// Which interface the host calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Columns in, edits out.
+    Attributes,
+    /// A batch in, a batch out.
+    Processor,
+}
+
+impl Kind {
+    /// The interface's name.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Attributes => "attributes",
+            Self::Processor => "processor",
+        }
+    }
+}
+
+/// Refuses what cannot be a component before anything costly looks at it.
+pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
+    let fault = match bytes {
+        [] => "it is empty".to_owned(),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            "it is a core WebAssembly module, not a component: build it with `cargo build --target wasm32-wasip2`, \
+             or make a component of it with `wasm-tools component new`"
+                .to_owned()
+        }
+        [0, b'a', b's', b'm', ..] => {
+            "it is WebAssembly of a version that this host does not know: build it with current tools".to_owned()
+        }
+        [0x7f, b'E', b'L', b'F', ..] => {
+            "it is native code (perhaps a precompiled component), which is never loaded from a plugin directory: \
+             put the .wasm file there"
+                .to_owned()
+        }
+        _ => "it is not WebAssembly".to_owned(),
+    };
+    Err(LoadError(fault))
+}
+
+/// Finds out which interface of the contract `component` offers, and that nothing is missing for it.
+pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Kind, LoadError> {
+    let types = component.component_type();
+    let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let ours: Vec<(&str, &str)> =
+        exports.iter().filter_map(|name| name.strip_prefix(PACKAGE)?.split_once('@')).collect();
+    if let Some((name, version)) = ours.iter().find(|(_, version)| !version.starts_with(TRACK)) {
+        return Err(LoadError(format!(
+            "it exports {PACKAGE}{name}@{version}, but this host speaks contract {VERSION}: \
+             {}",
+            if newer(version) {
+                "use a newer Tailrace, or build the plugin with the SDK of this one"
+            } else {
+                "build it again with the SDK of this Tailrace"
+            }
+        )));
+    }
+    let has = |name: &str| ours.iter().any(|(export, _)| *export == name);
+    if !has("lifecycle") {
+        let what = match exports.first() {
+            None => "nothing".to_owned(),
+            Some(_) => exports.join(", "),
+        };
+        return Err(LoadError(format!(
+            "it is a component but no Tailrace plugin: it does not export {PACKAGE}lifecycle@{VERSION} (it exports \
+             {what}); a plugin ends with `tailrace_sdk::export!(...)`"
+        )));
+    }
+    match (has("attributes"), has("processor"), has("sampler")) {
+        (true, false, _) => Ok(Kind::Attributes),
+        (false, true, _) => Ok(Kind::Processor),
+        (true, true, _) => Err(LoadError(
+            "it exports both `attributes` and `processor`, and a wasm processor cannot know which one is meant: \
+             make two plugins of it"
+                .to_owned(),
+        )),
+        (false, false, true) => Err(LoadError(
+            "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor"
+                .to_owned(),
+        )),
+        (false, false, false) => {
+            Err(LoadError("it exports neither `attributes` nor `processor`, so there is nothing to call".to_owned()))
+        }
+    }
+}
+
+/// Whether a version of the contract lies beyond ours.
+fn newer(version: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> { version.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
+    numbers(version) > numbers(VERSION)
+}

@@ -1,0 +1,256 @@
+//! The watched directory: what lies in it is what should run.
+//!
+//! Events of the file system are hints, never facts: after one the directory is looked at, links followed, a file read once it
+//! has stopped changing, and its hash compared with what runs. The same happens every `rescan_interval` without any event, for
+//! file systems that send none and for events that got lost. This survives atomic renames, copies that grow slowly,
+//! editors, deletion and re-creation, and the `..data` swap of a Kubernetes ConfigMap.
+//!
+//! One thread per directory, shared by every plugin in it; compiling happens on that thread. A file that vanishes, or that
+//! does not load, leaves the running version in place. The thread ends with the last [`Watch`].
+
+mod look;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Candidate, Plugin};
+use look::{Fingerprint, Look};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecursiveMode, Watcher};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A scan waits until no event has come for this long ...
+const QUIET: Duration = Duration::from_millis(60);
+/// ... but not longer than this.
+const QUIET_MAX: Duration = Duration::from_millis(500);
+/// A file counts as complete if it looked the same this long ago.
+const STABLE: Duration = Duration::from_millis(60);
+
+/// Keeps a plugin in step with its file; ends when dropped. Dropping the last one of a directory waits for its thread.
+pub struct Watch {
+    directory: Arc<Directory>,
+    entry: Arc<Entry>,
+}
+
+struct Directory {
+    entries: Arc<Mutex<Vec<Arc<Entry>>>>,
+    hints: Sender<Hint>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A file, and the plugin that follows it.
+struct Entry {
+    file: PathBuf,
+    plugin: Arc<Plugin>,
+    bytes_max: usize,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// What the file looked like when it was last read.
+    read: Option<Fingerprint>,
+    /// What it looked like a moment ago, if that is not what was read.
+    pending: Option<Look>,
+}
+
+enum Hint {
+    Look,
+    Stop,
+}
+
+/// Follows `file` for `plugin` from now on; a change since the plugin was loaded is noticed at once.
+///
+/// # Errors
+/// If the system has no thread left.
+pub fn watch(file: &Path, rescan: Duration, plugin: Arc<Plugin>, bytes_max: usize) -> io::Result<Watch> {
+    let path = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = Directory::shared(path, rescan)?;
+    let entry = Arc::new(Entry { file: file.to_owned(), plugin, bytes_max, seen: Mutex::default() });
+    directory.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&entry));
+    let _ = directory.hints.send(Hint::Look);
+    Ok(Watch { directory, entry })
+}
+
+/// Reads a plugin for the first time, as soon as the file has stopped changing. Blocks for a moment.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn read(file: &Path, bytes_max: usize) -> Result<Candidate, String> {
+    look::read_stable(file, bytes_max, STABLE)
+}
+
+impl Directory {
+    /// The watcher of this directory: the one that runs, or a new one.
+    fn shared(path: &Path, rescan: Duration) -> io::Result<Arc<Self>> {
+        type Known = HashMap<(PathBuf, Duration), Weak<Directory>>;
+        static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default();
+        known.retain(|_, directory| directory.strong_count() > 0);
+        let key = (path.to_owned(), rescan);
+        if let Some(directory) = known.get(&key).and_then(Weak::upgrade) {
+            return Ok(directory);
+        }
+        let directory = Arc::new(Self::start(path.to_owned(), rescan)?);
+        known.insert(key, Arc::downgrade(&directory));
+        Ok(directory)
+    }
+
+    fn start(path: PathBuf, rescan: Duration) -> io::Result<Self> {
+        let (hints, heard) = channel();
+        let entries = Arc::<Mutex<Vec<Arc<Entry>>>>::default();
+        let follower =
+            Follower { path, rescan, hints: hints.clone(), heard, entries: Arc::clone(&entries), armed: None };
+        let thread = std::thread::Builder::new().name("plugin-directory".to_owned()).spawn(|| follower.run())?;
+        Ok(Self { entries, hints, thread: Mutex::new(Some(thread)) })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = self.hints.send(Hint::Stop);
+        if let Some(thread) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut entries = self.directory.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| !Arc::ptr_eq(entry, &self.entry));
+    }
+}
+
+/// The thread of a directory.
+struct Follower {
+    path: PathBuf,
+    rescan: Duration,
+    hints: Sender<Hint>,
+    heard: Receiver<Hint>,
+    entries: Arc<Mutex<Vec<Arc<Entry>>>>,
+    /// The watcher, and the directory (not the path) that it watches.
+    armed: Option<(notify::RecommendedWatcher, Fingerprint)>,
+}
+
+impl Follower {
+    fn run(mut self) {
+        let mut wait = Duration::ZERO;
+        loop {
+            match self.heard.recv_timeout(wait) {
+                Ok(Hint::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Hint::Look) => {
+                    if !self.settle() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.arm();
+            wait = if self.scan() { self.rescan } else { STABLE };
+        }
+    }
+
+    /// Waits until the hints stop coming; false if told to stop.
+    fn settle(&self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < QUIET_MAX {
+            match self.heard.recv_timeout(QUIET) {
+                Ok(Hint::Look) => {}
+                Ok(Hint::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        true
+    }
+
+    /// Asks for events of the directory, again if there is another one at its path by now. Without events the rescan
+    /// still works.
+    fn arm(&mut self) {
+        let there = look::of(&self.path).fingerprint();
+        if self.armed.as_ref().map(|(_, armed)| armed.identity()) == there.as_ref().map(Fingerprint::identity) {
+            return;
+        }
+        self.armed = None;
+        let Some(there) = there else { return };
+        let hints = self.hints.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is an event too; to look because of it would never end.
+            let ours =
+                |kind| matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write));
+            if !event.is_ok_and(|event| ours(event.kind)) {
+                let _ = hints.send(Hint::Look);
+            }
+        });
+        let armed = watcher.and_then(|mut watcher| {
+            watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match armed {
+            Ok(watcher) => self.armed = Some((watcher, there)),
+            Err(error) => {
+                let (directory, every) = (self.path.display(), self.rescan);
+                tracing::warn!(%directory, ?every, "no events from the plugin directory, it is only rescanned: {error}");
+            }
+        }
+    }
+
+    /// Looks at every file; false if one of them must be looked at again soon.
+    fn scan(&self) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        entries.iter().fold(true, |settled, entry| entry.follow() && settled)
+    }
+}
+
+impl Entry {
+    /// Brings the plugin in step with the file; false if the file seems to be changing still.
+    fn follow(&self) -> bool {
+        let look = look::of(&self.file);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if look.fingerprint().is_some() && look.fingerprint() == seen.read {
+            seen.pending = None;
+            return true;
+        }
+        if seen.pending.as_ref() != Some(&look) {
+            // Not seen like this before: wait, and look again.
+            seen.pending = Some(look);
+            return false;
+        }
+        let fingerprint = match look {
+            Look::File(fingerprint) => fingerprint,
+            Look::Missing => {
+                seen.read = None;
+                self.plugin.missing(&self.file);
+                return true;
+            }
+            Look::Unusable(reason) => {
+                seen.read = None;
+                self.plugin.refuse(None, &reason);
+                return true;
+            }
+        };
+        match look::read(&self.file, self.bytes_max) {
+            Ok(_) if look::of(&self.file).fingerprint() != Some(fingerprint) => {
+                seen.pending = None;
+                false
+            }
+            Ok(candidate) => {
+                seen.read = Some(fingerprint);
+                seen.pending = None;
+                self.plugin.offer(&candidate);
+                true
+            }
+            Err(reason) => {
+                self.plugin.refuse(None, &reason);
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A look at a file: what is there, and whether it has changed.
+
+use super::Candidate;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Longest wait for a file to stop changing.
+const STABLE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What tells one state of a file from another without reading it, links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// A file or directory.
+    File(Fingerprint),
+    /// Nothing.
+    Missing,
+    /// Something that cannot be used, and why.
+    Unusable(String),
+}
+
+impl Fingerprint {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Which file it is, whatever is in it.
+    pub(super) fn identity(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
+impl Look {
+    /// The fingerprint, if there is something.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        if let Self::File(fingerprint) = self { Some(*fingerprint) } else { None }
+    }
+}
+
+/// Looks at what is at `path`.
+pub(super) fn of(path: &Path) -> Look {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Look::File(Fingerprint::of(&metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Look::Missing,
+        Err(error) => Look::Unusable(format!("{}: {error}", path.display())),
+    }
+}
+
+/// Reads a file of at most `bytes_max`.
+pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Candidate, String> {
+    let named = |error: std::io::Error| format!("{}: {error}", path.display());
+    // Opening a pipe would wait for somebody to write into it.
+    let metadata = std::fs::metadata(path).map_err(named)?;
+    if !metadata.is_file() {
+        return Err(format!("{} is not a file", path.display()));
+    }
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(named)?;
+    if bytes.len() > bytes_max {
+        return Err(format!("{} has more than the {bytes_max} bytes that module_mib allows", path.display()));
+    }
+    Ok(Candidate::new(bytes))
+}
+
+/// Reads a file once it has looked the same for `stable`.
+pub(super) fn read_stable(path: &Path, bytes_max: usize, stable: Duration) -> Result<Candidate, String> {
+    let start = Instant::now();
+    let mut before = of(path);
+    loop {
+        if let Look::Missing = before {
+            return Err(format!("there is no {}", path.display()));
+        }
+        let long_ago = before.fingerprint().is_some_and(|fingerprint| fingerprint.is_older_than(stable));
+        if !long_ago {
+            std::thread::sleep(stable);
+        }
+        if of(path) == before {
+            let candidate = read(path, bytes_max)?;
+            if of(path) == before {
+                return Ok(candidate);
+            }
+        }
+        if start.elapsed() > STABLE_WAIT_MAX {
+            return Err(format!("{} does not stop changing", path.display()));
+        }
+        before = of(path);
+    }
+}
+
+impl Fingerprint {
+    /// Whether the file has not been touched for `age`, if the clock can be believed.
+    fn is_older_than(&self, age: Duration) -> bool {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let changed =
+            Duration::new(u64::try_from(self.changed.0).unwrap_or(0), u32::try_from(self.changed.1).unwrap_or(0));
+        since.checked_sub(changed).is_some_and(|passed| passed > age)
+    }
+}

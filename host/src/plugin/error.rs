@@ -1,0 +1,82 @@
+//! What can go wrong, kept apart: a plugin that cannot be loaded, an accident in a call, a plugin's own answer.
+
+use std::fmt;
+
+/// Why a file is not used as a plugin. The text says what to do.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct LoadError(pub String);
+
+impl LoadError {
+    pub(super) fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// What kind of accident happened; the word is the `reason` in metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Incident {
+    /// The guest did what it must not, or panicked.
+    Trap,
+    /// It used up its time.
+    Timeout,
+    /// It wanted more memory than it may have, and then trapped.
+    Memory,
+    /// It handed back more than it may.
+    Output,
+    /// What it handed back makes no sense.
+    Malformed,
+    /// No instance could be made.
+    Start,
+    /// It trapped several times in a row and rests.
+    Resting,
+}
+
+impl Incident {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Trap, Self::Timeout, Self::Memory, Self::Output, Self::Malformed, Self::Start, Self::Resting];
+
+    /// Its name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Output => "output",
+            Self::Malformed => "malformed",
+            Self::Start => "start",
+            Self::Resting => "resting",
+        }
+    }
+}
+
+/// Something went wrong in a call: ours to handle, the plugin did not mean it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What kind.
+    pub incident: Incident,
+    /// For the log, the status and the sender.
+    pub message: String,
+}
+
+impl Failure {
+    pub(super) fn new(incident: Incident, message: impl fmt::Display) -> Self {
+        Self { incident, message: message.to_string() }
+    }
+}
+
+/// Why a batch has no outcome.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunError {
+    /// An accident.
+    #[error("{0}")]
+    Accident(#[from] Failure),
+    /// The plugin's answer: later perhaps.
+    #[error("{0}")]
+    Retryable(String),
+    /// The plugin's answer: never.
+    #[error("{0}")]
+    Permanent(String),
+}

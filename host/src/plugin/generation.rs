@@ -1,0 +1,115 @@
+//! A version of a plugin, configured, with its instances.
+//!
+//! Loading goes: hash, header, compile, contract, instantiate, describe, configure, check of the interest, self-test. It
+//! blocks, and runs beside the data path.
+
+use super::bindings::lifecycle;
+use super::contract::Kind;
+use super::error::{Failure, LoadError};
+use super::instance::Instance;
+use super::interest::Interest;
+use super::limits::Limits;
+use super::live::{ErrorMode, Options};
+use super::log::{PluginLog, cut};
+use super::metrics::PluginMetrics;
+use super::pool::Pool;
+use super::program::{Candidate, Hash, Program};
+use crate::pdata::Signal;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tailrace_columns::Columns;
+
+/// Longest name and version of a plugin.
+const NAME_BYTES: usize = 100;
+
+/// What runs between two swaps.
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) program: Arc<Program>,
+    pub(super) interest: Interest,
+    pub(super) pool: Pool,
+    pub(super) limits: Arc<Limits>,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) error_mode: Option<ErrorMode>,
+    pub(super) loaded: SystemTime,
+}
+
+impl Generation {
+    /// Makes generation `number` of a candidate.
+    pub(super) fn load(
+        candidate: &Candidate,
+        number: u64,
+        options: &Options,
+        metrics: &PluginMetrics,
+    ) -> Result<Self, LoadError> {
+        let limit = options.limits.module_bytes;
+        if candidate.len() > limit {
+            let message = format!("it has {} bytes; module_mib allows {limit}", candidate.len());
+            return Err(LoadError(message));
+        }
+        let program = Program::compile(candidate)?;
+        // Guests run in futures with timers. Loading happens wherever a thread may block, with or without a runtime
+        // around, so it brings its own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
+        runtime.block_on(Self::start(program, number, options, metrics))
+    }
+
+    async fn start(
+        program: Arc<Program>,
+        number: u64,
+        options: &Options,
+        metrics: &PluginMetrics,
+    ) -> Result<Self, LoadError> {
+        let limits = Arc::new(options.limits.clone());
+        let log = PluginLog::new(&options.name, limits.log_lines_per_second, metrics.log_suppressed.clone());
+        let log = Arc::new(log);
+        let during = |what: &str| {
+            let what = what.to_owned();
+            move |failure: Failure| LoadError(format!("in {what}: {failure}"))
+        };
+        let mut first = Instance::new(&program, &limits, &log).await.map_err(|failure| LoadError(failure.message))?;
+        let info = first.describe().await.map_err(during("describe"))?;
+        let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
+            Ok(interest) => interest,
+            Err(answer) => {
+                let answer = cut(&answer, 1024);
+                return Err(LoadError(format!("it refuses its configuration: {answer}")));
+            }
+        };
+        let interest = Interest::check(stated, program.kind)?;
+        self_test(&mut first, program.kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
+        let instances = if interest.single { 1 } else { limits.instances };
+        let (config, alive) = (Arc::clone(&options.config), metrics.instances.clone());
+        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), log, instances, first, alive);
+        Ok(Self {
+            number,
+            program,
+            interest,
+            pool,
+            limits,
+            name: cut(&info.name, NAME_BYTES).to_owned(),
+            version: cut(&info.version, NAME_BYTES).to_owned(),
+            error_mode: info.error_mode.map(|mode| match mode {
+                lifecycle::ErrorMode::Propagate => ErrorMode::Propagate,
+                lifecycle::ErrorMode::Ignore => ErrorMode::Ignore,
+                lifecycle::ErrorMode::Drop => ErrorMode::Drop,
+            }),
+            loaded: SystemTime::now(),
+        })
+    }
+
+    /// Hash of the file.
+    pub(super) fn hash(&self) -> Hash {
+        self.program.hash
+    }
+}
+
+/// An empty batch of the first signal it wants: what traps on nothing does not go live. The answer itself is free.
+async fn self_test(instance: &mut Instance, kind: Kind, interest: &Interest) -> Result<(), Failure> {
+    let Some(signal) = Signal::ALL.into_iter().find(|signal| interest.wants(*signal)) else { return Ok(()) };
+    match kind {
+        Kind::Attributes => instance.apply(signal, &Columns::default()).await.map(drop),
+        Kind::Processor => instance.process(signal, &[]).await.map(drop),
+    }
+}

@@ -1,0 +1,197 @@
+//! One instance of a plugin in a store of its own, and calls into it under limits.
+//!
+//! After an accident the store is unusable (a trap poisons it) and the instance must be dropped; [`super::pool`] sees to
+//! that.
+
+use super::bindings::{attributes, lifecycle, processor, types};
+use super::error::{Failure, Incident};
+use super::guest::{Guest, TimedOut};
+use super::interest::to_contract;
+use super::limits::Limits;
+use super::log::PluginLog;
+use super::program::{Exports, Program};
+use crate::pdata::Signal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tailrace_columns::{Columns, Edits};
+use wasmtime::{Store, Trap};
+
+/// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
+const WAITING_FACTOR: u32 = 10;
+/// Room in the output for what is not the output itself: messages, lengths.
+const OUTPUT_SLACK: usize = 64 << 10;
+
+/// An instance, ready to be called.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    lifecycle: lifecycle::Guest,
+    exports: Calls,
+    program: Arc<Program>,
+    limits: Arc<Limits>,
+    born: Instant,
+    calls: u64,
+}
+
+enum Calls {
+    Attributes(attributes::Guest),
+    Processor(processor::Guest),
+}
+
+/// A guest's own answer: a value, or its "no".
+pub(super) type Answer<T> = Result<T, types::Failure>;
+
+impl Instance {
+    /// Makes one; it is not configured yet.
+    pub(super) async fn new(
+        program: &Arc<Program>,
+        limits: &Arc<Limits>,
+        log: &Arc<PluginLog>,
+    ) -> Result<Self, Failure> {
+        let mut store = Store::new(&program.engine.wasm, Guest::new(Arc::clone(log), limits.memory_bytes));
+        store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
+        store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
+        begin(&mut store, Limits::START);
+        let ticking = program.engine.ticking();
+        let made =
+            tokio::time::timeout(Limits::START * WAITING_FACTOR, program.pre.instantiate_async(&mut store)).await;
+        drop(ticking);
+        let made = outcome(made, &mut store, Limits::START).and_then(|instance| {
+            let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
+            let lifecycle = program.lifecycle.load(&mut store, &instance).map_err(shape)?;
+            let exports = match &program.exports {
+                Exports::Attributes(at) => Calls::Attributes(at.load(&mut store, &instance).map_err(shape)?),
+                Exports::Processor(at) => Calls::Processor(at.load(&mut store, &instance).map_err(shape)?),
+            };
+            Ok((lifecycle, exports))
+        });
+        let (lifecycle, exports) =
+            made.map_err(|failure| Failure::new(failure.incident, format!("cannot be instantiated: {failure}")))?;
+        let (program, limits) = (Arc::clone(program), Arc::clone(limits));
+        Ok(Self { store, lifecycle, exports, program, limits, born: Instant::now(), calls: 0 })
+    }
+
+    /// Who it says it is.
+    pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
+        begin(&mut self.store, Limits::START);
+        let _ticking = self.program.engine.ticking();
+        let call = self.lifecycle.call_describe(&mut self.store);
+        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, Limits::START)
+    }
+
+    /// Hands it its configuration; the inner error is its answer.
+    pub(super) async fn configure(&mut self, config: &str) -> Result<Result<lifecycle::Interest, String>, Failure> {
+        begin(&mut self.store, Limits::START);
+        let _ticking = self.program.engine.ticking();
+        let call = self.lifecycle.call_configure(&mut self.store, config);
+        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, Limits::START)
+    }
+
+    /// Runs an `attributes` plugin over the columns of a batch.
+    pub(super) async fn apply(&mut self, signal: Signal, columns: &Columns) -> Result<Answer<Edits>, Failure> {
+        let Calls::Attributes(guest) = &self.exports else {
+            return Err(Failure::new(Incident::Start, "it does not export `attributes`"));
+        };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        self.calls += 1;
+        let _ticking = self.program.engine.ticking();
+        let values = types::Projection {
+            owners: &columns.owners,
+            levels: &columns.levels,
+            keys: &columns.keys,
+            kinds: &columns.kinds,
+            ends: &columns.ends,
+            data: &columns.data,
+            name_ends: &columns.name_ends,
+            names: &columns.names,
+        };
+        let call = guest.call_apply(&mut self.store, to_contract(signal), values);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        let answer = outcome(made, &mut self.store, budget)?;
+        Ok(answer.map(|edits| Edits {
+            rows: edits.rows,
+            actions: edits.actions,
+            kinds: edits.kinds,
+            ends: edits.ends,
+            data: edits.data,
+        }))
+    }
+
+    /// Runs a `processor` plugin over a batch.
+    pub(super) async fn process(
+        &mut self,
+        signal: Signal,
+        batch: &[u8],
+    ) -> Result<Answer<processor::Outcome>, Failure> {
+        let Calls::Processor(guest) = &self.exports else {
+            return Err(Failure::new(Incident::Start, "it does not export `processor`"));
+        };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        self.calls += 1;
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_process(&mut self.store, to_contract(signal), batch);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
+    /// Whether it has served long enough: memory never shrinks, and guests leak.
+    pub(super) fn is_spent(&self) -> bool {
+        let full = self.store.data().memory.used() > self.limits.recycle_memory_bytes;
+        self.calls >= self.limits.recycle_calls || full || self.born.elapsed() >= self.limits.recycle_age
+    }
+
+    /// Bytes of its memories.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.used()
+    }
+}
+
+fn begin(store: &mut Store<Guest>, budget: Duration) {
+    let guest = store.data_mut();
+    guest.clock.begin(budget);
+    guest.words.take();
+    store.set_epoch_deadline(1);
+}
+
+/// Sorts what came of a call into values and accidents.
+fn outcome<T>(
+    made: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    store: &mut Store<Guest>,
+    budget: Duration,
+) -> Result<T, Failure> {
+    let error = match made {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => error,
+        Err(_) => {
+            let message = format!("it waited for longer than {:?}", budget * WAITING_FACTOR);
+            return Err(Failure::new(Incident::Timeout, message));
+        }
+    };
+    tracing::debug!("a plugin call failed: {error:?}");
+    let guest = store.data_mut();
+    let words = match guest.words.take() {
+        words if words.is_empty() => words,
+        words => format!("; it last said: {words}"),
+    };
+    if let Some(timed_out) = error.downcast_ref::<TimedOut>() {
+        return Err(Failure::new(Incident::Timeout, format!("{timed_out}{words}")));
+    }
+    if let Some(wanted) = guest.memory.take_refused() {
+        let message =
+            format!("it wanted {} MiB of memory, more than memory_mib allows{words}", wanted.div_ceil(1 << 20));
+        return Err(Failure::new(Incident::Memory, message));
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Err(Failure::new(Incident::Trap, format!("it trapped: {trap}{words}")));
+    }
+    let root = error.root_cause().to_string();
+    if root.contains("fuel allocated for hostcalls") {
+        let message = format!("it handed back more than output_mib allows{words}");
+        return Err(Failure::new(Incident::Output, message));
+    }
+    Err(Failure::new(Incident::Trap, format!("it trapped: {root}{words}")))
+}

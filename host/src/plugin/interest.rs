@@ -1,0 +1,119 @@
+//! What a plugin wants to see, checked when it is loaded.
+
+use super::bindings::lifecycle::{AttributeSelector, Instances, Interest as Stated, Level as StatedLevel};
+use super::bindings::types;
+use super::contract::Kind;
+use super::error::LoadError;
+use crate::pdata::Signal;
+use tailrace_columns::{Intrinsic, Level};
+use tailrace_otlp::KeySet;
+
+/// Selectors of attributes that one plugin may state.
+const SELECTORS_MAX: usize = 1000;
+/// Bytes of one selector.
+const SELECTOR_BYTES_MAX: usize = 1024;
+
+/// A checked interest.
+#[derive(Clone, Debug)]
+pub(super) struct Interest {
+    signals: [bool; 3],
+    /// Attributes: what is projected, or what a batch must have to be of interest.
+    pub(super) keys: KeySet,
+    pub(super) levels: Vec<Level>,
+    pub(super) intrinsics: Vec<Intrinsic>,
+    pub(super) single: bool,
+}
+
+impl Interest {
+    /// Checks what a plugin of `kind` stated.
+    pub(super) fn check(stated: Stated, kind: Kind) -> Result<Self, LoadError> {
+        let mut signals = [stated.signals.is_empty(); 3];
+        for signal in stated.signals {
+            signals[place(from_contract(signal))] = true;
+        }
+        if stated.attributes.len() > SELECTORS_MAX {
+            let count = stated.attributes.len();
+            return Err(LoadError(format!(
+                "its interest names {count} attributes; at most {SELECTORS_MAX} are possible"
+            )));
+        }
+        let mut keys = KeySet::new();
+        for selector in stated.attributes {
+            match selector {
+                AttributeSelector::Exact(key) | AttributeSelector::Prefix(key) if key.len() > SELECTOR_BYTES_MAX => {
+                    return Err(LoadError(format!(
+                        "its interest names an attribute of {} bytes; at most {SELECTOR_BYTES_MAX} are possible",
+                        key.len()
+                    )));
+                }
+                AttributeSelector::Exact(key) => keys.add(&key),
+                AttributeSelector::Prefix(prefix) => keys.add_prefix(&prefix),
+                AttributeSelector::All => keys.add_all(),
+            };
+        }
+        let intrinsics = stated.intrinsics.iter().map(|name| {
+            Intrinsic::from_name(name).ok_or_else(|| {
+                let known: Vec<_> = Intrinsic::ALL.iter().map(|known| known.name()).collect();
+                LoadError(format!(
+                    "its interest names the intrinsic {name:?}, which this Tailrace does not know (it knows {}): use a \
+                     newer Tailrace",
+                    known.join(", ")
+                ))
+            })
+        });
+        let intrinsics = intrinsics.collect::<Result<Vec<_>, _>>()?;
+        if kind == Kind::Processor && !(stated.levels.is_empty() && intrinsics.is_empty()) {
+            return Err(LoadError::new(
+                "its interest names levels or intrinsics, which only `attributes` plugins can ask for; this one \
+                 exports `processor`",
+            ));
+        }
+        if kind == Kind::Attributes && keys.is_empty() && intrinsics.is_empty() {
+            return Err(LoadError::new(
+                "its interest names neither attributes nor intrinsics, so it would never be called: check its `config`",
+            ));
+        }
+        let level = |level| match level {
+            StatedLevel::Resource => Level::Resource,
+            StatedLevel::Scope => Level::Scope,
+            StatedLevel::Item => Level::Item,
+            StatedLevel::Event => Level::Event,
+            StatedLevel::Link => Level::Link,
+            StatedLevel::Exemplar => Level::Exemplar,
+            StatedLevel::Metric => Level::Metric,
+        };
+        let levels = stated.levels.into_iter().map(level).collect();
+        Ok(Self { signals, keys, levels, intrinsics, single: matches!(stated.instances, Instances::Single) })
+    }
+
+    /// Whether batches of this signal are of interest.
+    pub(super) fn wants(&self, signal: Signal) -> bool {
+        self.signals[place(signal)]
+    }
+}
+
+/// The place of a signal in a table.
+fn place(signal: Signal) -> usize {
+    match signal {
+        Signal::Traces => 0,
+        Signal::Metrics => 1,
+        Signal::Logs => 2,
+    }
+}
+
+fn from_contract(signal: types::Signal) -> Signal {
+    match signal {
+        types::Signal::Traces => Signal::Traces,
+        types::Signal::Metrics => Signal::Metrics,
+        types::Signal::Logs => Signal::Logs,
+    }
+}
+
+/// A signal as the contract has it.
+pub(super) fn to_contract(signal: Signal) -> types::Signal {
+    match signal {
+        Signal::Traces => types::Signal::Traces,
+        Signal::Metrics => types::Signal::Metrics,
+        Signal::Logs => types::Signal::Logs,
+    }
+}

@@ -1,0 +1,130 @@
+//! What a plugin may use, and how much of it.
+
+use std::time::Duration;
+use wasmtime::ResourceLimiter;
+
+/// Limits of one plugin. Everything it can make grow has a bound here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Time that one call may compute. Beyond it the call is cut off and its instance thrown away.
+    pub timeout: Duration,
+    /// Memory of one instance, over all its memories. Growth beyond it is refused, which most guests answer with a trap.
+    pub memory_bytes: usize,
+    /// What one call may hand back.
+    pub output_bytes: usize,
+    /// How many instances run at once; further batches wait.
+    pub instances: usize,
+    /// Lines of log; further ones are dropped and counted.
+    pub log_lines_per_second: u32,
+    /// Calls after which an instance is replaced by a fresh one.
+    pub recycle_calls: u64,
+    /// Age at which an instance is replaced.
+    pub recycle_age: Duration,
+    /// Memory beyond which an instance is replaced, since its memory never shrinks.
+    pub recycle_memory_bytes: usize,
+    /// Size of the file.
+    pub module_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(100),
+            memory_bytes: 64 << 20,
+            output_bytes: 32 << 20,
+            instances: 4,
+            log_lines_per_second: 10,
+            recycle_calls: 1_000_000,
+            recycle_age: Duration::from_secs(3600),
+            recycle_memory_bytes: 48 << 20,
+            module_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Time for everything that happens once per instance: instantiation and `configure`. Interpreted languages need
+    /// far longer for it than for a batch.
+    pub(super) const START: Duration = Duration::from_secs(10);
+}
+
+/// Entries of all tables of an instance.
+const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Counts the memory of a store over all its memories, and refuses what exceeds the limit.
+#[derive(Debug)]
+pub(super) struct Memory {
+    limit: usize,
+    used: usize,
+    elements: usize,
+    /// What was asked for when growth was refused.
+    refused: Option<usize>,
+}
+
+impl Memory {
+    /// At most `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, used: 0, elements: 0, refused: None }
+    }
+
+    /// Bytes of all memories; they never shrink.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The size that was refused since the last call of this.
+    pub(super) fn take_refused(&mut self) -> Option<usize> {
+        self.refused.take()
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_sub(current).saturating_add(desired);
+        if used > self.limit {
+            self.refused = Some(used);
+            return Ok(false);
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = self.elements.saturating_sub(current).saturating_add(desired);
+        if elements > TABLE_ELEMENTS_MAX {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        100
+    }
+
+    fn tables(&self) -> usize {
+        100
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component with several memories has one budget for all of them.
+    #[test]
+    fn memories_are_summed() {
+        let mut memory = Memory::new(100);
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(!memory.memory_growing(0, 60, None).unwrap());
+        assert_eq!(memory.take_refused(), Some(120));
+        assert!(memory.memory_growing(0, 30, None).unwrap());
+        assert!(memory.memory_growing(30, 40, None).unwrap());
+        assert_eq!(memory.used(), 100);
+        assert!(!memory.memory_growing(60, 61, None).unwrap());
+    }
+}

@@ -1,0 +1,144 @@
+//! A batch through a plugin: prefilter, call, and a check of everything that comes back.
+
+use super::bindings::{processor, types};
+use super::contract::Kind;
+use super::error::{Failure, Incident, RunError};
+use super::generation::Generation;
+use super::live::Outcome;
+use super::metrics::PluginMetrics;
+use super::pool::Lease;
+use crate::pdata::{Batch, Limits as Validation};
+use bytes::Bytes;
+use std::time::Instant;
+use tailrace_columns::{Edits, Limits as EditLimits, Wanted, project, splice};
+use tailrace_otlp::contains_any;
+
+/// Longest text of a guest that goes into a message.
+const MESSAGE_BYTES: usize = 1024;
+
+/// Runs `batch` through this version of the plugin.
+pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
+    let interest = &generation.interest;
+    if batch.is_empty() || !interest.wants(batch.signal()) || !may_matter(generation, batch) {
+        metrics.skipped.add(1);
+        return Ok(Outcome::Unchanged);
+    }
+    let start = Instant::now();
+    let ran = match generation.program.kind {
+        Kind::Attributes => attributes(generation, metrics, batch).await,
+        Kind::Processor => process(generation, metrics, batch).await,
+    };
+    let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    metrics.nanos.add(nanos);
+    metrics.items.add(batch.items() as u64);
+    match &ran {
+        Err(RunError::Accident(failure)) => {
+            if let Some(counter) = metrics.failures(failure.incident) {
+                counter.add(1);
+            }
+        }
+        Err(RunError::Retryable(_) | RunError::Permanent(_)) => metrics.refusals.add(1),
+        Ok(_) => metrics.call_time.record(nanos),
+    }
+    ran
+}
+
+/// Whether anything that the plugin asked for can be in the batch. No copy and no call are spent if not.
+fn may_matter(generation: &Generation, batch: &Batch) -> bool {
+    let interest = &generation.interest;
+    if !interest.intrinsics.is_empty() || interest.keys.is_empty() {
+        return true;
+    }
+    contains_any(batch.signal(), batch.data(), batch.index(), &interest.keys)
+}
+
+async fn attributes(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
+    let interest = &generation.interest;
+    let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
+    let projection = project(batch.signal(), batch.data(), batch.index(), wanted);
+    if projection.columns.is_empty() {
+        metrics.skipped.add(1);
+        return Ok(Outcome::Unchanged);
+    }
+    let mut lease = generation.pool.take().await?;
+    metrics.calls.add(1);
+    let edits: Edits = match lease.instance()?.apply(batch.signal(), &projection.columns).await {
+        Ok(Ok(edits)) => edits,
+        Ok(Err(no)) => return refused(lease, no),
+        Err(failure) => return accident(lease, failure),
+    };
+    let output = generation.limits.output_bytes;
+    let limits = EditLimits { value_bytes: output, data_bytes: output };
+    let spliced = match splice(batch.signal(), batch.data(), batch.index(), &projection, &edits, &limits) {
+        Ok(spliced) => spliced,
+        Err(bad) => return accident(lease, Failure::new(Incident::Malformed, bad)),
+    };
+    lease.done();
+    metrics.values_set.add(spliced.set as u64);
+    metrics.values_removed.add(spliced.removed as u64);
+    metrics.items_dropped.add(spliced.dropped as u64);
+    Ok(match spliced.request {
+        None => Outcome::Unchanged,
+        Some((_, index)) if index.is_empty() => Outcome::Dropped { reason: None },
+        Some((data, index)) => Outcome::Replaced(Batch::from_parts(batch.signal(), data, index)),
+    })
+}
+
+async fn process(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
+    let mut lease = generation.pool.take().await?;
+    metrics.calls.add(1);
+    let outcome = match lease.instance()?.process(batch.signal(), batch.data()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(no)) => return refused(lease, no),
+        Err(failure) => return accident(lease, failure),
+    };
+    let replaced = match outcome {
+        processor::Outcome::Unchanged => {
+            lease.done();
+            return Ok(Outcome::Unchanged);
+        }
+        processor::Outcome::Drop(reason) => {
+            lease.done();
+            metrics.items_dropped.add(batch.items() as u64);
+            return Ok(Outcome::Dropped { reason: Some(super::log::cut(&reason, 100).to_owned()) });
+        }
+        processor::Outcome::Replaced(bytes) => bytes,
+    };
+    match check(generation, batch, replaced) {
+        Ok(new) => {
+            lease.done();
+            metrics.items_dropped.add((batch.items() - new.items()) as u64);
+            Ok(if new.is_empty() { Outcome::Dropped { reason: None } } else { Outcome::Replaced(new) })
+        }
+        Err(failure) => accident(lease, failure),
+    }
+}
+
+/// What a guest hands back is checked as if it had come from outside.
+fn check(generation: &Generation, batch: &Batch, bytes: Vec<u8>) -> Result<Batch, Failure> {
+    if bytes.len() > generation.limits.output_bytes {
+        let message = format!("it handed back {} bytes, more than output_mib allows", bytes.len());
+        return Err(Failure::new(Incident::Output, message));
+    }
+    let new = Batch::validate(batch.signal(), Bytes::from(bytes), &Validation::default())
+        .map_err(|error| Failure::new(Incident::Malformed, format!("it handed back malformed OTLP: {error}")))?;
+    if new.items() > batch.items() {
+        let message = format!("it handed back {} items for {}; a plugin cannot add items", new.items(), batch.items());
+        return Err(Failure::new(Incident::Malformed, message));
+    }
+    Ok(new)
+}
+
+fn refused<T>(lease: Lease<'_>, no: types::Failure) -> Result<T, RunError> {
+    lease.done();
+    let cut = |message: String| super::log::cut(&message, MESSAGE_BYTES).to_owned();
+    Err(match no {
+        types::Failure::Retryable(message) => RunError::Retryable(cut(message)),
+        types::Failure::Permanent(message) => RunError::Permanent(cut(message)),
+    })
+}
+
+fn accident<T>(lease: Lease<'_>, failure: Failure) -> Result<T, RunError> {
+    lease.accident();
+    Err(failure.into())
+}

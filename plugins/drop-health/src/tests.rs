@@ -1,0 +1,95 @@
+//! The cases in `cases/`: each a folder with `config.json`, `input.json` and `expected.json`, the latter two OTLP JSON of
+//! `{"traces": ...}`; and single spans.
+
+use super::*;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use prost::Message;
+use serde_json::Value as Json;
+use std::path::Path;
+use tailrace_sdk::testing;
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut count = 0;
+    for case in std::fs::read_dir(folder).unwrap() {
+        let case = case.unwrap().path();
+        let read = |file: &str| -> Json {
+            let text = std::fs::read_to_string(case.join(file)).unwrap();
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
+        };
+        let message = |json: Json| serde_json::from_value::<Traces>(json["traces"].clone()).unwrap();
+        let mut plugin = testing::processor::<DropHealth>(&read("config.json").to_string()).unwrap();
+        let output = plugin.run(Signal::Traces, &message(read("input.json")).encode_to_vec()).unwrap();
+        let output = Traces::decode(&*output).unwrap();
+        assert!(output == message(read("expected.json")), "{}: {output:#?}", case.display());
+        count += 1;
+    }
+    assert!(count >= 2, "{count} cases are too few to be all of them");
+}
+
+/// Whether a span with this name and these attributes survives.
+fn survives(config: &str, name: &str, attributes: &[(&str, &str)]) -> bool {
+    let attributes = attributes.iter().map(|(key, value)| KeyValue {
+        key: (*key).into(),
+        value: Some(AnyValue { value: Some(any_value::Value::StringValue((*value).into())) }),
+        ..Default::default()
+    });
+    let span = Span { name: name.into(), attributes: attributes.collect(), ..Default::default() };
+    let scope = ScopeSpans { spans: vec![span], ..Default::default() };
+    let traces =
+        Traces { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..Default::default() }] };
+    let mut plugin = testing::processor::<DropHealth>(config).unwrap();
+    let output = plugin.run(Signal::Traces, &traces.encode_to_vec()).unwrap();
+    !Traces::decode(&*output).unwrap().resource_spans.is_empty()
+}
+
+#[test]
+fn health_checks_go() {
+    for (name, attributes) in [
+        ("GET /healthz", &[][..]),
+        ("/ready", &[]),
+        ("GET", &[("url.path", "/health")]),
+        ("GET", &[("http.target", "/health?full=1")]),
+        ("GET", &[("http.route", "/livez/")]),
+        ("HEAD", &[("url.full", "http://shop:8080/healthz?x=y#z")]),
+        ("grpc.health.v1.Health/Check", &[]),
+        ("Watch", &[("rpc.service", "grpc.health.v1.Health")]),
+        ("Check", &[("rpc.method", "grpc.health.v1.Health/Check")]),
+    ] {
+        assert!(!survives("{}", name, attributes), "{name} {attributes:?}");
+    }
+}
+
+#[test]
+fn everything_else_stays() {
+    for (name, attributes) in [
+        ("GET /healthy-food", &[][..]),
+        ("GET /shop/health", &[]),
+        ("GET", &[("url.path", "/")]),
+        ("GET", &[("http.target", "/search?q=/health")]),
+        ("GET", &[("note", "/health")]),
+        ("health", &[]),
+        ("", &[]),
+        ("shop.Health/Check", &[("rpc.service", "shop.Health")]),
+        ("GET", &[("url.full", "http://health")]),
+    ] {
+        assert!(survives("{}", name, attributes), "{name} {attributes:?}");
+    }
+}
+
+#[test]
+fn the_configuration_counts() {
+    let config = r#"{"paths": ["/up"], "span_names": ["heartbeat", "/alive"], "rpc_services": []}"#;
+    assert!(!survives(config, "GET /up", &[]));
+    assert!(!survives(config, "heartbeat", &[]));
+    assert!(!survives(config, "GET /alive", &[]));
+    assert!(survives(config, "GET /healthz", &[]));
+    assert!(survives(config, "grpc.health.v1.Health/Check", &[]));
+    let refused = |config| testing::processor::<DropHealth>(config).map(drop).unwrap_err();
+    assert!(refused(r#"{"paths": ["up"]}"#).contains("slash"));
+    assert!(refused(r#"{"path": ["/up"]}"#).contains("path"));
+    assert!(refused(r#"{"paths": [], "rpc_services": []}"#).contains("empty"));
+}

@@ -1,0 +1,138 @@
+//! From edits back to a batch: the host's half, also used by the SDK's native tests.
+
+use crate::edits::{Action, BadEdit, Edits, Limits};
+use crate::project::{Field, Place, Projection};
+use crate::{Intrinsic, Value};
+use alloc::vec::Vec;
+use core::ops::Range;
+use tailrace_otlp::{Error, Index, Signal, Target, select};
+
+/// What the edits made of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spliced {
+    /// The new request and its index; `None` if nothing changed.
+    pub request: Option<(Vec<u8>, Index)>,
+    /// Values that were set.
+    pub set: usize,
+    /// Attributes that were removed.
+    pub removed: usize,
+    /// Items that were dropped.
+    pub dropped: usize,
+}
+
+/// Applies the edits that a plugin made to `projection`, which was projected from this request.
+///
+/// # Errors
+/// The first edit that makes no sense; then nothing is changed.
+pub fn splice(
+    signal: Signal,
+    data: &[u8],
+    index: &Index,
+    projection: &Projection,
+    edits: &Edits,
+    limits: &Limits,
+) -> Result<Spliced, BadEdit> {
+    let mut spliced = Spliced::default();
+    let mut changes = tailrace_otlp::Edits::new();
+    let mut drops: Vec<Range<usize>> = Vec::new();
+    for edit in edits.check(projection.places.len(), limits)? {
+        let Some(place) = projection.places.get(edit.row as usize) else { return Err(BadEdit::NoRow(edit.row)) };
+        let fits = match edit.action {
+            Action::Drop => {
+                drops.push(items(index, place.target));
+                true
+            }
+            Action::Remove => {
+                spliced.removed += 1;
+                remove(&mut changes, place)
+            }
+            Action::Set => {
+                spliced.set += 1;
+                set(&mut changes, place, data, edit.value)
+            }
+        };
+        if !fits {
+            return Err(BadEdit::BadValue(edit.row));
+        }
+    }
+    if !changes.is_empty() {
+        let request = changes.apply(signal, data, index).map_err(|_: Error| BadEdit::TooMuch)?;
+        spliced.request = Some(request);
+    }
+    if !drops.is_empty() {
+        drops.sort_unstable_by_key(|range| range.start);
+        let mut drops = drops.into_iter().peekable();
+        let mut gone = 0..0;
+        let before = index.len();
+        let (data, index) = spliced.request.as_ref().map_or((data, index), |(data, index)| (data, index));
+        let keep = |item: usize| {
+            while let Some(next) = drops.next_if(|next| next.start <= item) {
+                gone = gone.start..gone.end.max(next.end);
+            }
+            item >= gone.end
+        };
+        let (data, index) = select(signal, data, index, keep).map_err(|_: Error| BadEdit::TooMuch)?;
+        spliced.dropped = before - index.len();
+        spliced.request = Some((data, index));
+    }
+    Ok(spliced)
+}
+
+/// The items that go if this is dropped.
+fn items(index: &Index, target: Target) -> Range<usize> {
+    match target {
+        Target::Resource(number) => {
+            let Some(resource) = index.resources.get(number as usize) else { return 0..0 };
+            let scopes = resource.scopes();
+            let start = scopes.clone().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
+            let end = scopes.rev().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
+            start.map_or(0, |items| items.start)..end.map_or(0, |items| items.end)
+        }
+        Target::Scope(number) => index.items_of_scope(number as usize),
+        Target::Metric(number) => index.metrics.get(number as usize).map_or(0..0, tailrace_otlp::Metric::items),
+        Target::Item(item) | Target::Event { item, .. } | Target::Link { item, .. } | Target::Exemplar { item, .. } => {
+            item as usize..item as usize + 1
+        }
+    }
+}
+
+fn remove(changes: &mut tailrace_otlp::Edits, place: &Place) -> bool {
+    let Field::Attribute(record) = &place.field else { return false };
+    changes.remove_found(place.target, record.clone());
+    true
+}
+
+fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Value<'_>) -> bool {
+    use tailrace_otlp::Value as Otlp;
+    let new = match value {
+        Value::String(text) => Otlp::from(text),
+        Value::Bool(truth) => Otlp::Bool(truth),
+        Value::Int(number) => Otlp::Int(number),
+        Value::Double(number) => Otlp::Double(number),
+        Value::Bytes(bytes) => Otlp::Bytes(bytes),
+        Value::Empty | Value::Nested(_) => return false,
+    };
+    match &place.field {
+        Field::Attribute(record) => {
+            let Some(key) = key(data, record.clone()) else { return false };
+            changes.set_found(place.target, record.clone(), key, new);
+            true
+        }
+        Field::Intrinsic(intrinsic) => {
+            let field = match intrinsic {
+                Intrinsic::SpanName => tailrace_otlp::Intrinsic::SpanName,
+                Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
+                Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
+                Intrinsic::ScopeName => tailrace_otlp::Intrinsic::ScopeName,
+                _ => return false,
+            };
+            intrinsic.accepts(&value) && changes.set_intrinsic(place.target, field, new)
+        }
+    }
+}
+
+/// The key of the attribute whose field lies here.
+fn key(data: &[u8], record: Range<usize>) -> Option<&str> {
+    let field = tailrace_otlp::wire::Fields::new(data.get(record)?).next()?;
+    Some(tailrace_otlp::KeyValue::new(field.bytes()?).key.to_str())
+}

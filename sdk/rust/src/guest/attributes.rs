@@ -1,0 +1,57 @@
+//! The world of plugins that change attributes.
+
+/// Made from `wit/`: this export alone; the lifecycle comes with its own bindings.
+#[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        inline: "package tailrace:sdk; world attributes-half { export tailrace:plugin/attributes@0.1.0; }",
+        path: "../../wit",
+        world: "tailrace:sdk/attributes-half",
+        pub_export_macro: true,
+        default_bindings_module: "tailrace_sdk::guest::attributes::bindings",
+        with: { "tailrace:plugin/types@0.1.0": crate::guest::lifecycle::bindings::tailrace::plugin::types },
+    });
+}
+
+pub use super::lifecycle::{Failure, Signal};
+use super::lifecycle::{failure, signal};
+pub use bindings::exports::tailrace::plugin::attributes::{Edits, Guest, Projection};
+
+/// What the macro writes between the lifecycle and the export.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __attributes_body {
+    ($component:ident, $plugin:ty, $slot:ident) => {
+        impl $crate::guest::attributes::Guest for $component {
+            fn apply(
+                signal: $crate::guest::attributes::Signal,
+                values: $crate::guest::attributes::Projection,
+            ) -> ::core::result::Result<$crate::guest::attributes::Edits, $crate::guest::attributes::Failure> {
+                $slot.with(|slot| $crate::guest::attributes::apply(slot, signal, values))
+            }
+        }
+    };
+}
+pub use __attributes_body as body;
+
+/// Runs the plugin over the columns of a batch.
+///
+/// # Errors
+/// The plugin's own answer.
+pub fn apply<P: crate::Attributes>(slot: &super::Slot<P>, batch: Signal, values: Projection) -> Result<Edits, Failure> {
+    let columns = tailrace_columns::Columns {
+        owners: values.owners,
+        levels: values.levels,
+        keys: values.keys,
+        kinds: values.kinds,
+        ends: values.ends,
+        data: values.data,
+        name_ends: values.name_ends,
+        names: values.names,
+    };
+    slot.with(|configured| {
+        let done = crate::attributes::apply(&mut configured.plugin, &configured.intrinsics, signal(batch), &columns);
+        let edits = done.map_err(failure)?;
+        Ok(Edits { rows: edits.rows, actions: edits.actions, kinds: edits.kinds, ends: edits.ends, data: edits.data })
+    })
+}
