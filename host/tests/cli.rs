@@ -248,7 +248,8 @@ async fn the_log_says_why_a_plugin_is_not_reloaded() {
         assert!(status.text().contains(reason), "{}", status.text());
     }
     let text = http::get(metrics, "/metrics").await;
-    let failed = text.text().lines().find(|line| line.starts_with("tailrace_plugin_reloads_total") && line.contains("failed"));
+    let failed =
+        text.text().lines().find(|line| line.starts_with("tailrace_plugin_reloads_total") && line.contains("failed"));
     assert!(failed.is_some_and(|line| line.ends_with(" 4")), "{failed:?}");
     plugins.replace("stamp", &stamp("v2"));
     tokio::task::block_in_place(|| running.hears("plugin reloaded"));
@@ -273,7 +274,12 @@ fn validate_does_not_listen() {
         .flat_map(|protocol| ["--set".to_owned(), format!("receivers.otlp.protocols.{protocol}.endpoint={address}")])
         .collect();
     let arguments = |first: &[&'static str]| -> Vec<String> {
-        first.iter().map(|text| (*text).to_owned()).chain(["--config".to_owned(), article()]).chain(sets.clone()).collect()
+        first
+            .iter()
+            .map(|text| (*text).to_owned())
+            .chain(["--config".to_owned(), article()])
+            .chain(sets.clone())
+            .collect()
     };
     let output = tailrace().args(arguments(&["validate"])).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -335,9 +341,8 @@ fn validate_loads_the_plugins() {
     let plugins = PluginDirectory::with("fine", &bundled("redact"));
     plugins.replace("core", &core_module());
     let directory = plugins.path().display();
-    let settings = |module: &str| {
-        format!("{{directory: '{directory}', module: {module}, config: {{keys: [a], action: delete}}}}")
-    };
+    let settings =
+        |module: &str| format!("{{directory: '{directory}', module: {module}, config: {{keys: [a], action: delete}}}}");
     let of = |modules: &[&str]| {
         let all: Vec<_> = modules.iter().map(|module| (format!("wasm/{module}"), settings(module))).collect();
         let all: Vec<_> = all.iter().map(|(id, settings)| (id.as_str(), settings.as_str())).collect();

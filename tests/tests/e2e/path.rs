@@ -70,7 +70,10 @@ async fn grpc_through_a_component_to_grpc() {
     arrived.sort_by_key(id);
     expected.sort_by_key(id);
     assert!(arrived == expected, "something besides user.email was changed");
-    assert_eq!(host.metric("otelcol_receiver_accepted_spans_total", &["receiver=\"otlp\"", "transport=\"grpc\""]), 1000.0);
+    assert_eq!(
+        host.metric("otelcol_receiver_accepted_spans_total", &["receiver=\"otlp\"", "transport=\"grpc\""]),
+        1000.0
+    );
     host.until("the last answers", |host| host.totals().sent == 1000).await;
     assert_eq!(host.metric("otelcol_exporter_sent_spans_total", &["exporter=\"otlp_grpc\""]), 1000.0);
     assert_balanced(&host.stop().await);
@@ -82,12 +85,9 @@ async fn grpc_through_a_component_to_grpc() {
 async fn metrics_and_logs_take_the_same_way() {
     let (_plugins, redact) = redact();
     let backend = Backend::start().await;
-    let host = Host::start(&yaml(
-        &["metrics", "logs"],
-        &[("wasm/redact", &redact)],
-        &[("otlp_grpc", &backend.exporter(""))],
-    ))
-    .await;
+    let host =
+        Host::start(&yaml(&["metrics", "logs"], &[("wasm/redact", &redact)], &[("otlp_grpc", &backend.exporter(""))]))
+            .await;
     let mut generator = Generator::new(2);
     let client = host.client().await;
     let (mut metrics, mut logs) = (generator.metrics(8), generator.logs(8));

@@ -61,11 +61,7 @@ fn keys(backend: &Backend) -> [BTreeSet<String>; 3] {
         _ => Vec::new(),
     });
     let logs = logs.iter().flat_map(|r| &r.resource_logs).flat_map(|r| &r.scope_logs).flat_map(|s| &s.log_records);
-    [
-        of(spans.iter().flat_map(|span| &span.attributes)),
-        of(points),
-        of(logs.flat_map(|record| &record.attributes)),
-    ]
+    [of(spans.iter().flat_map(|span| &span.attributes)), of(points), of(logs.flat_map(|record| &record.attributes))]
 }
 
 /// Spans, metrics and logs of both processes come out without what the plugin takes away; a second pipeline without the

@@ -158,10 +158,12 @@ async fn half_a_file_that_stays() {
     file.write_all(rest).unwrap();
     drop(file);
     scene.sees("v2").await;
-    scene.host.until("no reason any more", |host| {
-        host.telemetry().status().views()["processor:wasm/stamp@traces"]["load_error"].is_null()
-    })
-    .await;
+    scene
+        .host
+        .until("no reason any more", |host| {
+            host.telemetry().status().views()["processor:wasm/stamp@traces"]["load_error"].is_null()
+        })
+        .await;
     let versions: Vec<_> = scene.end().await.into_keys().collect();
     assert_eq!(versions, ["v1", "v2"]);
 }
