@@ -4,7 +4,6 @@
 use hmac::{Hmac, Mac as _};
 use serde::Deserialize;
 use sha2::Sha256;
-use std::fmt::Write as _;
 use tailrace_sdk::{Attribute, Attributes, Edit, Interest, Level, Plugin, Value};
 
 /// Fewest bytes of a key for which a hash cannot be turned back by trying keys.
@@ -135,10 +134,8 @@ fn hash(mut hmac: Hmac<Sha256>, value: &Value<'_>) -> String {
         Value::Double(number) => hmac.update(number.to_string().as_bytes()),
         Value::Bytes(bytes) | Value::Nested(bytes) => hmac.update(bytes),
     }
-    hmac.finalize().into_bytes().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+    hmac.finalize().into_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 tailrace_sdk::export!(Redact: attributes);
