@@ -3,8 +3,8 @@
 //! Requests of 1,000 spans of about 526 bytes from 10 resources, ten spans a trace, new ids each time, one shard, one thread; a paused
 //! clock at 30 requests a second; the article's three policies, a wait of 5 seconds. *Adjacent*: a trace's spans side by
 //! side. *Interleaved*: one span in each of ten resources, spread over 2.7 seconds. Printed are nanoseconds of processor time per span for taking
-//! (`consume`) and for everything that ticks do (decisions, releases, compaction), and resident bytes per byte of
-//! spans held at the end of the run.
+//! (`consume`) and for everything that ticks do (decisions, releases, compaction), and per byte of spans held the
+//! resident bytes (the decision cache and what the generator needs included) and the bytes of segments.
 //!
 //! `cargo bench -p tailrace --bench what_does_a_held_span_cost`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
@@ -151,7 +151,7 @@ fn run(name: &str, make: fn(u64) -> Vec<u8>) {
         let warm = RATE * WAIT_SECONDS * 2;
         let measured = 300;
         let (mut taking, mut ticking) = (Duration::ZERO, Duration::ZERO);
-        let (mut ratio_sum, mut ratios) = (0.0, 0);
+        let (mut resident_ratio, mut segment_ratio) = (0.0, 0.0);
         let mut size = 0;
         for number in 0..warm + measured {
             let data = make(number);
@@ -167,18 +167,18 @@ fn run(name: &str, make: fn(u64) -> Vec<u8>) {
                 taking += took;
                 ticking += ticked;
                 let held = context.account.held().get() as f64 * size as f64;
-                ratio_sum += (resident().saturating_sub(start)) as f64 / held;
-                ratios += 1;
+                let segments = telemetry.metrics().total("tailrace_tail_sampling_segment_bytes", &[]);
+                resident_ratio += resident().saturating_sub(start) as f64 / held / measured as f64;
+                segment_ratio += segments / held / measured as f64;
             }
         }
         let spans = measured as f64 * SPANS as f64;
         let nanos = |time: Duration| time.as_nanos() as f64 / spans;
         println!(
-            "{name:12} {size} B a span: take {:5.0} ns, ticks {:5.0} ns, together {:5.0} ns; resident per byte held {:.2}; {:.0} % kept",
+            "{name:12} {size} B a span: take {:5.0} ns, ticks {:5.0} ns, together {:5.0} ns; per byte held {resident_ratio:.2} resident, {segment_ratio:.2} in segments; {:.0} % kept",
             nanos(taking),
             nanos(ticking),
             nanos(taking + ticking),
-            ratio_sum / f64::from(ratios),
             sink.0.load(Ordering::Relaxed) as f64 * 100.0 / ((warm + measured - RATE * WAIT_SECONDS) as f64 * SPANS as f64),
         );
         stage.shutdown(tailrace::shutdown::Deadline::after(Duration::from_secs(60))).await;
