@@ -232,14 +232,15 @@ impl Shared {
                 }
             };
             let since = *first_refusal.get_or_insert_with(Instant::now);
-            // Between half and all of the delay, so that stages do not retry in step.
-            let pause = after.unwrap_or_default().max(delay.mul_f64(0.5 + fastrand::f64() / 2.0));
-            if since.elapsed() + pause > RETRY_MAX {
+            let left = RETRY_MAX.saturating_sub(since.elapsed());
+            if left.is_zero() {
                 let items = batch.items();
                 tracing::warn!(component = self.name, items, "refused for too long, dropped");
                 return Some("retries_exhausted");
             }
-            tokio::time::sleep(pause).await;
+            // Between half and all of the delay, so that stages do not retry in step.
+            let pause = after.unwrap_or_default().max(delay.mul_f64(0.5 + fastrand::f64() / 2.0));
+            tokio::time::sleep(pause.min(left)).await;
             delay = (delay * 2).min(BACKOFF.1);
         }
     }

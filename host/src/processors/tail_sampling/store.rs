@@ -6,8 +6,8 @@
 
 use super::segment::{Context, DEAD, NUMBERS_MAX, Run, RunRef, Segment};
 
-/// Segments kept for reuse: about what half a second of heavy traffic fills.
-const POOL_MAX: usize = 16;
+/// Segments kept for reuse: about what a tick of heavy traffic frees.
+const POOL_MAX: usize = 8;
 /// A segment is worth compacting when less than this share of it is wanted, in percent.
 const COMPACT_BELOW_PERCENT: usize = 50;
 
