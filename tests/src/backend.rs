@@ -7,7 +7,9 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,48 +26,58 @@ pub enum Mood {
     Accept,
     /// Takes everything after a while.
     Slow(Duration),
+    /// Answers nobody until the mood changes.
+    Hold,
     /// Takes nothing, with this status.
     Refuse(Status),
+    /// Takes trace requests but says that it rejected this many spans of each.
+    Partial(i64),
 }
 
-/// A backend on a free port; it ends when this is dropped.
+/// A backend on a free port; when this is dropped it ends, and all its connections with it.
 pub struct Backend {
     address: SocketAddr,
     inner: Arc<Inner>,
-    server: tokio::task::JoinHandle<()>,
+    /// Its own, so that its end is the end of everything it does. Always there until the drop.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 struct Inner {
-    mood: Mutex<Mood>,
-    spans: Mutex<HashMap<Vec<u8>, u32>>,
-    traces: Mutex<Vec<ExportTraceServiceRequest>>,
-    metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
-    logs: Mutex<Vec<ExportLogsServiceRequest>>,
-    arrivals: watch::Sender<u64>,
+    mood: watch::Sender<Mood>,
+    seen: Mutex<Seen>,
+    /// Requests answered or held, whatever the answer.
+    calls: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Seen {
+    span_ids: HashMap<Vec<u8>, u32>,
+    traces: Vec<ExportTraceServiceRequest>,
+    metrics: Vec<ExportMetricsServiceRequest>,
+    logs: Vec<ExportLogsServiceRequest>,
+    refusals: u64,
 }
 
 impl Backend {
     /// Starts one that accepts.
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Self::serve(listener)
+        Self::serve(std::net::TcpListener::bind("127.0.0.1:0").expect("a free port"))
     }
 
     /// Starts one on an address that must be free: to come back where an earlier one was.
     pub async fn start_at(address: SocketAddr) -> Self {
-        Self::serve(tokio::net::TcpListener::bind(address).await.expect("the port of the earlier backend"))
+        // Tokio's listener sets SO_REUSEADDR: connections of the earlier backend may still linger.
+        let listener = tokio::net::TcpListener::bind(address).await.expect("the port of the earlier backend");
+        Self::serve(listener.into_std().expect("a socket"))
     }
 
-    fn serve(listener: tokio::net::TcpListener) -> Self {
+    fn serve(listener: std::net::TcpListener) -> Self {
         let address = listener.local_addr().expect("a bound socket has an address");
-        let inner = Arc::new(Inner {
-            mood: Mutex::new(Mood::Accept),
-            spans: Mutex::default(),
-            traces: Mutex::default(),
-            metrics: Mutex::default(),
-            logs: Mutex::default(),
-            arrivals: watch::Sender::new(0),
-        });
+        listener.set_nonblocking(true).expect("a socket");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
+        let mood = watch::Sender::new(Mood::Accept);
+        let inner = Arc::new(Inner { mood, seen: Mutex::default(), calls: watch::Sender::new(0) });
         let max = 64 << 20;
         let traces = TraceServiceServer::from_arc(Arc::clone(&inner)).max_decoding_message_size(max);
         let metrics = MetricsServiceServer::from_arc(Arc::clone(&inner)).max_decoding_message_size(max);
@@ -74,11 +86,12 @@ impl Backend {
             .add_service(traces.accept_compressed(Gzip).accept_compressed(Zstd))
             .add_service(metrics.accept_compressed(Gzip).accept_compressed(Zstd))
             .add_service(logs.accept_compressed(Gzip).accept_compressed(Zstd));
-        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = tokio::spawn(async move {
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
             let _ = router.serve_with_incoming(incoming).await;
         });
-        Self { address, inner, server }
+        Self { address, inner, runtime: Some(runtime) }
     }
 
     /// Where it listens.
@@ -86,74 +99,117 @@ impl Backend {
         self.address
     }
 
-    /// Answers like this from now on.
+    /// Settings of an `otlp_grpc` exporter that sends here, open for more: `{endpoint: ..., tls: ..., more}`.
+    pub fn exporter(&self, more: &str) -> String {
+        format!("{{endpoint: '{}', tls: {{insecure: true}}, {more}}}", self.address)
+    }
+
+    /// Answers like this from now on; requests that are held hear it too.
     pub fn set_mood(&self, mood: Mood) {
-        *self.inner.mood.lock().unwrap() = mood;
+        self.inner.mood.send_replace(mood);
     }
 
     /// How often each span id arrived in an accepted request.
     pub fn span_ids(&self) -> HashMap<Vec<u8>, u32> {
-        self.inner.spans.lock().unwrap().clone()
+        self.inner.seen.lock().unwrap().span_ids.clone()
+    }
+
+    /// How many different spans arrived.
+    pub fn span_count(&self) -> usize {
+        self.inner.seen.lock().unwrap().span_ids.len()
     }
 
     /// Every span it accepted, in order of arrival.
     pub fn spans(&self) -> Vec<Span> {
-        let requests = self.inner.traces.lock().unwrap();
-        let scopes = requests.iter().flat_map(|request| &request.resource_spans).flat_map(|r| &r.scope_spans);
-        scopes.flat_map(|scope| scope.spans.iter().cloned()).collect()
+        self.trace_requests().iter().flat_map(crate::spans::spans_of).cloned().collect()
     }
 
     /// Every trace request it accepted.
     pub fn trace_requests(&self) -> Vec<ExportTraceServiceRequest> {
-        self.inner.traces.lock().unwrap().clone()
+        self.inner.seen.lock().unwrap().traces.clone()
+    }
+
+    /// Runs `look` over the trace requests it accepted from number `from` on, and gives their number: cheaper than a copy.
+    pub fn look_at_traces(&self, from: usize, look: impl FnMut(&ExportTraceServiceRequest)) -> usize {
+        let seen = self.inner.seen.lock().unwrap();
+        seen.traces.iter().skip(from).for_each(look);
+        seen.traces.len()
     }
 
     /// Every metrics request it accepted.
     pub fn metric_requests(&self) -> Vec<ExportMetricsServiceRequest> {
-        self.inner.metrics.lock().unwrap().clone()
+        self.inner.seen.lock().unwrap().metrics.clone()
     }
 
     /// Every logs request it accepted.
     pub fn log_requests(&self) -> Vec<ExportLogsServiceRequest> {
-        self.inner.logs.lock().unwrap().clone()
+        self.inner.seen.lock().unwrap().logs.clone()
     }
 
-    /// Waits until `enough` holds, looking again after each request that arrives.
+    /// How many requests it refused.
+    pub fn refusals(&self) -> u64 {
+        self.inner.seen.lock().unwrap().refusals
+    }
+
+    /// How many requests came in, answered or not.
+    pub fn calls(&self) -> u64 {
+        *self.inner.calls.borrow()
+    }
+
+    /// Waits until `enough` holds, looking again after each request that arrives or is answered.
     ///
     /// # Panics
     /// After 30 s: the test has failed.
-    pub async fn until(&self, what: &str, enough: impl Fn(&Self) -> bool) {
-        let mut arrivals = self.inner.arrivals.subscribe();
+    pub async fn until(&self, what: &str, mut enough: impl FnMut(&Self) -> bool) {
+        let mut calls = self.inner.calls.subscribe();
         let wait = async {
             while !enough(self) {
-                arrivals.changed().await.expect("the backend lives");
+                calls.changed().await.expect("the backend lives");
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("waited 30 s for {what}"));
+        if tokio::time::timeout(Duration::from_secs(30), wait).await.is_err() {
+            let seen = self.inner.seen.lock().unwrap();
+            let counts = (seen.traces.len(), seen.metrics.len(), seen.logs.len());
+            panic!("waited 30 s for {what}; (traces, metrics, logs) requests: {counts:?}, refused: {}", seen.refusals);
+        }
     }
 }
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
 impl Inner {
-    async fn answer(&self) -> Result<(), Status> {
-        let mood = self.mood.lock().unwrap().clone();
-        match mood {
-            Mood::Accept => Ok(()),
-            Mood::Slow(time) => {
-                tokio::time::sleep(time).await;
-                Ok(())
+    /// The answer to a request, once there is one, and how many of its spans to say were rejected.
+    async fn answer(&self) -> Result<i64, Status> {
+        self.calls.send_modify(|count| *count += 1);
+        let mut moods = self.mood.subscribe();
+        loop {
+            let mood = moods.borrow_and_update().clone();
+            match mood {
+                Mood::Accept => return Ok(0),
+                Mood::Partial(rejected) => return Ok(rejected),
+                Mood::Slow(time) => {
+                    tokio::time::sleep(time).await;
+                    return Ok(0);
+                }
+                Mood::Hold => moods.changed().await.expect("the backend lives"),
+                Mood::Refuse(status) => {
+                    self.seen.lock().unwrap().refusals += 1;
+                    self.calls.send_modify(|_| ());
+                    return Err(status);
+                }
             }
-            Mood::Refuse(status) => Err(status),
         }
     }
 
-    fn arrived(&self) {
-        self.arrivals.send_modify(|count| *count += 1);
+    fn remember(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.seen.lock().unwrap());
+        self.calls.send_modify(|_| ());
     }
 }
 
@@ -163,15 +219,18 @@ impl TraceService for Inner {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.answer().await?;
-        let request = request.into_inner();
-        let spans = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans).flat_map(|s| &s.spans);
-        for span in spans {
-            *self.spans.lock().unwrap().entry(span.span_id.clone()).or_default() += 1;
-        }
-        self.traces.lock().unwrap().push(request);
-        self.arrived();
-        Ok(Response::new(ExportTraceServiceResponse::default()))
+        let rejected_spans = self.answer().await?;
+        self.remember(|seen| {
+            let request = request.into_inner();
+            for span in crate::spans::spans_of(&request) {
+                *seen.span_ids.entry(span.span_id.clone()).or_default() += 1;
+            }
+            seen.traces.push(request);
+        });
+        let error_message = "some are not welcome".to_owned();
+        let partial_success = ExportTracePartialSuccess { rejected_spans, error_message };
+        let partial_success = (rejected_spans > 0).then_some(partial_success);
+        Ok(Response::new(ExportTraceServiceResponse { partial_success }))
     }
 }
 
@@ -182,8 +241,7 @@ impl MetricsService for Inner {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         self.answer().await?;
-        self.metrics.lock().unwrap().push(request.into_inner());
-        self.arrived();
+        self.remember(|seen| seen.metrics.push(request.into_inner()));
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }
@@ -195,8 +253,7 @@ impl LogsService for Inner {
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         self.answer().await?;
-        self.logs.lock().unwrap().push(request.into_inner());
-        self.arrived();
+        self.remember(|seen| seen.logs.push(request.into_inner()));
         Ok(Response::new(ExportLogsServiceResponse::default()))
     }
 }

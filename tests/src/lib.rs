@@ -4,4 +4,8 @@
 pub mod backend;
 pub mod client;
 pub mod host;
+pub mod http;
+pub mod ledger;
+pub mod plugins;
 pub mod spans;
+pub mod wire;

@@ -122,6 +122,7 @@ async fn metrics_server(endpoint: &str, telemetry: &Telemetry) -> Result<Server,
         StartError(vec![format!("service::telemetry::metrics: cannot listen on {endpoint}: {error}")])
     })?;
     telemetry.status().listening("metrics", server.address());
+    tracing::info!(listener = "metrics", address = %server.address(), "listening");
     Ok(server)
 }
 
@@ -132,6 +133,7 @@ async fn admin_server(options: &Options, telemetry: &Telemetry) -> Option<Server
     match Server::start(endpoint, move |request| admin::answer(request, &shown)).await {
         Ok(server) => {
             telemetry.status().listening("admin", server.address());
+            tracing::info!(listener = "admin", address = %server.address(), "listening");
             Some(server)
         }
         Err(error) => {

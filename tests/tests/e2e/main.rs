@@ -1,3 +1,12 @@
 //! End to end: the collector from outside, with real sockets, real plugins and real clients.
 
+mod article;
+mod chaos;
+mod docs;
+mod health;
+mod ledger;
 mod levels;
+mod limits;
+mod path;
+mod python;
+mod reload;
