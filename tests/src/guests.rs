@@ -3,7 +3,12 @@
 //! Built with a nested cargo into a target directory of their own, the same as the host's build script uses, so that a
 //! second build is a matter of milliseconds.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "support of tests: a failure here is one there")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "support of tests: a failure here is one there"
+)]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -104,7 +104,8 @@ impl Wire {
         let mut arrivals = self.inner.arrivals.subscribe();
         let wait = arrivals.wait_for(|arrivals| arrivals.len() >= count);
         let found = tokio::time::timeout(Duration::from_secs(30), wait).await;
-        let found = found.unwrap_or_else(|_| panic!("waited 30 s for {count} requests; {} came", self.arrivals().len()));
+        let found =
+            found.unwrap_or_else(|_| panic!("waited 30 s for {count} requests; {} came", self.arrivals().len()));
         found.expect("the backend lives").clone()
     }
 }
