@@ -45,8 +45,7 @@ const EIGHT: &str = r#"{"keys": ["user.email", "user.name", "user.full_name", "e
 
 fn plugin(config: &str) -> Plugin {
     let (_, bytes) = bundled()[0];
-    let options =
-        Options { name: "bench".into(), config: config.into(), error_mode: None, limits: Limits::default() };
+    let options = Options { name: "bench".into(), config: config.into(), error_mode: None, limits: Limits::default() };
     Plugin::load(&Candidate::new(bytes), options, &Metrics::default(), &[]).unwrap()
 }
 

@@ -71,6 +71,12 @@ impl Next {
         self.taken.lock().unwrap().iter().map(Batch::items).collect()
     }
 
+    /// Resources and scopes of the batches that it took.
+    pub(crate) fn contexts(&self) -> Vec<(usize, usize)> {
+        let of = |batch: &Batch| (batch.index().resources.len(), batch.index().scopes.len());
+        self.taken.lock().unwrap().iter().map(of).collect()
+    }
+
     /// The spans that it took, each with the names of its resource and scope, in order of their names.
     pub(crate) fn spans(&self) -> Vec<Seen> {
         let mut seen: Vec<Seen> = self.taken.lock().unwrap().iter().flat_map(seen).collect();

@@ -35,6 +35,9 @@ struct Station {
     account: Account,
 }
 
+/// The exporters, by id and signal.
+type Stations = BTreeMap<(ComponentId, Signal), Station>;
+
 impl Graph {
     /// Wires the components of `config`.
     ///
@@ -110,7 +113,7 @@ async fn together<C: Component + ?Sized>(components: &[Arc<C>], deadline: Deadli
 
 impl<'a> Builder<'a> {
     /// One instance per exporter and signal, as in the Collector: each signal has a queue of its own.
-    fn exporters(&mut self) -> (Vec<Arc<dyn Exporter>>, BTreeMap<(ComponentId, Signal), Station>) {
+    fn exporters(&mut self) -> (Vec<Arc<dyn Exporter>>, Stations) {
         let mut exporters = Vec::new();
         let mut stations = BTreeMap::new();
         for pipeline in &self.config.pipelines {
@@ -132,11 +135,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The processors of a pipeline, wired back from its exporters; the first value takes what receivers bring.
-    fn pipeline(
-        &mut self,
-        pipeline: &Pipeline,
-        stations: &BTreeMap<(ComponentId, Signal), Station>,
-    ) -> (Arc<dyn Consumer>, Vec<Arc<dyn Processor>>) {
+    fn pipeline(&mut self, pipeline: &Pipeline, stations: &Stations) -> (Arc<dyn Consumer>, Vec<Arc<dyn Processor>>) {
         let stations = pipeline.exporters.iter().filter_map(|id| stations.get(&(id.clone(), pipeline.signal)));
         let into_exporter = |station: &Station| {
             let into = Some(Side { account: station.account.clone(), items: None });

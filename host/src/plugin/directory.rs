@@ -205,7 +205,9 @@ impl Follower {
     /// Looks at every file; false if one of them must be looked at again soon.
     fn scan(&self) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        entries.iter().fold(true, |settled, entry| entry.follow() && settled)
+        // Every one is followed, whatever the others say.
+        let unsettled = entries.iter().filter(|entry| !entry.follow()).count();
+        unsettled == 0
     }
 }
 

@@ -53,6 +53,8 @@ fn settings() -> Config {
     config
         .concurrency_support(false)
         .epoch_interruption(true)
+        // A reload costs one core for a moment, never all of them.
+        .parallel_compilation(false)
         .cranelift_opt_level(OptLevel::Speed)
         .shared_memory(false)
         .wasm_memory64(false)

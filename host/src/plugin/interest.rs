@@ -16,7 +16,7 @@ const SELECTOR_BYTES_MAX: usize = 1024;
 /// A checked interest.
 #[derive(Clone, Debug)]
 pub(super) struct Interest {
-    signals: [bool; 3],
+    signals: Vec<Signal>,
     /// Attributes: what is projected, or what a batch must have to be of interest.
     pub(super) keys: KeySet,
     pub(super) levels: Vec<Level>,
@@ -27,9 +27,9 @@ pub(super) struct Interest {
 impl Interest {
     /// Checks what a plugin of `kind` stated.
     pub(super) fn check(stated: Stated, kind: Kind) -> Result<Self, LoadError> {
-        let mut signals = [stated.signals.is_empty(); 3];
-        for signal in stated.signals {
-            signals[place(from_contract(signal))] = true;
+        let mut signals: Vec<Signal> = stated.signals.into_iter().map(from_contract).collect();
+        if signals.is_empty() {
+            signals.extend(Signal::ALL);
         }
         if stated.attributes.len() > SELECTORS_MAX {
             let count = stated.attributes.len();
@@ -88,16 +88,7 @@ impl Interest {
 
     /// Whether batches of this signal are of interest.
     pub(super) fn wants(&self, signal: Signal) -> bool {
-        self.signals[place(signal)]
-    }
-}
-
-/// The place of a signal in a table.
-fn place(signal: Signal) -> usize {
-    match signal {
-        Signal::Traces => 0,
-        Signal::Metrics => 1,
-        Signal::Logs => 2,
+        self.signals.contains(&signal)
     }
 }
 

@@ -199,7 +199,8 @@ mod tests {
         }
         assert_eq!(printed.line.lock().unwrap().len(), LINE_BYTES);
         printed.write_lines(b"\nshort \xff\nopen");
-        assert_eq!(words.take(), "short \u{fffd}");
+        let words = words.take();
+        assert!(words.len() < 2 * LastWords::BYTES && words.ends_with("x short \u{fffd}"), "{words}");
     }
 
     #[test]

@@ -21,7 +21,12 @@ fn options(config: &str) -> Options {
         name: "test".into(),
         config: config.into(),
         error_mode: None,
-        limits: Limits { timeout: Duration::from_secs(2), memory_bytes: 48 << 20, output_bytes: 4 << 20, ..Limits::default() },
+        limits: Limits {
+            timeout: Duration::from_secs(2),
+            memory_bytes: 48 << 20,
+            output_bytes: 4 << 20,
+            ..Limits::default()
+        },
     }
 }
 
@@ -51,7 +56,11 @@ pub(super) fn batch(spans: &[&[(&str, &str)]]) -> Batch {
         trace_id: vec![1; 16],
         span_id: vec![u8::try_from(number + 1).unwrap(); 8],
         attributes: attributes.iter().map(|(key, value)| attribute(key, value)).collect(),
-        events: attributes.first().map(|(key, value)| Event { attributes: vec![attribute(key, value)], ..Default::default() }).into_iter().collect(),
+        events: attributes
+            .first()
+            .map(|(key, value)| Event { attributes: vec![attribute(key, value)], ..Default::default() })
+            .into_iter()
+            .collect(),
         ..Default::default()
     };
     let spans = spans.iter().enumerate().map(span).collect();
@@ -67,10 +76,12 @@ fn spans(batch: &Batch) -> Vec<Span> {
 
 /// The text of every attribute of every span, events included.
 fn texts(batch: &Batch) -> Vec<String> {
-    let of = |attributes: Vec<KeyValue>| attributes.into_iter().filter_map(|kv| match kv.value?.value? {
-        any_value::Value::StringValue(text) => Some(text),
-        _ => None,
-    });
+    let of = |attributes: Vec<KeyValue>| {
+        attributes.into_iter().filter_map(|kv| match kv.value?.value? {
+            any_value::Value::StringValue(text) => Some(text),
+            _ => None,
+        })
+    };
     let all = spans(batch).into_iter().flat_map(|span| {
         of(span.attributes).chain(span.events.into_iter().flat_map(move |event| of(event.attributes)))
     });
@@ -332,7 +343,8 @@ async fn swaps() {
     let batch = batch(&[&[("victim", "x")]]);
     assert_eq!(texts(&replaced(plugin.run(&batch).await))[0], "version-0001");
     // Loading blocks and runs futures of its own: beside the runtime, as the directory's thread does.
-    let offer = |candidate: Candidate| std::thread::scope(|scope| scope.spawn(|| plugin.offer(&candidate)).join().unwrap());
+    let offer =
+        |candidate: Candidate| std::thread::scope(|scope| scope.spawn(|| plugin.offer(&candidate)).join().unwrap());
     assert_eq!(offer(candidate("version-0001")), Offer::Same);
     assert_eq!(offer(candidate("version-0002")), Offer::Swapped(2));
     assert_eq!(texts(&replaced(plugin.run(&batch).await))[0], "version-0002");

@@ -4,9 +4,9 @@
 //! says what it dropped, and why, and what it holds.
 
 use super::{Counter, Gauge, Metrics, names};
-use tailrace_otlp::Signal;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tailrace_otlp::Signal;
 
 /// The accounts of all components.
 #[derive(Clone, Debug, Default)]

@@ -4,11 +4,11 @@
 //! atomic per batch afterwards.
 
 use super::Text;
-use tailrace_otlp::Signal;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use tailrace_otlp::Signal;
 
 /// A metric: its name as users query it (without `_total`), its help and what it is.
 #[derive(Debug)]

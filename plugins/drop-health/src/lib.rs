@@ -62,20 +62,21 @@ impl Processor for DropHealth {
 
 impl DropHealth {
     fn is_health_check(&self, span: SpanView<'_>) -> bool {
-        self.is_name(span.name().to_str()) || span.attributes().any(|attribute| {
-            let key = attribute.key;
-            let Value::String(value) = attribute.value else { return false };
-            if PATH_KEYS.iter().any(|known| key == *known) {
-                self.is_path(path_of(value.to_str()))
-            } else if key == RPC_SERVICE {
-                self.is_service(value.to_str())
-            } else if key == RPC_METHOD {
-                // Newer conventions put both into one attribute: grpc.health.v1.Health/Check.
-                value.to_str().rsplit_once('/').is_some_and(|(service, _)| self.is_service(service))
-            } else {
-                false
-            }
-        })
+        self.is_name(span.name().to_str())
+            || span.attributes().any(|attribute| {
+                let key = attribute.key;
+                let Value::String(value) = attribute.value else { return false };
+                if PATH_KEYS.iter().any(|known| key == *known) {
+                    self.is_path(path_of(value.to_str()))
+                } else if key == RPC_SERVICE {
+                    self.is_service(value.to_str())
+                } else if key == RPC_METHOD {
+                    // Newer conventions put both into one attribute: grpc.health.v1.Health/Check.
+                    value.to_str().rsplit_once('/').is_some_and(|(service, _)| self.is_service(service))
+                } else {
+                    false
+                }
+            })
     }
 
     /// `GET /healthz`, `/healthz`, `grpc.health.v1.Health/Check`, or one of the configured names.

@@ -39,8 +39,7 @@ fn survives(config: &str, name: &str, attributes: &[(&str, &str)]) -> bool {
     });
     let span = Span { name: name.into(), attributes: attributes.collect(), ..Default::default() };
     let scope = ScopeSpans { spans: vec![span], ..Default::default() };
-    let traces =
-        Traces { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..Default::default() }] };
+    let traces = Traces { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..Default::default() }] };
     let mut plugin = testing::processor::<DropHealth>(config).unwrap();
     let output = plugin.run(Signal::Traces, &traces.encode_to_vec()).unwrap();
     !Traces::decode(&*output).unwrap().resource_spans.is_empty()

@@ -217,6 +217,6 @@ mod tests {
         check(edits(&[0], &[0], &[0], &[0], &[]), BadEdit::BadValue(0));
         check(edits(&[0], &[1], &[1], &[1], b"x"), BadEdit::BadValue(0));
         check(edits(&[0], &[0], &[99], &[1], b"x"), BadEdit::BadValue(0));
-        assert_eq!(edits(&[], &[], &[], &[], &vec![]).check(0, &LIMITS), Ok(vec![]));
+        assert_eq!(edits(&[], &[], &[], &[], &[]).check(0, &LIMITS), Ok(vec![]));
     }
 }

@@ -217,9 +217,8 @@ fn logs_have_bodies() {
     let record = |body| LogRecord { body, severity_number: 9, ..Default::default() };
     let records = vec![record(Some(text("hello"))), record(None), record(Some(array))];
     let scopes = vec![ScopeLogs { log_records: records, ..Default::default() }];
-    let request = ExportLogsServiceRequest {
-        resource_logs: vec![ResourceLogs { scope_logs: scopes, ..Default::default() }],
-    };
+    let request =
+        ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs: scopes, ..Default::default() }] };
     let (data, index) = indexed(Signal::Logs, &request);
     let keys = KeySet::new();
     let fields = [Intrinsic::LogSeverity, Intrinsic::LogBody];

@@ -64,7 +64,8 @@ impl<'a> Batch<'a> {
     /// If the bytes are no request, which the host does not hand over.
     pub fn retain(&self, mut keep: impl FnMut(Item<'_>) -> bool) -> Result<Outcome, Failure> {
         let index = self.index()?;
-        let kept: Vec<bool> = (0..index.len()).map(|number| keep(Item { batch: self, index: &index, number })).collect();
+        let kept: Vec<bool> =
+            (0..index.len()).map(|number| keep(Item { batch: self, index: &index, number })).collect();
         if kept.iter().all(|kept| *kept) {
             return Ok(Outcome::Unchanged);
         }

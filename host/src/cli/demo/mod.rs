@@ -66,7 +66,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(StartError::from).and_then(|runtime| {
-        let interrupted = async { super::run::wait_for_signal().await };
+        let interrupted = super::run::wait_for_signal();
         runtime.block_on(demo(args, terminal, interrupted))
     });
     match ended {
@@ -95,13 +95,16 @@ async fn demo<W: Write>(
         _ = interrupted => {}
         () = after(args.limit) => {}
     }
+    let ran = show.since.elapsed();
     let _ = show.terminal.print(&["".to_owned(), "Draining: what is held is decided and sent.".to_owned()]);
     let drained = world.stop();
     let remains = tokio::select! {
         remains = drained => remains,
         _ = super::run::wait_for_signal() => return Err("interrupted again: ended without draining".into()),
     };
-    let view = show.look();
+    let mut view = show.look();
+    view.elapsed = ran;
+    view.per_second = (view.accepted as f64 / ran.as_secs_f64().max(f64::EPSILON)).round() as u64;
     let style = show.terminal.style();
     let mut lines = screen::block(&view, style);
     lines.extend(summary::summary(&remains.audit, &remains.tally, style));

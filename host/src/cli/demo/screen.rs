@@ -71,11 +71,12 @@ pub(super) fn block(view: &View, style: Style) -> Vec<String> {
 /// The status in one line.
 pub(super) fn line(view: &View) -> String {
     let mut line = format!(
-        "{:>4}  in {} ({}/s)  kept {}  dropped {}  held {}  arrived {}  redacted {}",
+        "{:>4}  in {} ({}/s)  kept {} ({})  dropped {}  held {}  arrived {}  redacted {}",
         seconds(view.elapsed),
         count(view.accepted),
         count(view.per_second),
         count(view.kept),
+        policies(view),
         count(view.dropped.iter().map(|(_, spans)| spans).sum()),
         count(view.held),
         count(view.arrived),

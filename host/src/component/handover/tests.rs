@@ -85,7 +85,9 @@ async fn backpressure() {
 /// A shutdown hands on what it can and counts the rest at the deadline, also when no task was ever started.
 #[tokio::test(start_paused = true)]
 async fn shutdown() {
-    for (started, answers, expected) in [(true, vec![], 0), (true, vec![Answer::Take, Answer::Take, slow()], 7), (false, vec![], 12)] {
+    for (started, answers, expected) in
+        [(true, vec![], 0), (true, vec![Answer::Take, Answer::Take, slow()], 7), (false, vec![], 12)]
+    {
         let context = context("x");
         let next = Next::new(&context);
         next.script(answers);

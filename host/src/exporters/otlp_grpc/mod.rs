@@ -23,6 +23,8 @@ mod config;
 mod target;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::component::{ComponentInfo, ExporterFactory, Stability, parse};

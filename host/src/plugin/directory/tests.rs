@@ -24,8 +24,7 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let file = lay(directory.path());
         let candidate = read(&file, 1 << 24).unwrap();
-        let options =
-            Options { name: "test".into(), config: "{}".into(), error_mode: None, limits: Limits::default() };
+        let options = Options { name: "test".into(), config: "{}".into(), error_mode: None, limits: Limits::default() };
         let plugin = Arc::new(Plugin::load(&candidate, options, &Metrics::default(), &[]).unwrap());
         let watch = watch(&file, rescan, Arc::clone(&plugin), 1 << 24).unwrap();
         Self { directory, file, plugin, _watch: watch }

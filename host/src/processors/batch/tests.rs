@@ -40,7 +40,9 @@ async fn by_size_and_by_time() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!((next.sizes().len(), line(&context).held), (2, 0), "nothing empty is sent");
     let text = context.telemetry.metrics().render();
-    for expected in ["size_trigger_send_total{processor=\"batch\"} 1\n", "timeout_trigger_send_total{processor=\"batch\"} 1\n"] {
+    for expected in
+        ["size_trigger_send_total{processor=\"batch\"} 1\n", "timeout_trigger_send_total{processor=\"batch\"} 1\n"]
+    {
         assert!(text.contains(expected), "{expected} {text}");
     }
 }

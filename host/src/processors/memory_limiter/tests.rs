@@ -54,8 +54,14 @@ async fn refuses_above_the_soft_limit() {
     put(&*limiter, &context, one.clone()).await.unwrap();
 
     let text = context.telemetry.metrics().render();
-    assert!(text.contains("otelcol_processor_memory_limiter_accepted_spans_total{processor=\"memory_limiter\"} 2\n"), "{text}");
-    assert!(text.contains("otelcol_processor_memory_limiter_refused_spans_total{processor=\"memory_limiter\"} 101\n"), "{text}");
+    assert!(
+        text.contains("otelcol_processor_memory_limiter_accepted_spans_total{processor=\"memory_limiter\"} 2\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("otelcol_processor_memory_limiter_refused_spans_total{processor=\"memory_limiter\"} 101\n"),
+        "{text}"
+    );
     let line = line(&context);
     assert_eq!((line.taken, line.handed_on, line.held), (2, 2, 0));
     limiter.shutdown(Deadline::after(Duration::from_secs(1))).await;
@@ -102,7 +108,9 @@ fn bursts_between_checks() {
 fn failed_readings() {
     let reading = Arc::new(AtomicU64::new(10));
     let source = Arc::clone(&reading);
-    let gate = Gate::new(Limits { soft: 80, hard: 100 }, move || Some(source.load(Ordering::Relaxed)).filter(|used| *used > 0));
+    let gate = Gate::new(Limits { soft: 80, hard: 100 }, move || {
+        Some(source.load(Ordering::Relaxed)).filter(|used| *used > 0)
+    });
     assert!(gate.admit(1));
     reading.store(0, Ordering::Relaxed);
     gate.check();

@@ -119,7 +119,7 @@ impl Key {
 
 /// Maps 32 random bits to a number below `n`.
 fn scale(random: u32, n: usize) -> usize {
-    (u64::from(random) * n as u64 >> 32) as usize
+    ((u64::from(random) * n as u64) >> 32) as usize
 }
 
 #[derive(Debug)]

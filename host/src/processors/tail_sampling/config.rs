@@ -1,6 +1,7 @@
 //! Settings of `tail_sampling`, and the list of policy types.
 
-use super::policy::{self, Fault, Layout, Policy, PolicyConfig};
+use super::policies::NamedPolicy;
+use super::policy::{self, Fault, Layout, PolicyConfig};
 use crate::yaml::{Check, GoDuration, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -184,7 +185,7 @@ impl Settings for Config {
 
 impl Config {
     /// Names and policies in the order of the configuration, and their filters.
-    pub(super) fn policies(&self) -> (Vec<(String, Box<dyn Policy>)>, Layout) {
+    pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::default();
         let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(&mut layout)));
         let policies = self.policies.iter().filter_map(build).collect();

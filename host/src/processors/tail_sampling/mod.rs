@@ -93,7 +93,7 @@ struct Inner {
     shards: Box<[Mutex<Shard>]>,
     policies: Arc<Policies>,
     keyed: Keyed,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     handover: Handover,
     context: Context,
     epoch: Instant,
@@ -135,9 +135,12 @@ impl TailSampling {
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
+        let metrics = Arc::new(Metrics::new(&context, &policies));
+        // The counts outlive the processor: what it decided while it drained can still be read.
+        let shown = Arc::clone(&metrics);
         let inner = Arc::new(Inner {
             shards: (0..count).map(|_| Mutex::new(Shard::new(rules.clone()))).collect(),
-            metrics: Metrics::new(&context, &policies),
+            metrics,
             handover: Handover::new(&context, next, backlog),
             policies,
             keyed,
@@ -150,11 +153,8 @@ impl TailSampling {
             closed: AtomicBool::new(false),
             storing: AtomicUsize::new(0),
         });
-        let shown = Arc::downgrade(&inner);
         let pipeline = context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
-        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), move || {
-            shown.upgrade().map_or(serde_json::Value::Null, |inner| inner.metrics.view())
-        });
+        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), move || shown.view());
         Self { inner, context, tasks: Mutex::default() }
     }
 }

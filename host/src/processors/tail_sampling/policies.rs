@@ -36,6 +36,9 @@ pub struct Decision {
     pub by: Option<usize>,
 }
 
+/// A policy and its name.
+pub type NamedPolicy = (String, Box<dyn Policy>);
+
 struct Named {
     name: String,
     policy: Box<dyn Policy>,
@@ -50,7 +53,7 @@ pub struct Policies {
 
 impl Policies {
     /// From names and policies in the order of the configuration.
-    pub fn new(policies: Vec<(String, Box<dyn Policy>)>, layout: Layout, sample_on_first_match: bool) -> Self {
+    pub fn new(policies: Vec<NamedPolicy>, layout: Layout, sample_on_first_match: bool) -> Self {
         let mut voters: Vec<Named> = policies.into_iter().map(|(name, policy)| Named { name, policy }).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
         Self { voters, layout, sample_on_first_match }

@@ -174,8 +174,7 @@ async fn follows_its_file_until_shutdown() {
 async fn a_bad_beginning_is_a_build_error() {
     let directory = tempfile::tempdir().unwrap();
     let build = |module: &str| {
-        let config =
-            Config { directory: directory.path().to_owned(), module: module.into(), ..Config::default() };
+        let config = Config { directory: directory.path().to_owned(), module: module.into(), ..Config::default() };
         config.build(context(&Telemetry::new()), Arc::new(Next::default())).map(drop).unwrap_err().to_string()
     };
     let missing = build("redact");

@@ -25,12 +25,7 @@ struct Mad;
 impl Lifecycle for Mad {
     fn describe() -> Info {
         std::panic::set_hook(Box::new(|panic| log(LogLevel::Error, &panic.to_string())));
-        Info {
-            name: "mad-attributes".into(),
-            version: stamp(),
-            config_schema: None,
-            error_mode: None,
-        }
+        Info { name: "mad-attributes".into(), version: stamp(), config_schema: None, error_mode: None }
     }
 
     fn configure(config: String) -> Result<Interest, String> {

@@ -76,8 +76,8 @@ fn the_block_when_things_go_wrong() {
 fn the_line_without_a_terminal() {
     assert_eq!(
         line(&view()),
-        " 12s  in 24,810 (2,003/s)  kept 4,702  dropped 16,100  held 4,008  arrived 4,690  redacted 9,911  \
-         redact 0.1.0 gen 1 183 ns/span"
+        " 12s  in 24,810 (2,003/s)  kept 4,702 (traces: errors-policy 251 · slow-traces 240 · probabilistic 511)  \
+         dropped 16,100  held 4,008  arrived 4,690  redacted 9,911  redact 0.1.0 gen 1 183 ns/span"
     );
 }
 

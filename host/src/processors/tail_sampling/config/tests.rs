@@ -26,9 +26,13 @@ fn usual() {
     let names: Vec<String> = config.policies().0.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
     assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
-    let config: Config =
-        from_str("t", &format!("{{{ONE}, num_traces: 100, decision_cache: {{sampled_cache_size: 0}}, expected_new_traces_per_sec: 2}}"))
-            .unwrap();
+    let config: Config = from_str(
+        "t",
+        &format!(
+            "{{{ONE}, num_traces: 100, decision_cache: {{sampled_cache_size: 0}}, expected_new_traces_per_sec: 2}}"
+        ),
+    )
+    .unwrap();
     assert_eq!((config.cache_sizes(), config.expected_traces()), ((0, 1_000), 60));
 }
 
@@ -45,17 +49,30 @@ fn faults() {
     check("policies: []", &["policies", "at least one"]);
     check("policies: [{type: always_sample}]", &["policies[0]", "name"]);
     check("policies: [{name: a}]", &["policies[0]", "type", "latency"]);
-    check("policies: [{name: a, type: always_sample}, {name: a, type: latency}]", &["policies[1]", "duplicate", "\"a\""]);
+    check(
+        "policies: [{name: a, type: always_sample}, {name: a, type: latency}]",
+        &["policies[1]", "duplicate", "\"a\""],
+    );
     check(
         "policies: [{name: a, type: string_attribute, string_attribute: {key: k, values: [v]}}]",
-        &["policies[0]", "\"string_attribute\" is not supported yet", "always_sample, latency, probabilistic, status_code"],
+        &[
+            "policies[0]",
+            "\"string_attribute\" is not supported yet",
+            "always_sample, latency, probabilistic, status_code",
+        ],
     );
     check("policies: [{name: a, type: latecy, latency: {}}]", &["did you mean \"latency\"?"]);
     check("policies: [{name: a, type: latency, latency: {threshold: 1}}]", &["threshold"]);
-    check("policies: [{name: a, type: latency, status_code: {status_codes: [OK]}}]", &["status_code", "does not belong"]);
+    check(
+        "policies: [{name: a, type: latency, status_code: {status_codes: [OK]}}]",
+        &["status_code", "does not belong"],
+    );
     check("policies: [{name: a, type: status_code}]", &["status_code", "at least one of OK"]);
     check("policies: [{name: a, type: status_code, status_code: {status_codes: [OK, BAD]}}]", &["\"BAD\""]);
-    check("policies: [{name: a, type: latency, latency: {threshold_ms: 5, upper_threshold_ms: 5}}]", &["upper_threshold_ms"]);
+    check(
+        "policies: [{name: a, type: latency, latency: {threshold_ms: 5, upper_threshold_ms: 5}}]",
+        &["upper_threshold_ms"],
+    );
     check(&format!("{{{ONE}, num_traces: 0}}"), &["num_traces"]);
     check(&format!("{{{ONE}, max_memory_mib: 0}}"), &["max_memory_mib"]);
     check(&format!("{{{ONE}, num_shards: 0}}"), &["num_shards"]);

@@ -143,14 +143,15 @@ impl Layout {
 
     /// What is to be remembered of `span`.
     pub fn facts(&self, span: &Span) -> Facts {
-        let met = |(i, filter): (usize, &Box<dyn SpanFilter>)| Matches::from(filter.matches(span)) << i;
+        let filters = self.filters.iter().map(AsRef::as_ref).enumerate();
+        let met = |(i, filter): (usize, &dyn SpanFilter)| Matches::from(filter.matches(span)) << i;
         Facts {
             start_ns: span.start_ns,
             end_ns: span.end_ns,
             bytes: span.bytes,
             spans: 1,
             root: span.root,
-            matches: self.filters.iter().enumerate().map(met).fold(0, |all, bit| all | bit),
+            matches: filters.map(met).fold(0, |all, bit| all | bit),
         }
     }
 }

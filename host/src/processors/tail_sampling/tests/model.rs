@@ -1,0 +1,221 @@
+//! The processor beside a simple model of it: no shards, no folding, no cache that forgets, no segments.
+
+use super::{Seen, Stage, TestSpan, id};
+use crate::component::ConsumeError;
+use crate::component::testing::{Answer, line, settle};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An undecided trace of the model.
+#[derive(Default)]
+struct Pending {
+    due_ms: u64,
+    /// Order among those that are due at the same time.
+    turn: u64,
+    hastened: bool,
+    spans: Vec<TestSpan>,
+}
+
+struct Model {
+    wait_ms: u64,
+    after_root_ms: Option<u64>,
+    traces_max: usize,
+    turns: u64,
+    pending: BTreeMap<Vec<u8>, Pending>,
+    decided: BTreeMap<Vec<u8>, bool>,
+    kept: Vec<Seen>,
+    dropped: usize,
+}
+
+impl Model {
+    /// Half of all ids, all errors, and all that took longer than a second.
+    fn keeps(id: &[u8], spans: &[TestSpan]) -> bool {
+        let hash = b"default-hash-seed"
+            .iter()
+            .chain(if id.is_empty() { &[0; 16] } else { id })
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        let start = spans.iter().map(|span| span.start_ms).min().unwrap_or(0);
+        let end = spans.iter().map(|span| span.end_ms).max().unwrap_or(0);
+        hash <= 0x7fff_ffff_ffff_ffff || spans.iter().any(|span| span.error) || end.saturating_sub(start) > 1000
+    }
+
+    fn out(&mut self, spans: Vec<TestSpan>, keep: bool) {
+        if !keep {
+            self.dropped += spans.len();
+            return;
+        }
+        self.kept.extend(spans.into_iter().map(|span| Seen {
+            name: span.name,
+            trace: span.trace,
+            resource: format!("service-{} schema-{}", span.resource, span.resource % 2),
+            scope: format!("scope-{}", span.scope),
+        }));
+    }
+
+    fn decide(&mut self, id: &[u8]) {
+        let spans = self.pending.remove(id).unwrap().spans;
+        let keep = Self::keeps(id, &spans);
+        self.decided.insert(id.to_vec(), keep);
+        self.out(spans, keep);
+    }
+
+    fn first_due(&self) -> Option<(u64, Vec<u8>)> {
+        let order = |(_, pending): &(&Vec<u8>, &Pending)| (pending.due_ms, pending.turn);
+        self.pending.iter().min_by_key(order).map(|(id, pending)| (pending.due_ms, id.clone()))
+    }
+
+    /// A tick decides what is due.
+    fn tick(&mut self, now_ms: u64) {
+        while let Some((due_ms, id)) = self.first_due()
+            && due_ms <= now_ms
+        {
+            self.decide(&id);
+        }
+    }
+
+    fn take(&mut self, spans: &[TestSpan], now_ms: u64) {
+        for span in spans {
+            let id = &span.trace;
+            if id.iter().all(|byte| *byte == 0) {
+                let spans = vec![span.clone()];
+                let keep = Self::keeps(&[], &spans);
+                self.out(spans, keep);
+                continue;
+            }
+            if let Some(keep) = self.decided.get(id).copied() {
+                self.out(vec![span.clone()], keep);
+                continue;
+            }
+            if !self.pending.contains_key(id) && self.pending.len() >= self.traces_max {
+                let (_, oldest) = self.first_due().unwrap();
+                self.decide(&oldest);
+            }
+            self.turns += 1;
+            let fresh = Pending { due_ms: now_ms + self.wait_ms, turn: self.turns, ..Pending::default() };
+            let pending = self.pending.entry(id.clone()).or_insert(fresh);
+            pending.spans.push(span.clone());
+            if let (true, false, Some(wait)) = (span.root, pending.hastened, self.after_root_ms)
+                && now_ms + wait < pending.due_ms
+            {
+                (pending.due_ms, pending.turn, pending.hastened) = (now_ms + wait, self.turns, true);
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.pending.values().map(|pending| pending.spans.len()).sum()
+    }
+}
+
+const POLICIES: &str = "policies: [
+    {name: errors, type: status_code, status_code: {status_codes: [ERROR]}},
+    {name: slow, type: latency, latency: {threshold_ms: 1000}},
+    {name: half, type: probabilistic, probabilistic: {sampling_percentage: 50}}]";
+
+/// Random traces in random order, split over random requests at random times, with overflow and with hastened decisions, against a
+/// next stage that is slow and refuses for now: exactly the spans of the kept traces come out, each once and in its context,
+/// and the ledger adds up at every step.
+#[tokio::test(start_paused = true)]
+async fn beside_a_model() {
+    for round in 0..30 {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let overflows = round % 3 == 0;
+        let hastens = round % 2 == 0;
+        let wait_ms = random.u64(20..500) * 10;
+        // Never due in the same millisecond as one that waits the full time: that order is nobody's business.
+        let after_root_ms = hastens.then(|| random.u64(1..wait_ms / 10) * 10 + 5);
+        let traces_max = if overflows { random.usize(1..30) } else { 100_000 };
+        let shards = if overflows { 1 } else { random.usize(1..5) };
+        let after_root =
+            after_root_ms.map(|ms| format!("decision_wait_after_root_received: {ms}ms,")).unwrap_or_default();
+        let section = format!(
+            "{{{POLICIES}, decision_wait: {wait_ms}ms, {after_root} num_traces: {traces_max}, num_shards: {shards}, sample_on_first_match: {}}}",
+            random.bool()
+        );
+        let stage = Stage::start(&section).await;
+        let start = Instant::now();
+        let shorter = after_root_ms.map_or(wait_ms, |ms| ms.min(wait_ms));
+        let tick = (Duration::from_millis(shorter) / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
+        assert_eq!(stage.processor.inner.tick, tick);
+        let mut model = Model {
+            wait_ms,
+            after_root_ms,
+            traces_max,
+            turns: 0,
+            pending: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            kept: Vec::new(),
+            dropped: 0,
+        };
+        let mut ticks_done = 0u32;
+        let mut names = 0;
+        for _ in 0..150 {
+            // At 3 ms behind a multiple of ten.
+            let pause = random.u64(..wait_ms / 4) / 10 * 10;
+            let now_ms = start.elapsed().as_millis() as u64;
+            let target = (now_ms + pause).next_multiple_of(10) + 3;
+            tokio::time::sleep(Duration::from_millis(target - now_ms)).await;
+            settle().await;
+            let now_ms = start.elapsed().as_millis() as u64;
+            // The model ticks when the processor does; timers fire at whole milliseconds.
+            while tick * ticks_done <= Duration::from_millis(now_ms) {
+                model.tick((tick * ticks_done).as_nanos().div_ceil(1_000_000) as u64);
+                ticks_done += 1;
+            }
+            if random.u8(..5) == 0 {
+                stage.next.script([
+                    Answer::Refuse(ConsumeError::retryable("later")),
+                    Answer::TakeAfter(Duration::from_millis(random.u64(..2_000))),
+                ]);
+            }
+            let first = now_ms / 300;
+            let spans: Vec<TestSpan> = (0..random.usize(..25))
+                .map(|_| {
+                    names += 1;
+                    let start_ms = 1_700_000_000_000 + random.u64(..500);
+                    let trace = match random.u8(..40) {
+                        0 => vec![0; 16],
+                        1 => Vec::new(),
+                        _ => id(first + random.u64(..20)),
+                    };
+                    TestSpan {
+                        trace,
+                        name: format!("{names:06}"),
+                        root: random.u8(..8) == 0,
+                        error: random.u8(..30) == 0,
+                        start_ms,
+                        end_ms: start_ms + if random.u8(..30) == 0 { 1_200 } else { 100 },
+                        resource: random.u8(..3),
+                        scope: random.u8(..2),
+                        ballast: random.usize(..200),
+                    }
+                })
+                // Sometimes neighbours, sometimes not.
+                .collect();
+            let spans = if random.bool() { sorted(spans) } else { spans };
+            stage.put(&spans).await.unwrap();
+            model.take(&spans, now_ms);
+            let line = line(&stage.context);
+            let out = line.handed_on as usize + line.dropped.values().sum::<u64>() as usize;
+            assert!(out <= model.kept.len() + model.dropped && line.held as usize >= model.held());
+            assert_eq!(line.dropped.get("not_sampled").copied().unwrap_or(0) as usize, model.dropped);
+            assert_eq!(stage.processor.inner.metrics.on_memory.get() as usize, model.pending.len());
+        }
+        stage.shutdown(Duration::from_secs(600)).await;
+        while let Some((_, id)) = model.first_due() {
+            model.decide(&id);
+        }
+        model.kept.sort();
+        assert_eq!(stage.next.spans(), model.kept);
+        let line = line(&stage.context);
+        assert_eq!((line.held, line.dropped.values().sum::<u64>() as usize), (0, model.dropped));
+    }
+}
+
+fn sorted(mut spans: Vec<TestSpan>) -> Vec<TestSpan> {
+    spans.sort_by(|a, b| (a.resource, a.scope, &a.trace).cmp(&(b.resource, b.scope, &b.trace)));
+    spans
+}
