@@ -1,8 +1,6 @@
 # Two commands on a fresh clone: `make demo` and `make test`. Each installs what a fresh machine lacks.
 
 GUESTS  := redact drop-health mask-email
-# Guests of the end-to-end tests; they stay in target/guests.
-STAMPS  := stamp
 PLUGINS := target/plugins
 
 .PHONY: demo test fmt lint plugins build bench toolchain python clean
@@ -23,7 +21,7 @@ lint: toolchain
 
 ## The bundled plugins, from source, into target/plugins/*.wasm.
 plugins: toolchain
-	cargo build --profile plugin --target wasm32-wasip2 --target-dir target/guests $(addprefix -p ,$(GUESTS) $(STAMPS))
+	cargo build --profile plugin --target wasm32-wasip2 --target-dir target/guests $(addprefix -p ,$(GUESTS))
 	mkdir -p $(PLUGINS)
 	for name in $(GUESTS); do \
 	    cp target/guests/wasm32-wasip2/plugin/$$(echo $$name | tr - _).wasm $(PLUGINS)/.$$name.tmp && \

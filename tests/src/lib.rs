@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod guests;
 pub mod host;
 pub mod http;
 pub mod ledger;

@@ -1,37 +1,22 @@
-//! A plugin directory of a test, and the bundled plugins to put into it.
+//! A plugin directory of a test, and plugins of many versions to put into it.
 
+use crate::guests::guest;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// A bundled plugin as `make plugins` built it.
-///
-/// # Panics
-/// When it was not built.
-pub fn bundled(name: &str) -> Vec<u8> {
-    let path = repository().join("target/plugins").join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; `make plugins` builds it", path.display()))
-}
 
 /// The guest `stamp` with a text: the value that every `url.path` gets, or a way to misbehave (`tests/guests/stamp`).
 ///
 /// # Panics
-/// When it was not built, or the text is too long.
+/// When it does not build, or the text is too long.
 pub fn stamp(text: &str) -> Vec<u8> {
     const MARK: &[u8] = b"TAILRACE-STAMP->";
     const ROOM: usize = 32;
-    let path = repository().join("target/guests/wasm32-wasip2/plugin/stamp.wasm");
-    let file = std::fs::read(&path);
-    let mut wasm = file.unwrap_or_else(|error| panic!("{}: {error}; `make plugins` builds it", path.display()));
+    let mut wasm = guest("stamp").to_vec();
     let at = wasm.windows(MARK.len()).position(|window| window == MARK).expect("the guest has its mark") + MARK.len();
     assert!(text.len() <= ROOM, "{text:?} is too long");
     wasm[at..at + ROOM].fill(b' ');
     wasm[at..at + text.len()].copy_from_slice(text.as_bytes());
     wasm
-}
-
-/// A core module: WebAssembly, but no component.
-pub fn core_module() -> Vec<u8> {
-    b"\0asm\x01\0\0\0".to_vec()
 }
 
 /// The root of this repository.

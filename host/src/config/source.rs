@@ -73,7 +73,13 @@ fn read(environment: &dyn Environment, uri: &str, problems: &mut Problems) -> Op
     let location = Location::parse_source(uri);
     let text = location.and_then(|location| match location {
         Location::File(path) => Ok((path, environment.file(path)?)),
-        Location::Env(name) => Ok((uri, variable(environment, name)?.text)),
+        Location::Env(name) => {
+            let variable = variable(environment, name)?;
+            if variable.unset {
+                problems.warning(None, uri, "this environment variable is not set, the source is empty");
+            }
+            Ok((uri, variable.text))
+        }
         Location::Yaml(text) => Ok(("yaml:", text.to_owned())),
     });
     let (name, text) = match text {

@@ -59,8 +59,8 @@ struct RpcStatus {
 async fn wrong_requests_are_told_so() {
     let backend = Backend::start().await;
     let mut config = yaml(&["traces"], &[], &[("otlp_grpc", &backend.exporter(""))]);
-    config = config.replace("grpc: {", "grpc: {max_recv_msg_size_mib: 1, ");
-    config = config.replace("http: {", "http: {max_request_body_size: 1048576, ");
+    config = config.replace("      grpc: {", "      grpc: {max_recv_msg_size_mib: 1, ");
+    config = config.replace("      http: {", "      http: {max_request_body_size: 1048576, ");
     let host = Host::start(&config).await;
     let proto = "application/x-protobuf";
     let good = Generator::new(52).request(1);

@@ -12,17 +12,18 @@ use prost::Message;
 use std::io::Write;
 use tailrace_tests::backend::Backend;
 use tailrace_tests::client::Books;
+use tailrace_tests::guests::guest;
 use tailrace_tests::host::{Host, yaml};
 use tailrace_tests::http;
 use tailrace_tests::ledger::assert_balanced;
-use tailrace_tests::plugins::{PluginDirectory, bundled};
+use tailrace_tests::plugins::PluginDirectory;
 use tailrace_tests::spans::{Generator, text};
 use tailrace_tests::wire::Wire;
 use tonic::codec::CompressionEncoding;
 
 /// A plugin directory with the bundled `redact`, and settings of `wasm/redact` that delete `user.email`.
 pub(crate) fn redact() -> (PluginDirectory, String) {
-    let plugins = PluginDirectory::with("redact", &bundled("redact"));
+    let plugins = PluginDirectory::with("redact", &guest("redact"));
     let directory = plugins.path().display();
     let settings =
         format!("{{directory: '{directory}', module: redact, config: {{keys: [user.email], action: delete}}}}");
@@ -324,11 +325,11 @@ async fn assert_balanced_with_fan_out(host: Host) {
 #[tokio::test]
 async fn both_bundled_plugins_in_a_row() {
     let (plugins, _) = redact();
-    plugins.replace("drop-health", &bundled("drop-health"));
+    plugins.replace("drop-health", &guest("drop-health"));
     let directory = plugins.path().display();
     let drop = format!("{{directory: '{directory}', module: drop-health}}");
     let hash = format!(
-        "{{directory: '{directory}', module: redact, config: {{keys: [user.email], action: hash, key: a-secret}}}}"
+        "{{directory: '{directory}', module: redact, config: {{keys: [user.email], action: hash, hash_key: a-secret-of-the-test}}}}"
     );
     let backend = Backend::start().await;
     let host = Host::start(&yaml(

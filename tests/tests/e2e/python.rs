@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use tailrace_tests::backend::Backend;
+use tailrace_tests::guests::guest;
 use tailrace_tests::host::{Host, yaml};
 use tailrace_tests::http;
 use tailrace_tests::ledger::Totals;
-use tailrace_tests::plugins::{PluginDirectory, bundled, repository};
+use tailrace_tests::plugins::{PluginDirectory, repository};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// An application that listens; it is killed when this is dropped.
@@ -34,6 +35,7 @@ impl App {
         command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
         command.env("OTEL_BLRP_SCHEDULE_DELAY", "100");
         command.env("OTEL_METRIC_EXPORT_INTERVAL", "500");
+        command.env("OTEL_PYTHON_LOG_CODE_ATTRIBUTES", "true");
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("opentelemetry-instrument runs");
@@ -67,7 +69,7 @@ fn keys(backend: &Backend) -> [BTreeSet<String>; 3] {
 /// Spans, metrics and logs of both processes come out without what the plugin takes away; a second pipeline without the
 /// plugin shows that it was there. The spans of both processes are one trace.
 async fn spans_metrics_and_logs_of_two_processes(protocol: &str) {
-    let plugins = PluginDirectory::with("redact", &bundled("redact"));
+    let plugins = PluginDirectory::with("redact", &guest("redact"));
     let redact = format!(
         "{{directory: '{}', module: redact, config: {{keys: [{}], action: delete}}}}",
         plugins.path().display(),
