@@ -344,7 +344,10 @@ fn span(i: usize) -> Span {
         end_time_unix_nano: start + duration,
         attributes,
         events: if i % 10 == 5 { vec![event] } else { vec![] },
-        status: Some(Status { code: if trace % 20 == 7 && i.is_multiple_of(10) { 2 } else { 0 }, message: String::new() }),
+        status: Some(Status {
+            code: if trace % 20 == 7 && i.is_multiple_of(10) { 2 } else { 0 },
+            message: String::new(),
+        }),
         ..Span::default()
     }
 }
