@@ -255,13 +255,18 @@ fn histogram_lines(out: &mut String, name: &str, labels: &str, buckets: &Buckets
     for (i, count) in buckets.counts.iter().enumerate() {
         so_far += count.load(Relaxed);
         let bound = match buckets.bounds.get(i) {
-            Some(bound) => (*bound as f64 * buckets.scale).to_string(),
+            Some(bound) => scaled(*bound, buckets.scale).to_string(),
             None => "+Inf".to_owned(),
         };
         let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {so_far}");
     }
-    line(out, &format!("{name}_sum"), labels, buckets.sum.load(Relaxed) as f64 * buckets.scale);
+    line(out, &format!("{name}_sum"), labels, scaled(buckets.sum.load(Relaxed), buckets.scale));
     line(out, &format!("{name}_count"), labels, so_far);
+}
+
+/// `value * scale`, by a division that does not turn 1.021 into 1.0210000000000001.
+fn scaled(value: u64, scale: f64) -> f64 {
+    if scale < 1.0 { value as f64 / scale.recip().round() } else { value as f64 * scale }
 }
 
 fn label_text(labels: Labels<'_>) -> Text {
