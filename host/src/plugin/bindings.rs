@@ -29,5 +29,5 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
+pub(super) use self::tailrace::plugin::{host, types};
 pub(super) use exports::tailrace::plugin::{attributes, lifecycle, processor};
-pub(super) use tailrace::plugin::{host, types};

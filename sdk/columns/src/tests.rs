@@ -183,19 +183,20 @@ fn metrics_have_a_level_of_their_own() {
     let fields = [Intrinsic::MetricName, Intrinsic::SpanName];
     let wanted = Wanted { keys: &keys, levels: &[], intrinsics: &fields };
     let projection = project(Signal::Metrics, &data, &index, wanted);
+    // In the order of the bytes: the encoder writes exemplars (field 5) before attributes (field 7).
     assert_eq!(
         words(&projection, &fields),
         [
             "metric 0: metric.name=a",
             "metric 0: k=metadata",
-            "item 0: k=point 0",
             "exemplar 0: k=exemplar",
-            "item 1: k=point 1",
+            "item 0: k=point 0",
             "exemplar 1: k=exemplar",
+            "item 1: k=point 1",
             "metric 1: metric.name=b",
             "metric 1: k=metadata",
-            "item 2: k=point 0",
             "exemplar 2: k=exemplar",
+            "item 2: k=point 0",
         ]
     );
     // A metric dropped is all its points dropped; a name set is set.
