@@ -188,14 +188,14 @@ fn metrics_have_a_level_of_their_own() {
         [
             "metric 0: metric.name=a",
             "metric 0: k=metadata",
-            "item 0: k=point 0",
             "exemplar 0: k=exemplar",
-            "item 1: k=point 1",
+            "item 0: k=point 0",
             "exemplar 1: k=exemplar",
+            "item 1: k=point 1",
             "metric 1: metric.name=b",
             "metric 1: k=metadata",
-            "item 2: k=point 0",
             "exemplar 2: k=exemplar",
+            "item 2: k=point 0",
         ]
     );
     // A metric dropped is all its points dropped; a name set is set.
