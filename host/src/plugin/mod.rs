@@ -37,7 +37,7 @@ mod wasi;
 mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use bundled::bundled;
 pub use error::{Failure, Incident, LoadError, RunError};

@@ -11,9 +11,9 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
-pub(super) mod guests;
+pub(crate) mod guests;
 
 /// Options with a little more time than the default: a loaded test machine is slow.
 fn options(config: &str) -> Options {

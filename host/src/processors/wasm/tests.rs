@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::component::ComponentId;
+use crate::plugin::tests::guests;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
 use crate::yaml::GoDuration;
@@ -10,10 +11,6 @@ use std::time::Instant;
 use tailrace_otlp::view::put_attribute;
 use tailrace_otlp::{Limits as Validation, NONE, RequestWriter, Value};
 use tempfile::TempDir;
-
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
-#[path = "../../../../tests/src/guests.rs"]
-mod guests;
 
 /// Remembers what came, or refuses it.
 #[derive(Default)]
