@@ -336,6 +336,34 @@ fn validate_reports_every_fault() {
     assert_eq!((code, other), (Some(1), stderr), "a start says the same");
 }
 
+/// What the Collector has and this version has not is refused by name, never ignored.
+#[test]
+fn unsupported_keys_are_refused_by_name() {
+    let file = File::with(yaml(
+        &["traces"],
+        &[("batch", ""), ("tail_sampling", "{policies: [{name: all, type: always_sample}]}")],
+        &[("otlp_grpc", "{endpoint: 'localhost:1'}")],
+    ));
+    for (set, named) in [
+        ("receivers.otlp.protocols.grpc.tls={cert_file: a, key_file: b}", "receivers::otlp::protocols::grpc::tls"),
+        ("receivers.otlp.protocols.grpc.auth={authenticator: x}", "receivers::otlp::protocols::grpc::auth"),
+        ("receivers.otlp.protocols.grpc.transport=unix", "receivers::otlp::protocols::grpc::transport"),
+        ("processors.batch.metadata_keys=[tenant]", "processors::batch::metadata_keys"),
+        ("processors.tail_sampling.policies=[{name: x, type: ottl_condition}]", "ottl_condition"),
+        ("processors.tail_sampling.sampling_strategy=span-ingest", "processors::tail_sampling::sampling_strategy"),
+        ("exporters.otlp_grpc.sending_queue.storage=file_storage", "exporters::otlp_grpc::sending_queue::storage"),
+        ("exporters.otlp_grpc.auth={authenticator: x}", "exporters::otlp_grpc::auth"),
+        ("connectors.forward=", "connectors"),
+        ("service.telemetry.traces.processors=[{batch: {}}]", "service::telemetry::traces::processors"),
+    ] {
+        let (code, _, stderr) = run(&["validate", "--config", &file.path, "--set", set]);
+        assert_eq!(code, Some(1), "{set}: {stderr}");
+        assert!(stderr.contains(named), "{set}: {stderr}");
+    }
+    let (code, _, stderr) = run(&["validate", "--config", &file.path]);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
 /// A plugin that is not there, and one that is none, are faults that `validate` finds, all in one go.
 #[test]
 fn validate_loads_the_plugins() {
@@ -541,6 +569,15 @@ fn logs_are_text_or_json() {
     assert!(!line.starts_with('{') && line.contains("INFO"), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// `tailrace demo` needs nothing, ends by itself and says 0 when the ledger adds up.
+#[test]
+fn the_demo_ends_by_itself_and_adds_up() {
+    let (code, stdout, stderr) = run(&["demo", "--for", "8s"]);
+    assert_eq!(code, Some(0), "{stdout}\n{stderr}");
+    assert!(stdout.contains("redact"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "plain lines without a terminal: {stdout:?}");
 }
 
 /// What the configuration asks of the file system is said when it cannot be had.
