@@ -1,4 +1,11 @@
 //! The `tailrace` command as its users meet it: flags, exit codes, signals, what it writes.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failure here is a failed test"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
