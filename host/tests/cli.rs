@@ -145,14 +145,27 @@ impl Drop for Running {
     }
 }
 
-/// The ledger of the last words: for each component (accepted, handed on, dropped, held).
-fn last_ledger(log: &[String]) -> Vec<(String, i64, i64, serde_json::Map<String, serde_json::Value>, i64)> {
+/// A line of the ledger in the last words.
+#[derive(Debug)]
+struct Entry {
+    component: String,
+    accepted: i64,
+    handed_on: i64,
+    dropped: serde_json::Map<String, serde_json::Value>,
+    held: i64,
+}
+
+fn last_ledger(log: &[String]) -> Vec<Entry> {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let lines = lines.filter(|line| line["message"] == "ledger").map(|line| {
         let number = |name: &str| line[name].as_i64().unwrap_or_else(|| panic!("{name} in {line}"));
-        let dropped = serde_json::from_str(line["dropped"].as_str().expect("text")).expect("a map");
-        let component = line["component"].as_str().expect("a name").to_owned();
-        (component, number("accepted"), number("handed_on"), dropped, number("held"))
+        Entry {
+            component: line["component"].as_str().expect("a name").to_owned(),
+            accepted: number("accepted"),
+            handed_on: number("handed_on"),
+            dropped: serde_json::from_str(line["dropped"].as_str().expect("text")).expect("a map"),
+            held: number("held"),
+        }
     });
     lines.collect()
 }
@@ -185,9 +198,10 @@ async fn sigterm_drains() {
     assert_eq!(backend.span_count(), 200);
     let ledger = last_ledger(&log);
     for component in ["receiver:otlp", "processor:tail_sampling@traces", "exporter:otlp_grpc"] {
-        let line = ledger.iter().find(|line| line.0 == component);
-        let (_, accepted, handed_on, dropped, held) = line.unwrap_or_else(|| panic!("no {component}: {ledger:?}"));
-        assert_eq!((*accepted, *handed_on, dropped.len(), *held), (200, 200, 0, 0), "{component}");
+        let entry = ledger.iter().find(|entry| entry.component == component);
+        let entry = entry.unwrap_or_else(|| panic!("no {component}: {ledger:?}"));
+        assert_eq!((entry.accepted, entry.handed_on, entry.held), (200, 200, 0), "{component}");
+        assert!(entry.dropped.is_empty(), "{entry:?}");
     }
 }
 
@@ -207,10 +221,11 @@ async fn sigterm_with_a_dead_backend() {
     assert_eq!(code, Some(0), "{}", log.join("\n"));
     assert_eq!(backend.span_count(), 0);
     let ledger = last_ledger(&log);
-    let dropped: i64 = ledger.iter().flat_map(|line| line.3.values()).filter_map(serde_json::Value::as_i64).sum();
+    let dropped: i64 =
+        ledger.iter().flat_map(|entry| entry.dropped.values()).filter_map(serde_json::Value::as_i64).sum();
     assert_eq!(dropped, 100, "{ledger:?}");
-    assert!(ledger.iter().any(|line| line.3.contains_key("shutdown")), "{ledger:?}");
-    assert!(ledger.iter().all(|line| line.4 == 0), "{ledger:?}");
+    assert!(ledger.iter().any(|entry| entry.dropped.contains_key("shutdown")), "{ledger:?}");
+    assert!(ledger.iter().all(|entry| entry.held == 0), "{ledger:?}");
 }
 
 /// SIGHUP changes nothing and is no end; a second SIGTERM ends the drain at once.
