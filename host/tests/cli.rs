@@ -1,4 +1,11 @@
 //! The `tailrace` command as its users meet it: flags, exit codes, signals, what it writes.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failure here is a failed test"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -138,14 +145,27 @@ impl Drop for Running {
     }
 }
 
-/// The ledger of the last words: for each component (accepted, handed on, dropped, held).
-fn last_ledger(log: &[String]) -> Vec<(String, i64, i64, serde_json::Map<String, serde_json::Value>, i64)> {
+/// A line of the ledger in the last words.
+#[derive(Debug)]
+struct Entry {
+    component: String,
+    accepted: i64,
+    handed_on: i64,
+    dropped: serde_json::Map<String, serde_json::Value>,
+    held: i64,
+}
+
+fn last_ledger(log: &[String]) -> Vec<Entry> {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let lines = lines.filter(|line| line["message"] == "ledger").map(|line| {
         let number = |name: &str| line[name].as_i64().unwrap_or_else(|| panic!("{name} in {line}"));
-        let dropped = serde_json::from_str(line["dropped"].as_str().expect("text")).expect("a map");
-        let component = line["component"].as_str().expect("a name").to_owned();
-        (component, number("accepted"), number("handed_on"), dropped, number("held"))
+        Entry {
+            component: line["component"].as_str().expect("a name").to_owned(),
+            accepted: number("accepted"),
+            handed_on: number("handed_on"),
+            dropped: serde_json::from_str(line["dropped"].as_str().expect("text")).expect("a map"),
+            held: number("held"),
+        }
     });
     lines.collect()
 }
@@ -178,9 +198,10 @@ async fn sigterm_drains() {
     assert_eq!(backend.span_count(), 200);
     let ledger = last_ledger(&log);
     for component in ["receiver:otlp", "processor:tail_sampling@traces", "exporter:otlp_grpc"] {
-        let line = ledger.iter().find(|line| line.0 == component);
-        let (_, accepted, handed_on, dropped, held) = line.unwrap_or_else(|| panic!("no {component}: {ledger:?}"));
-        assert_eq!((*accepted, *handed_on, dropped.len(), *held), (200, 200, 0, 0), "{component}");
+        let entry = ledger.iter().find(|entry| entry.component == component);
+        let entry = entry.unwrap_or_else(|| panic!("no {component}: {ledger:?}"));
+        assert_eq!((entry.accepted, entry.handed_on, entry.held), (200, 200, 0), "{component}");
+        assert!(entry.dropped.is_empty(), "{entry:?}");
     }
 }
 
@@ -200,10 +221,11 @@ async fn sigterm_with_a_dead_backend() {
     assert_eq!(code, Some(0), "{}", log.join("\n"));
     assert_eq!(backend.span_count(), 0);
     let ledger = last_ledger(&log);
-    let dropped: i64 = ledger.iter().flat_map(|line| line.3.values()).filter_map(serde_json::Value::as_i64).sum();
+    let dropped: i64 =
+        ledger.iter().flat_map(|entry| entry.dropped.values()).filter_map(serde_json::Value::as_i64).sum();
     assert_eq!(dropped, 100, "{ledger:?}");
-    assert!(ledger.iter().any(|line| line.3.contains_key("shutdown")), "{ledger:?}");
-    assert!(ledger.iter().all(|line| line.4 == 0), "{ledger:?}");
+    assert!(ledger.iter().any(|entry| entry.dropped.contains_key("shutdown")), "{ledger:?}");
+    assert!(ledger.iter().all(|entry| entry.held == 0), "{ledger:?}");
 }
 
 /// SIGHUP changes nothing and is no end; a second SIGTERM ends the drain at once.
@@ -334,6 +356,34 @@ fn validate_reports_every_fault() {
     }
     let (code, _, other) = run(&["--config", &file.path]);
     assert_eq!((code, other), (Some(1), stderr), "a start says the same");
+}
+
+/// What the Collector has and this version has not is refused by name, never ignored.
+#[test]
+fn unsupported_keys_are_refused_by_name() {
+    let file = File::with(yaml(
+        &["traces"],
+        &[("batch", ""), ("tail_sampling", "{policies: [{name: all, type: always_sample}]}")],
+        &[("otlp_grpc", "{endpoint: 'localhost:1'}")],
+    ));
+    for (set, named) in [
+        ("receivers.otlp.protocols.grpc.tls={cert_file: a, key_file: b}", "receivers::otlp::protocols::grpc::tls"),
+        ("receivers.otlp.protocols.grpc.auth={authenticator: x}", "receivers::otlp::protocols::grpc::auth"),
+        ("receivers.otlp.protocols.grpc.transport=unix", "receivers::otlp::protocols::grpc::transport"),
+        ("processors.batch.metadata_keys=[tenant]", "processors::batch::metadata_keys"),
+        ("processors.tail_sampling.policies=[{name: x, type: ottl_condition}]", "ottl_condition"),
+        ("processors.tail_sampling.sampling_strategy=span-ingest", "processors::tail_sampling::sampling_strategy"),
+        ("exporters.otlp_grpc.sending_queue.storage=file_storage", "exporters::otlp_grpc::sending_queue::storage"),
+        ("exporters.otlp_grpc.auth={authenticator: x}", "exporters::otlp_grpc::auth"),
+        ("connectors.forward=", "connectors"),
+        ("service.telemetry.traces.processors=[{batch: {}}]", "service::telemetry::traces::processors"),
+    ] {
+        let (code, _, stderr) = run(&["validate", "--config", &file.path, "--set", set]);
+        assert_eq!(code, Some(1), "{set}: {stderr}");
+        assert!(stderr.contains(named), "{set}: {stderr}");
+    }
+    let (code, _, stderr) = run(&["validate", "--config", &file.path]);
+    assert_eq!(code, Some(0), "{stderr}");
 }
 
 /// A plugin that is not there, and one that is none, are faults that `validate` finds, all in one go.
@@ -541,6 +591,15 @@ fn logs_are_text_or_json() {
     assert!(!line.starts_with('{') && line.contains("INFO"), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// `tailrace demo` needs nothing, ends by itself and says 0 when the ledger adds up.
+#[test]
+fn the_demo_ends_by_itself_and_adds_up() {
+    let (code, stdout, stderr) = run(&["demo", "--for", "8s"]);
+    assert_eq!(code, Some(0), "{stdout}\n{stderr}");
+    assert!(stdout.contains("redact"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "plain lines without a terminal: {stdout:?}");
 }
 
 /// What the configuration asks of the file system is said when it cannot be had.

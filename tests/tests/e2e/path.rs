@@ -313,6 +313,52 @@ async fn fan_out_reaches_every_exporter() {
     assert_balanced_with_fan_out(host).await;
 }
 
+/// The `file` exporter: OTLP JSON, one request a line, and length-prefixed protobuf, both read back to the messages that
+/// came in; the file is complete when the collector has stopped.
+#[tokio::test]
+async fn files_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, proto) = (folder.path().join("out.jsonl"), folder.path().join("out.pb"));
+    let exporters = [
+        ("file/json", format!("{{path: '{}'}}", json.display())),
+        ("file/proto", format!("{{path: '{}', format: proto}}", proto.display())),
+    ];
+    let exporters: Vec<_> = exporters.iter().map(|(id, settings)| (*id, settings.as_str())).collect();
+    let host = Host::start(&yaml(&["traces"], &[], &exporters)).await;
+    let (client, mut generator) = (host.client().await, Generator::new(9));
+    let mut sent = Vec::new();
+    for _ in 0..5 {
+        let request = generator.request(2);
+        client.send(request.clone()).await.unwrap();
+        sent.push(request);
+    }
+    assert_balanced_with_fan_out(host).await;
+    let text = std::fs::read_to_string(json).unwrap();
+    let lines: Vec<ExportTraceServiceRequest> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines == sent, "other lines came out");
+    let (mut bytes, mut messages) = (Bytes::from(std::fs::read(proto).unwrap()), Vec::new());
+    while !bytes.is_empty() {
+        let length = bytes::Buf::get_u32(&mut bytes) as usize;
+        messages.push(ExportTraceServiceRequest::decode(bytes.split_to(length)).unwrap());
+    }
+    assert!(messages == sent, "other messages came out");
+}
+
+/// TLS is on unless it is turned off: an exporter without `insecure` says nothing in the clear to a backend without TLS.
+#[tokio::test]
+async fn tls_is_on_by_default() {
+    let backend = Backend::start().await;
+    let exporter = format!(
+        "{{endpoint: '{}', retry_on_failure: {{enabled: false}}, sending_queue: {{enabled: false}}}}",
+        backend.address()
+    );
+    let host = Host::start(&yaml(&["traces"], &[], &[("otlp_grpc", &exporter)])).await;
+    let answer = host.client().await.send(Generator::new(10).request(1)).await;
+    assert_eq!(answer.unwrap_err().code(), tonic::Code::Unavailable);
+    assert_eq!((backend.calls(), host.totals().accepted), (0, 0));
+    assert_balanced(&host.stop().await);
+}
+
 /// With a fan-out the sums do not telescope, but every component's own column still adds up.
 async fn assert_balanced_with_fan_out(host: Host) {
     for line in host.stop().await {
