@@ -151,6 +151,26 @@ where
     }
 }
 
+/// Most that [`discard`] reads, and for how long.
+const DISCARD_BYTES_MAX: u64 = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+
+/// Reads the rest of a body and keeps nothing of it, within bounds. A connection that is closed on bytes that nobody read
+/// is reset, and the reset can overtake the answer: a client that is still writing would not hear why, and try again.
+pub async fn discard<B>(body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut body = Chunks { body, until: Some(Instant::now() + DISCARD_TIME) };
+    let mut read = 0;
+    while let Ok(Some(chunk)) = body.next().await {
+        read += chunk.len() as u64;
+        if read > DISCARD_BYTES_MAX {
+            return;
+        }
+    }
+}
+
 /// Reads a whole HTTP body. `announced` is its `Content-Length`, if there is one.
 ///
 /// # Errors

@@ -101,6 +101,20 @@ async fn wrong_requests_are_told_so() {
     assert_balanced(&host.stop().await);
 }
 
+/// A client that is still writing when its body turns out too large hears 413, and no reset of the connection: it would
+/// try again for ever.
+#[tokio::test]
+async fn a_client_that_writes_too_much_hears_so() {
+    let config = yaml(&["traces"], &[], &[("nop", "")]);
+    let host = Host::start(&config.replace("      http: {", "      http: {max_request_body_size: 1048576, ")).await;
+    for _ in 0..30 {
+        let body = vec![0; 6 << 20];
+        let reply = http::post(host.http(), "/v1/traces", "application/x-protobuf", body).await;
+        assert_eq!(reply.status, 413, "{reply:?}");
+    }
+    assert_balanced(&host.stop().await);
+}
+
 /// A span whose trace id has 15 bytes.
 fn short_id() -> Vec<u8> {
     let mut request = Generator::new(55).request(1);

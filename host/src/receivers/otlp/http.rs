@@ -7,11 +7,11 @@ use super::grpc::plain;
 use super::reply::Reply;
 use super::server::{Handler, Hangup};
 use crate::otlp::compression::Compression;
-use crate::otlp::frame::read_all;
+use crate::otlp::frame::{ReadError, discard, read_all};
 use crate::otlp::status::{Code, Status};
 use crate::pdata::Signal;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use std::sync::Arc;
@@ -102,7 +102,18 @@ impl Service {
     {
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse().ok());
         let until = self.read_timeout.map(|limit| Instant::now() + limit);
-        let message = read_all(request.into_body(), announced, self.limit, &self.door.budget, until).await?;
+        // Who waits for "100 Continue" has not begun to write, and will not.
+        let is_writing = !request.headers().contains_key(EXPECT);
+        let mut body = request.into_body();
+        let message = match read_all(&mut body, announced, self.limit, &self.door.budget, until).await {
+            Err(error @ ReadError::TooLarge { .. }) => {
+                if is_writing {
+                    discard(&mut body).await;
+                }
+                return Err(error.into());
+            }
+            read => read?,
+        };
         self.door.take(signal, message, coding, encoding, self.limit).await
     }
 
