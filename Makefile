@@ -7,7 +7,7 @@ PLUGINS := target/plugins
 
 ## See it work: a collector, a generator and a backend on this machine, and a plugin that you can swap.
 demo: toolchain
-	cargo run --release --quiet -p tailrace -- demo $(ARGS)
+	cargo run --release -p tailrace -- demo $(ARGS)
 
 ## Everything that CI checks.
 test: toolchain fmt lint plugins python
