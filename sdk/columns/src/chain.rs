@@ -1,7 +1,8 @@
 //! One scan for several plugins: what they all want is projected once, each plugin's edits are applied to the rows in memory,
 //! and the request is written once, at the end.
 //!
-//! The promise: the outcome is the one that projecting, calling and splicing one plugin after the other has, to the byte.
+//! The promise: the outcome is the one that projecting, calling and splicing one plugin after the other has, to the byte
+//! (but for lengths that somebody wrote with more bytes than needed: those shrink only when a message changes its size).
 //! Each plugin sees the rows of its own interest as those before it left them. Two things are left to the caller, who
 //! then [splices](Table::splice) and goes on with a new table: what follows after something was dropped (owners are
 //! numbered anew then), and [`Applied::Apart`].
@@ -350,9 +351,13 @@ enum Name {
     Used(u32),
 }
 
+/// Keeps a value as a scan would find it once it is written.
 fn write(data: &mut Vec<u8>, value: &Value<'_>) -> Range<usize> {
     let start = data.len();
-    value.write(data);
+    match (value, splice::to_otlp(*value)) {
+        (Value::Nested(_), Some(nested)) => tailrace_otlp::view::put_value(data, &nested),
+        _ => value.write(data),
+    }
     start..data.len()
 }
 

@@ -118,6 +118,12 @@ impl Plugin {
 }
 
 fn value(below: &mut impl FnMut(usize) -> usize) -> Value<'static> {
+    match below(60) {
+        // An array with a number in it.
+        59 => return Value::Nested(&[0x2a, 0x04, 0x0a, 0x02, 0x18, 0x01]),
+        dice if dice < 4 => return Value::String("\u{e9}t\u{e9}"),
+        _ => {}
+    }
     match below(7) {
         0 => Value::String(""),
         1 => Value::String("a new text"),
