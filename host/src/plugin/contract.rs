@@ -5,7 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The version of the contract that this host speaks.
-const VERSION: &str = "0.1.0";
+pub(super) const VERSION: &str = "0.1.0";
 /// Versions on this track link with each other in both directions.
 const TRACK: &str = "0.1.";
 const PACKAGE: &str = "tailrace:plugin/";
@@ -54,6 +54,13 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
+    /// The names of those that are there.
+    pub(super) fn names(self) -> Vec<&'static str> {
+        let Self { attributes, processor, sampler, state } = self;
+        let all = [("attributes", attributes), ("processor", processor), ("sampler", sampler), ("state", state)];
+        all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
+    }
+
     /// Which interface is called in this role.
     pub(super) fn kind(self, role: Role) -> Result<Kind, LoadError> {
         let Self { attributes, processor, sampler, .. } = self;

@@ -35,12 +35,22 @@ pub enum Incident {
     Start,
     /// It trapped several times in a row and rests.
     Resting,
+    /// It had accidents on this very input.
+    Quarantined,
 }
 
 impl Incident {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Trap, Self::Timeout, Self::Memory, Self::Output, Self::Malformed, Self::Start, Self::Resting];
+    pub const ALL: [Self; 8] = [
+        Self::Trap,
+        Self::Timeout,
+        Self::Memory,
+        Self::Output,
+        Self::Malformed,
+        Self::Start,
+        Self::Resting,
+        Self::Quarantined,
+    ];
 
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
@@ -52,7 +62,18 @@ impl Incident {
             Self::Malformed => "malformed",
             Self::Start => "start",
             Self::Resting => "resting",
+            Self::Quarantined => "quarantined",
         }
+    }
+
+    /// Whether the same input may well cause it again.
+    pub(super) fn is_about_the_input(self) -> bool {
+        !matches!(self, Self::Start | Self::Resting | Self::Quarantined)
+    }
+
+    /// Whether no call was made at all.
+    pub(super) fn is_without_a_call(self) -> bool {
+        matches!(self, Self::Resting | Self::Quarantined)
     }
 }
 

@@ -19,6 +19,8 @@ const SELECTOR_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Interest {
     signals: Vec<Signal>,
+    /// The attributes as it stated them; a prefix ends in `*`.
+    pub(super) stated: Vec<String>,
     /// What is projected, or what a batch must have to be of interest.
     pub(super) wants: Arc<Wants>,
     /// Called also for batches without any of it.
@@ -48,6 +50,12 @@ impl Interest {
             )));
         }
         let mut keys = KeySet::new();
+        let shown = |selector: &AttributeSelector| match selector {
+            AttributeSelector::Exact(key) => key.clone(),
+            AttributeSelector::Prefix(prefix) => format!("{prefix}*"),
+            AttributeSelector::All => "*".to_owned(),
+        };
+        let attributes = stated.attributes.iter().map(shown).collect();
         for selector in stated.attributes {
             match selector {
                 AttributeSelector::Exact(key) | AttributeSelector::Prefix(key) if key.len() > SELECTOR_BYTES_MAX => {
@@ -95,7 +103,7 @@ impl Interest {
         let levels = stated.levels.into_iter().map(level).collect();
         let single = matches!(stated.instances, Instances::Single);
         let wants = Arc::new(Wants { keys, levels, intrinsics });
-        Ok(Self { signals, wants, always: stated.always, single })
+        Ok(Self { signals, stated: attributes, wants, always: stated.always, single })
     }
 
     /// Whether batches of this signal are of interest.

@@ -10,9 +10,13 @@
 //! | `engine` | the one engine, and the ticker that makes calls yield |
 //! | `contract` | what a file is, found by looking, with errors that name the fix |
 //! | `program` | a version of a plugin: read, hashed, compiled, linked |
+//! | `compile` | compiling in a process of its own, under limits |
+//! | `cache`, `last_good`, `private_dir` | compiled plugins and last good versions on disk |
+//! | `platform` | what the plugins of a process share |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
-//! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
-//! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
+//! | `instance`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
+//! | `generation`, `live`, `view` | a configured version with its instances; the one that runs now; what it says of itself |
+//! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
 //! | `directory` | the watched directory |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
@@ -20,7 +24,9 @@
 mod bindings;
 mod breaker;
 mod bundled;
+mod cache;
 mod chain;
+mod compile;
 mod contract;
 pub mod directory;
 mod engine;
@@ -29,13 +35,20 @@ mod generation;
 mod guest;
 mod instance;
 mod interest;
+mod last_good;
 mod limits;
 mod live;
 mod log;
 mod metrics;
+mod platform;
 mod pool;
+mod private_dir;
 mod program;
+mod quarantine;
+mod rollback;
 pub mod stage;
+mod swap;
+mod view;
 mod wasi;
 mod work;
 
@@ -43,8 +56,12 @@ mod work;
 pub(crate) mod tests;
 
 pub use bundled::bundled;
+pub use compile::{CompileSettings, SUBCOMMAND as COMPILE_SUBCOMMAND, compiling_process};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
-pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};
+pub use live::{ErrorMode, Failed, Options, Outcome, Plugin};
+pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};
+pub use rollback::RollbackSettings;
+pub use swap::Offer;

@@ -36,6 +36,11 @@ pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch:
         Kind::Sampler => Err(Failure::new(Incident::Start, "a sampler takes no batches").into()),
     };
     account(metrics, start, batch.items(), &ran);
+    metrics.items_out.add(match &ran {
+        Ok(Outcome::Unchanged) => batch.items() as u64,
+        Ok(Outcome::Replaced(new)) => new.items() as u64,
+        Ok(Outcome::Dropped { .. }) | Err(_) => 0,
+    });
     ran
 }
 

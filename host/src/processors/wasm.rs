@@ -73,17 +73,11 @@ impl ProcessorConfig for Config {
             error_mode: self.error_mode,
             limits,
         };
-        let plugin = Plugin::load(&candidate, options, context.telemetry.metrics(), &labels)
+        let plugin = Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels)
             .map_err(|error| context.error(format_args!("cannot use {} as a plugin: {error}", file.display())))?;
         let plugin = Arc::new(plugin);
-        let (shown, path) = (Arc::clone(&plugin), file.display().to_string());
-        context.telemetry.status().publish(&format!("processor:{name}"), move || {
-            let mut status = shown.status();
-            if let Some(fields) = status.as_object_mut() {
-                fields.insert("file".to_owned(), path.clone().into());
-            }
-            status
-        });
+        let shown = Arc::clone(&plugin);
+        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
         Ok(Arc::new(Wasm {
             rescan: self.rescan(),
             watch: Mutex::default(),
@@ -105,6 +99,7 @@ impl Component for Wasm {
     }
 
     fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
+        self.plugin.close();
         let watch = self.watch().take();
         Box::pin(async move {
             // The thread of the directory may be compiling; it is waited for beside the runtime.

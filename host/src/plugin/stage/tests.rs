@@ -54,9 +54,9 @@ const CAST: [Cast; 22] = [
     Cast("mad-attributes", r#"{"do": "not UTF-8"}"#, Some(ErrorMode::Drop)),
     Cast("mad-attributes", r#"{"do": "later"}"#, None),
     Cast("mad-attributes", r#"{"do": "never"}"#, Some(ErrorMode::Drop)),
-    Cast("mad-processor", r#"{"do": "same"}"#, None),
+    Cast("mad-processor", r#"{"do": "hand back the same"}"#, None),
     Cast("mad-processor", r#"{"do": "unchanged"}"#, None),
-    Cast("mad-processor", r#"{"do": "nothing"}"#, None),
+    Cast("mad-processor", r#"{"do": "drop"}"#, None),
 ];
 
 fn load(Cast(guest, config, error_mode): Cast) -> Arc<Plugin> {
@@ -163,8 +163,10 @@ fn batches() -> Vec<Batch> {
 /// Plugins of every kind, two to four in a row, in an order that a seed decides.
 #[tokio::test]
 async fn sharing_changes_nothing() {
+    // As long as there is one plugin of a program, the program need not be compiled again.
+    let _keep = [CAST[0], CAST[6], CAST[19]].map(load);
     let mut random = fastrand::Rng::with_seed(4);
-    for _ in 0..60 {
+    for _ in 0..30 {
         let cast: Vec<_> = (0..random.usize(2..=4)).map(|_| CAST[random.usize(..CAST.len())]).collect();
         let expected = tell(Form::Apart, &cast, &batches()).await;
         for form in [Form::Neighbours, Form::One, Form::Two] {
