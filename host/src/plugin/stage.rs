@@ -40,6 +40,7 @@ pub struct Member {
     /// What tells it from others of its stage; `None` if there are no others.
     label: Option<String>,
     plugin: Arc<Plugin>,
+    born: Instant,
     /// What the last scan that it needed looked for.
     union: ArcSwapOption<Union>,
     /// Whether the last call failed; a run of failures is logged once.
@@ -53,7 +54,13 @@ impl Member {
     }
 
     fn make(label: Option<String>, plugin: Arc<Plugin>) -> Arc<Self> {
-        Arc::new(Self { label, plugin, union: ArcSwapOption::empty(), failing: AtomicBool::new(false) })
+        let (union, failing) = (ArcSwapOption::empty(), AtomicBool::new(false));
+        Arc::new(Self { label, plugin, born: Instant::now(), union, failing })
+    }
+
+    /// When it was made.
+    pub(super) fn born(&self) -> Instant {
+        self.born
     }
 
     /// The plugin.

@@ -10,11 +10,15 @@
 //!     limits: {timeout: 100ms, memory_mib: 64}
 //! ```
 //!
+//! Without `module` every plugin of the directory runs, in the order of the file names, each with its sidecar (`every.rs`).
+//!
 //! Holds nothing: a batch waits for a free instance, which is backpressure, and its answer is that of the next stage. What the
 //! plugin drops is counted with reason `plugin`, what `error_mode: drop` drops with reason `plugin_error`, both only once
 //! the rest of the batch has been taken.
 
+mod every;
 mod settings;
+mod sidecar;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +57,9 @@ struct Wasm {
 impl ProcessorConfig for Config {
     /// Loads the plugin: a missing or broken one is found here, by `tailrace validate` too.
     fn build(&self, context: Context, next: Arc<dyn Consumer>) -> Result<Arc<dyn Processor>, BuildError> {
+        if self.module.is_empty() {
+            return every::build(self, context, next);
+        }
         let file = self.file();
         let limits = self.limits.limits(context.workers.count());
         let module_bytes = limits.module_bytes;

@@ -166,7 +166,7 @@ async fn sharing_changes_nothing() {
     // As long as there is one plugin of a program, the program need not be compiled again.
     let _keep = [CAST[0], CAST[6], CAST[19]].map(load);
     let mut random = fastrand::Rng::with_seed(4);
-    for _ in 0..30 {
+    for _ in 0..12 {
         let cast: Vec<_> = (0..random.usize(2..=4)).map(|_| CAST[random.usize(..CAST.len())]).collect();
         let expected = tell(Form::Apart, &cast, &batches()).await;
         for form in [Form::Neighbours, Form::One, Form::Two] {
