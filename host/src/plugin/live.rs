@@ -5,6 +5,7 @@
 //! another version takes its place, and how it is taken back, is in [`super::swap`]; what the plugin says about itself in
 //! [`super::view`].
 
+use super::chain::{self, Ahead, Step};
 use super::contract::Role;
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
@@ -15,14 +16,15 @@ use super::program::{Candidate, Hash};
 use super::swap::{Offer, Swaps};
 use super::state::{self, Current};
 use super::work;
-use crate::pdata::Batch;
+use crate::component::Draft;
+use crate::pdata::{Batch, Signal};
 use crate::telemetry::{Metrics, names};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
-use tailrace_columns::{Decision, Traces, Wanted};
+use std::time::{Duration, SystemTime};
+use tailrace_columns::{Decision, Traces, Union, Wants};
 
 /// Failed calls that are kept for the status.
 const ERRORS_MAX: usize = 5;
@@ -102,7 +104,7 @@ pub(super) struct Inner {
     pub(super) metrics: PluginMetrics,
     pub(super) registry: Metrics,
     pub(super) swaps: Swaps,
-    trouble: Mutex<Trouble>,
+    pub(super) trouble: Mutex<Trouble>,
 }
 
 #[derive(Clone, Default)]
@@ -168,7 +170,7 @@ impl Plugin {
         let (first, instead_of) = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);
         let trouble = Trouble { load: instead_of, ..Trouble::default() };
-        let inner = Arc::new(Inner {
+        let inner = Inner {
             options,
             platform: Arc::clone(platform),
             file: file.map(Path::to_owned),
@@ -177,12 +179,10 @@ impl Plugin {
             registry: counted.metrics.clone(),
             swaps,
             trouble: Mutex::new(trouble),
-        });
+        };
+        let inner = Arc::new(inner);
         enlist(&inner);
-        let shown = Arc::downgrade(&inner);
-        counted.metrics.observe(&names::PLUGIN_QUARANTINED, counted.labels, move || {
-            shown.upgrade().map_or(0.0, |plugin| plugin.current.load().quarantined() as f64)
-        });
+        inner.show_quarantine(counted.labels);
         Ok(Self { inner })
     }
 
@@ -203,6 +203,73 @@ impl Plugin {
         Ok(outcome)
     }
 
+    /// Runs a draft through the version that is current now. `union` tells what a scan is to look for, given what this
+    /// version wants.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no"; the draft is as it was before.
+    pub(super) async fn run_draft(
+        &self,
+        draft: &mut Draft,
+        union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
+    ) -> Result<Step, Failed> {
+        let (generation, _inside) = self.inner.current.enter().await;
+        // As it was last written: the same whenever a sender tries again.
+        let batch = draft.parts().0.clone();
+        let result = match self.inner.admit(&generation, &batch) {
+            Ok(()) => chain::run(&generation, &self.inner.metrics, draft, union).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let step = self.inner.settle(&generation, Some(&batch), result)?;
+        if let Step::Dropped { reason: Some(reason) } = &step {
+            self.inner.trouble().drop_reason = Some(reason.clone());
+        }
+        Ok(step)
+    }
+
+    /// What the version that is current now will want of a batch of this signal.
+    pub(super) fn ahead(&self, signal: Signal) -> Ahead {
+        chain::ahead(&self.inner.current.load(), signal)
+    }
+
+    /// Counts time that was spent for it outside of a call.
+    pub(super) fn spent(&self, time: Duration) {
+        self.inner.metrics.nanos.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// The same plugin with other options, as the next generation: it counts on in the same series. Blocks like
+    /// [`Self::offer`]; a program that is compiled already is not compiled again. This one is as it was, and may go on
+    /// running.
+    ///
+    /// # Errors
+    /// What the plugin has against its options, or what is wrong with the file.
+    pub fn reconfigured(
+        &self,
+        candidate: &Candidate,
+        options: Options,
+        labels: &[(&'static str, &str)],
+    ) -> Result<Self, LoadError> {
+        let refuse = |error: &LoadError| self.inner.refuse(Some(candidate.hash()), &error.to_string());
+        let inner = self.inner.reconfigured(candidate, options).inspect_err(refuse)?;
+        inner.show_quarantine(labels);
+        Ok(Self { inner })
+    }
+
+    /// Notes that what lies in the directory is what runs.
+    pub fn no_trouble(&self) {
+        self.inner.trouble().load = None;
+    }
+
+    /// It left its pipeline: there is no generation of it any more.
+    pub fn retired(&self) {
+        self.inner.metrics.generation.set(0);
+    }
+
+    /// Counts a plugin that could not be loaded where none was before.
+    pub fn count_refused(metrics: &Metrics, labels: &[(&'static str, &str)]) {
+        PluginMetrics::open(metrics, labels).reload_failures.add(1);
+    }
+
     /// Asks the version that is current now about traces; one decision for each, in their order.
     ///
     /// # Errors
@@ -220,11 +287,12 @@ impl Plugin {
     pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
         let generation = self.inner.current.load_full();
         let interest = &generation.interest;
-        let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
-        let traces = Traces::gather(batch.data(), batch.index(), wanted, generation.wants_spans).map_err(|error| {
-            let error = RunError::Permanent(error.to_string());
-            Failed { mode: ErrorMode::Propagate, error }
-        })?;
+        let traces = Traces::gather(batch.data(), batch.index(), interest.wanted(), generation.wants_spans).map_err(
+            |error| {
+                let error = RunError::Permanent(error.to_string());
+                Failed { mode: ErrorMode::Propagate, error }
+            },
+        )?;
         let decisions = self.decide(&traces).await?;
         Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
     }
@@ -273,6 +341,14 @@ impl Drop for Plugin {
 }
 
 impl Inner {
+    /// Lets the metrics show how many inputs are in quarantine.
+    fn show_quarantine(self: &Arc<Self>, labels: &[(&'static str, &str)]) {
+        let shown = Arc::downgrade(self);
+        self.registry.observe(&names::PLUGIN_QUARANTINED, labels, move || {
+            shown.upgrade().map_or(0.0, |plugin| plugin.current.load().quarantined() as f64)
+        });
+    }
+
     /// Its place in the configuration.
     pub(super) fn name(&self) -> &str {
         &self.options.name

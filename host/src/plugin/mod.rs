@@ -3,7 +3,7 @@
 //! A plugin is a guest, untrusted for safety: it reads what it was given and nothing else, cannot stall a worker (a call
 //! yields at every tick and ends at its deadline), cannot grow without bound, and cannot emit malformed OTLP. A trap costs
 //! its instance, never the process. Nothing here loses data: [`Plugin::run`] says what became of a batch, and the caller
-//! decides. This module knows batches and bytes, never pipelines.
+//! decides. This module knows batches, bytes and the next consumer, never pipelines.
 //!
 //! | file | what |
 //! |---|---|
@@ -21,11 +21,13 @@
 //! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
+//! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
 
 mod bindings;
 mod breaker;
 mod bundled;
 mod cache;
+mod chain;
 mod compile;
 mod contract;
 pub mod directory;
@@ -47,6 +49,7 @@ mod private_dir;
 mod program;
 mod quarantine;
 mod rollback;
+pub mod stage;
 mod state;
 mod swap;
 mod view;

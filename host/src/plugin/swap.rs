@@ -11,7 +11,7 @@ use super::generation::Generation;
 use super::last_good::LastGood;
 use super::live::{Inner, Options};
 use super::metrics::PluginMetrics;
-use super::platform::Platform;
+use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};
 use std::path::Path;
@@ -205,6 +205,40 @@ impl Inner {
                 Offer::Refused(error)
             }
         }
+    }
+
+    /// The plugin with other options, as the next generation. Another configuration is no other version: it is not taken
+    /// back, but for what is wrong with a file that changed with it.
+    pub(super) fn reconfigured(&self, candidate: &Candidate, options: Options) -> Result<Arc<Self>, LoadError> {
+        let _turn = self.swaps.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.load_full();
+        let swaps = Swaps::new(&self.platform, &options.name, self.file.as_deref());
+        let before = self.going_back_to(&current);
+        let probation = match current.hash() == candidate.hash() {
+            true => Probation::passed(),
+            false => Probation::new(&self.platform.settings().rollback, before.habit),
+        };
+        let loader = self.swaps.loader(&self.platform, Urgency::Reload);
+        let (number, metrics) = (current.number + 1, self.metrics.clone());
+        let next = Generation::load(candidate, loader, number, &options, &metrics, probation)?;
+        swaps.history().before = next.probation().map(|_| before);
+        swaps.propose(candidate);
+        let (platform, file, registry) = (Arc::clone(&self.platform), self.file.clone(), self.registry.clone());
+        let (heir, trouble) = (self.current.succeed(next), Mutex::default());
+        let next = Self { options, platform, file, current: heir, metrics, registry, swaps, trouble };
+        let now = next.current.load_full();
+        tracing::info!(
+            plugin = next.name(),
+            generation = number,
+            version = now.version,
+            hash = now.hash().short(),
+            "plugin reconfigured"
+        );
+        next.metrics.generation.set(i64::try_from(number).unwrap_or(i64::MAX));
+        next.metrics.reloads.add(1);
+        let next = Arc::new(next);
+        enlist(&next);
+        Ok(next)
     }
 
     /// The version to go back to if the next one is bad: the one that runs, or the one before it if it has not done
