@@ -19,5 +19,5 @@ pub const FACTORIES: Factories = Factories {
         exporters::file::FACTORY,
         exporters::nop::FACTORY,
     ],
-    extensions: &[extensions::health_check::FACTORY],
+    extensions: &[extensions::health_check::FACTORY, extensions::plugins::FACTORY],
 };

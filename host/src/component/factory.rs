@@ -161,6 +161,9 @@ pub trait ExporterConfig: Send + Sync {
 
 /// Checked settings that can become an extension.
 pub trait ExtensionConfig: Send + Sync {
+    /// Sets up what other components share. Called for each extension that runs, before anything is built.
+    fn prepare(&self) {}
+
     /// Makes it; see the module for what is allowed here.
     ///
     /// # Errors

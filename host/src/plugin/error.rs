@@ -11,6 +11,11 @@ impl LoadError {
     pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
     }
+
+    /// Whether it is a good plugin, but one for tail sampling.
+    pub fn is_for_tail_sampling(&self) -> bool {
+        self.0 == super::contract::SAMPLER_ONLY
+    }
 }
 
 /// What kind of accident happened; the word is the `reason` in metrics.
@@ -30,12 +35,22 @@ pub enum Incident {
     Start,
     /// It trapped several times in a row and rests.
     Resting,
+    /// It had accidents on this very input.
+    Quarantined,
 }
 
 impl Incident {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Trap, Self::Timeout, Self::Memory, Self::Output, Self::Malformed, Self::Start, Self::Resting];
+    pub const ALL: [Self; 8] = [
+        Self::Trap,
+        Self::Timeout,
+        Self::Memory,
+        Self::Output,
+        Self::Malformed,
+        Self::Start,
+        Self::Resting,
+        Self::Quarantined,
+    ];
 
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
@@ -47,7 +62,18 @@ impl Incident {
             Self::Malformed => "malformed",
             Self::Start => "start",
             Self::Resting => "resting",
+            Self::Quarantined => "quarantined",
         }
+    }
+
+    /// Whether the same input may well cause it again.
+    pub(super) fn is_about_the_input(self) -> bool {
+        !matches!(self, Self::Start | Self::Resting | Self::Quarantined)
+    }
+
+    /// Whether no call was made at all.
+    pub(super) fn is_without_a_call(self) -> bool {
+        matches!(self, Self::Resting | Self::Quarantined)
     }
 }
 

@@ -178,13 +178,17 @@ async fn a_trap_costs_an_instance() {
 #[tokio::test]
 async fn endless_traps_end_in_rest() {
     let plugin = mad("trap").unwrap();
-    let batch = batch(&[&[("victim", "x")]]);
+    let mut number = 0;
+    let mut another = || {
+        number += 1;
+        batch(&[&[("victim", &number.to_string())]])
+    };
     for _ in 0..3 {
-        assert_eq!(incident(plugin.run(&batch).await).0, Incident::Trap);
+        assert_eq!(incident(plugin.run(&another()).await).0, Incident::Trap);
     }
-    assert_eq!(incident(plugin.run(&batch).await).0, Incident::Resting);
+    assert_eq!(incident(plugin.run(&another()).await).0, Incident::Resting);
     let back = async {
-        while incident(plugin.run(&batch).await).0 == Incident::Resting {
+        while incident(plugin.run(&another()).await).0 == Incident::Resting {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

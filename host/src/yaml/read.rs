@@ -53,6 +53,13 @@ impl Section<'_> {
         (!check.failed() && tainted.is_empty()).then_some(value)
     }
 
+    /// Checks what follows from this section together with something else; whether it is sound.
+    pub fn check(&self, problems: &mut Problems, faults: impl FnOnce(&mut Check<'_>)) -> bool {
+        let mut check = Check::new(*self, problems, &[]);
+        faults(&mut check);
+        !check.failed()
+    }
+
     /// What can be read once every faulty node is passed over, and the faults.
     fn read<C: DeserializeOwned>(&self) -> (Option<C>, Vec<Found>) {
         let mut notes = Notes::default();

@@ -2,6 +2,7 @@
 
 mod article;
 mod chaos;
+mod directory;
 mod docs;
 mod health;
 mod ledger;
