@@ -1,0 +1,5 @@
+//! `tailrace plugin ...`: from an idea to a running plugin.
+
+mod languages;
+mod project;
+mod tool;
