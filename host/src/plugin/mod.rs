@@ -14,6 +14,7 @@
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
 //! | `directory` | the watched directory |
+//! | `outline` | what a file imports and exports, for tools |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
 mod bindings;
@@ -31,6 +32,7 @@ mod limits;
 mod live;
 mod log;
 mod metrics;
+mod outline;
 mod pool;
 mod program;
 mod wasi;
@@ -43,4 +45,5 @@ pub use bundled::bundled;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};
+pub use outline::Outline;
 pub use program::{Candidate, Hash};
