@@ -105,7 +105,7 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Interfaces, LoadError> {
     let types = component.component_type();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    kind(&exports)
+    interfaces(&exports)
 }
 
 /// The interface and the version of an export of the contract.
@@ -114,7 +114,7 @@ pub(super) fn ours(export: &str) -> Option<(&str, &str)> {
 }
 
 /// The same, from the names of what a component exports.
-pub(super) fn kind(exports: &[String]) -> Result<Kind, LoadError> {
+pub(super) fn interfaces(exports: &[String]) -> Result<Interfaces, LoadError> {
     let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
     if let Some((name, version)) = ours.iter().find(|(_, version)| !version.starts_with(TRACK)) {
         return Err(LoadError(format!(

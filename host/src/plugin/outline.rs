@@ -1,7 +1,7 @@
 //! What a component imports and exports, read from the file without compiling it: for tools, which should not need twenty
 //! seconds to say that a file is of another world.
 
-use super::contract;
+use super::contract::{self, Role};
 use super::error::LoadError;
 use wasmparser::{Parser, Payload};
 
@@ -49,23 +49,29 @@ impl Outline {
         self.exports.iter().filter_map(|name| contract::ours(name)).collect()
     }
 
-    /// The version of the contract that it was built with, if it is a plugin of this host's contract.
+    /// The version of the contract that it was built with, if this host speaks it.
     ///
     /// # Errors
     /// What is wrong with it, with the fix.
     pub fn contract(&self) -> Result<&str, LoadError> {
-        contract::kind(&self.exports)?;
+        contract::interfaces(&self.exports)?;
         self.interfaces()
             .first()
             .map(|(_, version)| *version)
             .ok_or_else(|| LoadError::new("it exports nothing of ours"))
     }
 
-    /// The interface that the host calls.
+    /// What it is used for, and the interface that is called then.
     ///
     /// # Errors
     /// What is wrong with it, with the fix.
-    pub fn kind(&self) -> Result<&'static str, LoadError> {
-        contract::kind(&self.exports).map(contract::Kind::as_str)
+    pub fn role(&self) -> Result<(Role, &'static str), LoadError> {
+        let interfaces = contract::interfaces(&self.exports)?;
+        let role = if interfaces.sampler && !interfaces.attributes && !interfaces.processor {
+            Role::Traces
+        } else {
+            Role::Batches
+        };
+        Ok((role, interfaces.kind(role)?.as_str()))
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn component(found: &Found, progress: &Progress) -> Result<Built, Not
     })?;
     let unfit = |why: String| NotBuilt::Sources(format!("what the build made is no such plugin: {why}"));
     let outline = Outline::read(&bytes).map_err(|error| unfit(error.to_string()))?;
-    let kind = outline.kind().map_err(|error| unfit(error.to_string()))?;
+    let (_, kind) = outline.role().map_err(|error| unfit(error.to_string()))?;
     let wanted = project.kind.as_str();
     if kind != wanted {
         return Err(unfit(format!(

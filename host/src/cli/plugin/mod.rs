@@ -13,13 +13,17 @@
 //! could not be carried out (wrong flags, no such file, a missing toolchain).
 
 mod build;
+mod cases;
 mod embedded;
+mod hear;
+mod inspect;
 mod languages;
 mod new;
 mod paint;
 mod progress;
 mod project;
 mod rust_sdk;
+mod test;
 mod tool;
 
 use clap::{Args, Subcommand};
@@ -41,6 +45,12 @@ enum PluginCommand {
     /// Build a project into dist/NAME.wasm
     #[command(after_help = BUILD_HELP)]
     Build(build::BuildArgs),
+    /// Run the cases of a project, under the limits of production
+    #[command(after_help = TEST_HELP)]
+    Test(test::TestArgs),
+    /// Say what a component is: version, contract, interest, configuration, imports
+    #[command(after_help = INSPECT_HELP)]
+    Inspect(inspect::InspectArgs),
 }
 
 const NEW_HELP: &str = "\
@@ -61,6 +71,23 @@ The component of the build before is removed first: after a build that failed th
 A missing toolchain is named together with the command that installs it.
 
 Put dist/NAME.wasm into the plugin directory of a collector; one that runs takes it over within a second.";
+
+const TEST_HELP: &str = "\
+A case is a folder in cases/:
+  config.json    what the plugin is configured with
+  input.json     {\"traces\": ...} and/or {\"metrics\": ...}, {\"logs\": ...}: OTLP JSON
+  expected.json  what must come out, in the same form; or {\"changes\": [...]}, the lines of the difference only;
+                 or {\"error\": \"words\"}; for a sampler {\"decisions\": {\"<trace id>\": \"sample\"}}
+
+For each case: the time per item with everything around the call, the peak memory of the instance, bytes in and out, and
+bytes of log. A call that takes too long, wants too much memory or hands back too much fails as it would in a collector;
+`limits` in tailrace-plugin.yaml holds other limits than the defaults, as in the configuration of the wasm processor.";
+
+const INSPECT_HELP: &str = "\
+Examples:
+  tailrace plugin inspect dist/mask-email.wasm
+  tailrace plugin inspect redact.wasm --config '{\"keys\": [\"user.email\"]}'
+  tailrace plugin inspect redact.wasm --config @config.json --json";
 
 /// Why a command failed. It decides the exit code.
 #[derive(Debug)]
@@ -92,6 +119,8 @@ pub(super) fn run(args: &PluginArgs) -> ExitCode {
     let done = match &args.command {
         PluginCommand::New(args) => new::run(args),
         PluginCommand::Build(args) => build::run(args),
+        PluginCommand::Test(args) => test::run(args),
+        PluginCommand::Inspect(args) => inspect::run(args),
     };
     let Err(fault) = done else { return ExitCode::SUCCESS };
     if !matches!(fault, Fault::Said) {
