@@ -42,7 +42,7 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use about::{About, Wish};
+pub use about::{About, Compiled, Wish};
 pub use bundled::bundled;
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};

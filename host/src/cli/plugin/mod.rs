@@ -12,12 +12,15 @@
 //! Exit codes: 0 all is well; 1 the plugin is at fault (it does not build, a case fails, it is no plugin); 2 the command
 //! could not be carried out (wrong flags, no such file, a missing toolchain).
 
+mod admin;
 mod build;
 mod cases;
+mod dev;
 mod embedded;
 mod hear;
 mod inspect;
 mod languages;
+mod list;
 mod new;
 mod paint;
 mod progress;
@@ -42,6 +45,9 @@ enum PluginCommand {
     /// Write a new project: a plugin of few lines, a test, a case
     #[command(after_help = NEW_HELP)]
     New(new::NewArgs),
+    /// Build, run the cases and show what it does to real spans, each time you save
+    #[command(after_help = DEV_HELP)]
+    Dev(dev::DevArgs),
     /// Build a project into dist/NAME.wasm
     #[command(after_help = BUILD_HELP)]
     Build(build::BuildArgs),
@@ -51,6 +57,9 @@ enum PluginCommand {
     /// Say what a component is: version, contract, interest, configuration, imports
     #[command(after_help = INSPECT_HELP)]
     Inspect(inspect::InspectArgs),
+    /// Show the plugins that run in a collector
+    #[command(after_help = LIST_HELP)]
+    List(list::ListArgs),
 }
 
 const NEW_HELP: &str = "\
@@ -71,6 +80,22 @@ The component of the build before is removed first: after a build that failed th
 A missing toolchain is named together with the command that installs it.
 
 Put dist/NAME.wasm into the plugin directory of a collector; one that runs takes it over within a second.";
+
+const DEV_HELP: &str = "\
+Spans of a small shop and the inputs of cases/ flow through the plugin all the time, in the code and under the limits that
+a collector has. Each save builds it, runs the cases, swaps it in and shows spans before and after:
+  ~ user.email \"ann@x.org\" -> \"*********\"    changed
+  - url.path \"/cart\"                          removed
+  + team \"shop\"                               added
+If it does not build, a case fails or it does not load, the last good version goes on and the reason is shown.
+
+With --attach each good version also goes into a collector that runs:
+  tailrace plugin dev --attach /etc/tailrace/plugins
+  tailrace plugin dev --attach http://localhost:13190";
+
+const LIST_HELP: &str = "\
+Asks GET /plugins of the admin listener, which a collector has on localhost:13190 unless --admin-endpoint says otherwise.
+--json prints everything: limits, failures by reason, where the machine code came from, the last errors.";
 
 const TEST_HELP: &str = "\
 A case is a folder in cases/:
@@ -119,6 +144,8 @@ pub(super) fn run(args: &PluginArgs) -> ExitCode {
     let done = match &args.command {
         PluginCommand::New(args) => new::run(args),
         PluginCommand::Build(args) => build::run(args),
+        PluginCommand::Dev(args) => dev::run(args),
+        PluginCommand::List(args) => list::run(args),
         PluginCommand::Test(args) => test::run(args),
         PluginCommand::Inspect(args) => inspect::run(args),
     };
