@@ -18,6 +18,7 @@
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
 mod about;
+mod bench;
 mod bindings;
 mod breaker;
 mod bundled;
@@ -43,6 +44,7 @@ mod work;
 pub(crate) mod tests;
 
 pub use about::{About, Compiled, Wish};
+pub use bench::Bench;
 pub use bundled::bundled;
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};

@@ -13,6 +13,7 @@
 //! could not be carried out (wrong flags, no such file, a missing toolchain).
 
 mod admin;
+mod bench;
 mod build;
 mod cases;
 mod dev;
@@ -57,6 +58,9 @@ enum PluginCommand {
     /// Say what a component is: version, contract, interest, configuration, imports
     #[command(after_help = INSPECT_HELP)]
     Inspect(inspect::InspectArgs),
+    /// Measure what a component costs, step by step, beside the last run
+    #[command(after_help = BENCH_HELP)]
+    Bench(bench::BenchArgs),
     /// Show the plugins that run in a collector
     #[command(after_help = LIST_HELP)]
     List(list::ListArgs),
@@ -92,6 +96,18 @@ If it does not build, a case fails or it does not load, the last good version go
 With --attach each good version also goes into a collector that runs:
   tailrace plugin dev --attach /etc/tailrace/plugins
   tailrace plugin dev --attach http://localhost:13190";
+
+const BENCH_HELP: &str = "\
+Steps, for each item:
+  scan      the host finds the values that the plugin asked for
+  crossing  into the guest and back with the same data: the same call of a plugin that does nothing
+  guest     the plugin itself: its call, less the crossing
+  splice    the host checks and applies what came back
+One instance on one thread. The figures of the last run of the same file and input are kept in the user's cache directory.
+
+Examples:
+  tailrace plugin bench dist/mask-email.wasm
+  tailrace plugin bench redact.wasm --config '{\"keys\": [\"user.email\"]}' --input cases/one/input.json";
 
 const LIST_HELP: &str = "\
 Asks GET /plugins of the admin listener, which a collector has on localhost:13190 unless --admin-endpoint says otherwise.
@@ -145,6 +161,7 @@ pub(super) fn run(args: &PluginArgs) -> ExitCode {
         PluginCommand::New(args) => new::run(args),
         PluginCommand::Build(args) => build::run(args),
         PluginCommand::Dev(args) => dev::run(args),
+        PluginCommand::Bench(args) => bench::run(args),
         PluginCommand::List(args) => list::run(args),
         PluginCommand::Test(args) => test::run(args),
         PluginCommand::Inspect(args) => inspect::run(args),
