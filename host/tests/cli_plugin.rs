@@ -86,7 +86,10 @@ fn from_nothing_to_a_component() {
 
     let inspect = |config: &str| good_json(&project, &["inspect", "dist/tidy.wasm", "--json", "--config", config]);
     let about = inspect(r#"{"mask": ["user.*", "url.path"]}"#);
-    assert_eq!((&about["name"], &about["contract"], &about["kind"]), (&json!("tidy"), &json!("0.1.0"), &json!("attributes")));
+    assert_eq!(
+        (&about["name"], &about["contract"], &about["kind"]),
+        (&json!("tidy"), &json!("0.1.0"), &json!("attributes"))
+    );
     assert_eq!(about["interest"]["attributes"], json!(["user.*", "url.path"]));
     let unconfigured = inspect("{}");
     assert!(unconfigured["interest_error"].as_str().unwrap().contains("mask") && unconfigured["name"] == "tidy");
