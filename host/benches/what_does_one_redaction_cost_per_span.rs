@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 use tailrace::pdata::{Batch, Limits as Validation, Signal};
-use tailrace::plugin::{Candidate, Limits, Options, Plugin, bundled};
+use tailrace::plugin::{Candidate, Limits, Options, Plugin, Role, bundled};
 use tailrace::telemetry::Metrics;
 use tailrace_otlp::view::put_attribute;
 use tailrace_otlp::wire::{put_fixed64_field, put_len_field, put_varint_field};
@@ -45,7 +45,13 @@ const EIGHT: &str = r#"{"keys": ["user.email", "user.name", "user.full_name", "e
 
 fn plugin(config: &str) -> Plugin {
     let (_, bytes) = bundled()[0];
-    let options = Options { name: "bench".into(), config: config.into(), error_mode: None, limits: Limits::default() };
+    let options = Options {
+        name: "bench".into(),
+        role: Role::Batches,
+        config: config.into(),
+        error_mode: None,
+        limits: Limits::default(),
+    };
     Plugin::load(&Candidate::new(bytes), options, &Metrics::default(), &[]).unwrap()
 }
 

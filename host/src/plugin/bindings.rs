@@ -20,6 +20,8 @@ wasmtime::component::bindgen!({
             export tailrace:plugin/lifecycle@0.1.0;
             export tailrace:plugin/attributes@0.1.0;
             export tailrace:plugin/processor@0.1.0;
+            export tailrace:plugin/sampler@0.1.0;
+            export tailrace:plugin/state@0.1.0;
         }
     ",
     path: "../wit",
@@ -30,4 +32,4 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use self::tailrace::plugin::{host, types};
-pub(super) use exports::tailrace::plugin::{attributes, lifecycle, processor};
+pub(super) use exports::tailrace::plugin::{attributes, lifecycle, processor, sampler, state};

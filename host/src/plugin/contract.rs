@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Attributes,
     /// A batch in, a batch out.
     Processor,
+    /// Traces in, decisions out.
+    Sampler,
 }
 
 impl Kind {
@@ -25,6 +27,53 @@ impl Kind {
         match self {
             Self::Attributes => "attributes",
             Self::Processor => "processor",
+            Self::Sampler => "sampler",
+        }
+    }
+}
+
+/// What a plugin is used for: it decides which of its interfaces are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// In a pipeline, for batches.
+    Batches,
+    /// As a policy of tail sampling, for traces.
+    Traces,
+}
+
+/// Which interfaces of the contract a component exports, besides `lifecycle`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Interfaces {
+    pub(super) attributes: bool,
+    pub(super) processor: bool,
+    pub(super) sampler: bool,
+    pub(super) state: bool,
+}
+
+impl Interfaces {
+    /// Which interface is called in this role.
+    pub(super) fn kind(self, role: Role) -> Result<Kind, LoadError> {
+        let Self { attributes, processor, sampler, .. } = self;
+        match role {
+            Role::Traces if sampler => Ok(Kind::Sampler),
+            Role::Traces => Err(LoadError::new(
+                "it does not export `sampler`, so it cannot decide about traces: a policy of tail_sampling needs a \
+                 sampler plugin (this one belongs into a wasm processor)",
+            )),
+            Role::Batches => match (attributes, processor) {
+                (true, false) => Ok(Kind::Attributes),
+                (false, true) => Ok(Kind::Processor),
+                (true, true) => Err(LoadError::new(
+                    "it exports both `attributes` and `processor`, and a wasm processor cannot know which one is \
+                     meant: make two plugins of it",
+                )),
+                (false, false) if sampler => Err(LoadError::new(
+                    "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor",
+                )),
+                (false, false) => Err(LoadError::new(
+                    "it exports neither `attributes` nor `processor` nor `sampler`, so there is nothing to call",
+                )),
+            },
         }
     }
 }
@@ -52,8 +101,8 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     Err(LoadError(fault))
 }
 
-/// Finds out which interface of the contract `component` offers, and that nothing is missing for it.
-pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Kind, LoadError> {
+/// Finds out which interfaces of the contract `component` offers.
+pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Interfaces, LoadError> {
     let types = component.component_type();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
     let ours: Vec<(&str, &str)> =
@@ -80,22 +129,12 @@ pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Kind, Lo
              {what}); a plugin ends with `tailrace_sdk::export!(...)`"
         )));
     }
-    match (has("attributes"), has("processor"), has("sampler")) {
-        (true, false, _) => Ok(Kind::Attributes),
-        (false, true, _) => Ok(Kind::Processor),
-        (true, true, _) => Err(LoadError(
-            "it exports both `attributes` and `processor`, and a wasm processor cannot know which one is meant: \
-             make two plugins of it"
-                .to_owned(),
-        )),
-        (false, false, true) => Err(LoadError(
-            "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor"
-                .to_owned(),
-        )),
-        (false, false, false) => {
-            Err(LoadError("it exports neither `attributes` nor `processor`, so there is nothing to call".to_owned()))
-        }
-    }
+    Ok(Interfaces {
+        attributes: has("attributes"),
+        processor: has("processor"),
+        sampler: has("sampler"),
+        state: has("state"),
+    })
 }
 
 /// Whether a version of the contract lies beyond ours.

@@ -17,7 +17,7 @@ use super::program::{Candidate, Hash, Program};
 use crate::pdata::Signal;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tailrace_columns::Columns;
+use tailrace_columns::{Columns, Traces};
 
 /// Longest name and version of a plugin.
 const NAME_BYTES: usize = 100;
@@ -26,6 +26,9 @@ const NAME_BYTES: usize = 100;
 pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) program: Arc<Program>,
+    pub(super) kind: Kind,
+    /// Whether a sampler wants whole spans.
+    pub(super) wants_spans: bool,
     pub(super) interest: Interest,
     pub(super) pool: Pool,
     pub(super) limits: Arc<Limits>,
@@ -61,6 +64,7 @@ impl Generation {
         options: &Options,
         metrics: &PluginMetrics,
     ) -> Result<Self, LoadError> {
+        let kind = program.interfaces.kind(options.role)?;
         let limits = Arc::new(options.limits.clone());
         let log = PluginLog::new(&options.name, limits.log_lines_per_second, metrics.log_suppressed.clone());
         let log = Arc::new(log);
@@ -77,14 +81,20 @@ impl Generation {
                 return Err(LoadError(format!("it refuses its configuration: {answer}")));
             }
         };
-        let interest = Interest::check(stated, program.kind)?;
-        self_test(&mut first, program.kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
+        let interest = Interest::check(stated, kind)?;
+        let wants_spans = match kind {
+            Kind::Sampler => first.wants_spans().await.map_err(during("wants-spans"))?,
+            _ => false,
+        };
+        self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
         let (config, alive) = (Arc::clone(&options.config), metrics.instances.clone());
         let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), log, instances, first, alive);
         Ok(Self {
             number,
             program,
+            kind,
+            wants_spans,
             interest,
             pool,
             limits,
@@ -111,5 +121,6 @@ async fn self_test(instance: &mut Instance, kind: Kind, interest: &Interest) -> 
     match kind {
         Kind::Attributes => instance.apply(signal, &Columns::default()).await.map(drop),
         Kind::Processor => instance.process(signal, &[]).await.map(drop),
+        Kind::Sampler => instance.sample(&Traces::default()).await.map(drop),
     }
 }

@@ -3,17 +3,17 @@
 //! After an accident the store is unusable (a trap poisons it) and the instance must be dropped; [`super::pool`] sees to
 //! that.
 
-use super::bindings::{attributes, lifecycle, processor, types};
+use super::bindings::{attributes, lifecycle, processor, sampler, state, types};
 use super::error::{Failure, Incident};
 use super::guest::{Guest, TimedOut};
 use super::interest::to_contract;
 use super::limits::Limits;
 use super::log::PluginLog;
-use super::program::{Exports, Program};
+use super::program::Program;
 use crate::pdata::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tailrace_columns::{Columns, Edits};
+use tailrace_columns::{Additions, Columns, Edits, Traces};
 use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
@@ -25,16 +25,19 @@ const OUTPUT_SLACK: usize = 64 << 10;
 pub(super) struct Instance {
     store: Store<Guest>,
     lifecycle: lifecycle::Guest,
-    exports: Calls,
+    exports: Exports,
     program: Arc<Program>,
     limits: Arc<Limits>,
     born: Instant,
     calls: u64,
 }
 
-enum Calls {
-    Attributes(attributes::Guest),
-    Processor(processor::Guest),
+/// What can be called.
+struct Exports {
+    attributes: Option<attributes::Guest>,
+    processor: Option<processor::Guest>,
+    sampler: Option<sampler::Guest>,
+    state: Option<state::Guest>,
 }
 
 /// A guest's own answer: a value, or its "no".
@@ -58,10 +61,17 @@ impl Instance {
         drop(ticking);
         let made = outcome(made, &mut store, Limits::START).and_then(|instance| {
             let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
-            let lifecycle = program.lifecycle.load(&mut store, &instance).map_err(shape)?;
-            let exports = match &program.exports {
-                Exports::Attributes(at) => Calls::Attributes(at.load(&mut store, &instance).map_err(shape)?),
-                Exports::Processor(at) => Calls::Processor(at.load(&mut store, &instance).map_err(shape)?),
+            let (lifecycle, at, store) = (&program.lifecycle, &program.exports, &mut store);
+            let lifecycle = lifecycle.load(&mut *store, &instance).map_err(shape)?;
+            let attributes = at.attributes.as_ref().map(|at| at.load(&mut *store, &instance));
+            let processor = at.processor.as_ref().map(|at| at.load(&mut *store, &instance));
+            let sampler = at.sampler.as_ref().map(|at| at.load(&mut *store, &instance));
+            let state = at.state.as_ref().map(|at| at.load(&mut *store, &instance));
+            let exports = Exports {
+                attributes: attributes.transpose().map_err(shape)?,
+                processor: processor.transpose().map_err(shape)?,
+                sampler: sampler.transpose().map_err(shape)?,
+                state: state.transpose().map_err(shape)?,
             };
             Ok((lifecycle, exports))
         });
@@ -91,24 +101,14 @@ impl Instance {
 
     /// Runs an `attributes` plugin over the columns of a batch.
     pub(super) async fn apply(&mut self, signal: Signal, columns: &Columns) -> Result<Answer<Edits>, Failure> {
-        let Calls::Attributes(guest) = &self.exports else {
-            return Err(Failure::new(Incident::Start, "it does not export `attributes`"));
+        let Some(guest) = &self.exports.attributes else {
+            return Err(not_exported("attributes"));
         };
         let budget = self.limits.timeout;
         begin(&mut self.store, budget);
         self.calls += 1;
         let _ticking = self.program.engine.ticking();
-        let values = types::Projection {
-            owners: &columns.owners,
-            levels: &columns.levels,
-            keys: &columns.keys,
-            kinds: &columns.kinds,
-            ends: &columns.ends,
-            data: &columns.data,
-            name_ends: &columns.name_ends,
-            names: &columns.names,
-        };
-        let call = guest.call_apply(&mut self.store, to_contract(signal), values);
+        let call = guest.call_apply(&mut self.store, to_contract(signal), projection(columns));
         let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
         let answer = outcome(made, &mut self.store, budget)?;
         Ok(answer.map(|edits| Edits {
@@ -117,6 +117,17 @@ impl Instance {
             kinds: edits.kinds,
             ends: edits.ends,
             data: edits.data,
+            additions: Additions {
+                owners: edits.additions.owners,
+                levels: edits.additions.levels,
+                actions: edits.additions.actions,
+                keys: edits.additions.keys,
+                kinds: edits.additions.kinds,
+                ends: edits.additions.ends,
+                data: edits.additions.data,
+                name_ends: edits.additions.name_ends,
+                names: edits.additions.names,
+            },
         }))
     }
 
@@ -126,14 +137,49 @@ impl Instance {
         signal: Signal,
         batch: &[u8],
     ) -> Result<Answer<processor::Outcome>, Failure> {
-        let Calls::Processor(guest) = &self.exports else {
-            return Err(Failure::new(Incident::Start, "it does not export `processor`"));
+        let Some(guest) = &self.exports.processor else {
+            return Err(not_exported("processor"));
         };
         let budget = self.limits.timeout;
         begin(&mut self.store, budget);
         self.calls += 1;
         let _ticking = self.program.engine.ticking();
         let call = guest.call_process(&mut self.store, to_contract(signal), batch);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
+    /// Whether a `sampler` plugin wants whole spans.
+    pub(super) async fn wants_spans(&mut self) -> Result<bool, Failure> {
+        let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
+        begin(&mut self.store, Limits::START);
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_wants_spans(&mut self.store);
+        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, Limits::START)
+    }
+
+    /// Asks a `sampler` plugin about traces.
+    pub(super) async fn sample(&mut self, traces: &Traces) -> Result<Answer<Vec<sampler::Decision>>, Failure> {
+        let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        self.calls += 1;
+        let _ticking = self.program.engine.ticking();
+        let columns = sampler::Traces {
+            ids: &traces.ids,
+            span_counts: &traces.span_counts,
+            error_counts: &traces.error_counts,
+            starts: &traces.starts,
+            durations: &traces.durations,
+            sizes: &traces.sizes,
+            last_calls: &traces.last_calls,
+            values: projection(&traces.values),
+            item_ends: &traces.item_ends,
+            span_ends: &traces.span_ends,
+            spans: &traces.spans,
+        };
+        let call = guest.call_sample(&mut self.store, columns);
         let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
         outcome(made, &mut self.store, budget)
     }
@@ -194,4 +240,28 @@ fn outcome<T>(
         return Err(Failure::new(Incident::Output, message));
     }
     Err(Failure::new(Incident::Trap, format!("it trapped: {root}{words}")))
+}
+
+/// Columns as the bindings want them.
+fn projection(columns: &Columns) -> types::Projection<'_> {
+    types::Projection {
+        shape: types::Shape {
+            resource_ends: &columns.shape.resource_ends,
+            scope_ends: &columns.shape.scope_ends,
+            metric_ends: &columns.shape.metric_ends,
+            items: columns.shape.items,
+        },
+        owners: &columns.owners,
+        levels: &columns.levels,
+        keys: &columns.keys,
+        kinds: &columns.kinds,
+        ends: &columns.ends,
+        data: &columns.data,
+        name_ends: &columns.name_ends,
+        names: &columns.names,
+    }
+}
+
+fn not_exported(interface: &str) -> Failure {
+    Failure::new(Incident::Start, format!("it does not export `{interface}`"))
 }

@@ -21,6 +21,8 @@ pub(super) struct Interest {
     pub(super) keys: KeySet,
     pub(super) levels: Vec<Level>,
     pub(super) intrinsics: Vec<Intrinsic>,
+    /// Called also for batches without any of it.
+    pub(super) always: bool,
     pub(super) single: bool,
 }
 
@@ -62,13 +64,13 @@ impl Interest {
             })
         });
         let intrinsics = intrinsics.collect::<Result<Vec<_>, _>>()?;
-        if kind == Kind::Processor && !(stated.levels.is_empty() && intrinsics.is_empty()) {
+        if kind == Kind::Processor && (stated.always || !(stated.levels.is_empty() && intrinsics.is_empty())) {
             return Err(LoadError::new(
-                "its interest names levels or intrinsics, which only `attributes` plugins can ask for; this one \
-                 exports `processor`",
+                "its interest names levels or intrinsics, or says `always`, which only `attributes` plugins can ask \
+                 for; this one exports `processor`",
             ));
         }
-        if kind == Kind::Attributes && keys.is_empty() && intrinsics.is_empty() {
+        if kind == Kind::Attributes && keys.is_empty() && intrinsics.is_empty() && !stated.always {
             return Err(LoadError::new(
                 "its interest names neither attributes nor intrinsics, so it would never be called: check its `config`",
             ));
@@ -83,7 +85,8 @@ impl Interest {
             StatedLevel::Metric => Level::Metric,
         };
         let levels = stated.levels.into_iter().map(level).collect();
-        Ok(Self { signals, keys, levels, intrinsics, single: matches!(stated.instances, Instances::Single) })
+        let single = matches!(stated.instances, Instances::Single);
+        Ok(Self { signals, keys, levels, intrinsics, always: stated.always, single })
     }
 
     /// Whether batches of this signal are of interest.

@@ -4,6 +4,7 @@
 //! are under way finish on the old. A candidate that does not load leaves the old version running, and the reason stays
 //! in the status until the file is good again.
 
+use super::contract::Role;
 use super::error::{LoadError, RunError};
 use super::generation::Generation;
 use super::limits::Limits;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tailrace_columns::{Decision, Traces, Wanted};
 
 /// What happens to a batch for which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -45,6 +47,8 @@ impl ErrorMode {
 pub struct Options {
     /// Its name in logs.
     pub name: String,
+    /// What it is used for.
+    pub role: Role,
     /// What `configure` gets: a JSON text.
     pub config: Arc<str>,
     /// What the operator wants done when a call fails; `None` leaves it to the plugin.
@@ -141,6 +145,34 @@ impl Plugin {
         Ok(outcome)
     }
 
+    /// Asks the version that is current now about traces; one decision for each, in their order.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no".
+    pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
+        let generation = self.current.load_full();
+        work::decide(&generation, &self.metrics, traces).await.map_err(|error| {
+            self.trouble().call = Some((SystemTime::now(), error.to_string()));
+            Failed { mode: self.error_mode(&generation), error }
+        })
+    }
+
+    /// Asks about each trace in a batch, as if nothing more of it would come: for trying out a sampler.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no".
+    pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
+        let generation = self.current.load_full();
+        let interest = &generation.interest;
+        let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
+        let traces = Traces::gather(batch.data(), batch.index(), wanted, generation.wants_spans).map_err(|error| {
+            let error = RunError::Permanent(error.to_string());
+            Failed { mode: ErrorMode::Propagate, error }
+        })?;
+        let decisions = self.decide(&traces).await?;
+        Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
+    }
+
     /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
     fn error_mode(&self, generation: &Generation) -> ErrorMode {
         self.options.error_mode.or(generation.error_mode).unwrap_or(ErrorMode::Propagate)
@@ -231,7 +263,7 @@ impl Plugin {
         json!({
             "plugin": current.name,
             "version": current.version,
-            "interface": current.program.kind.as_str(),
+            "interface": current.kind.as_str(),
             "generation": current.number,
             "hash": current.hash().to_string(),
             "loaded_at": seconds(current.loaded),

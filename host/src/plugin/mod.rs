@@ -40,6 +40,7 @@ mod work;
 pub(crate) mod tests;
 
 pub use bundled::bundled;
+pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};

@@ -3,8 +3,8 @@
 //! Compiling blocks for milliseconds to seconds; nothing here is called on the data path. Programs are shared: a plugin
 //! that three pipelines use is compiled once.
 
-use super::bindings::{attributes, lifecycle, processor};
-use super::contract::{self, Kind};
+use super::bindings::{attributes, lifecycle, processor, sampler, state};
+use super::contract::{self, Interfaces};
 use super::engine::{Engine, engine};
 use super::error::LoadError;
 use super::guest::Guest;
@@ -82,16 +82,18 @@ impl fmt::Debug for Candidate {
 pub(super) struct Program {
     pub(super) engine: &'static Engine,
     pub(super) hash: Hash,
-    pub(super) kind: Kind,
     pub(super) pre: InstancePre<Guest>,
     pub(super) lifecycle: lifecycle::GuestIndices,
+    pub(super) interfaces: Interfaces,
     pub(super) exports: Exports,
 }
 
-/// Where the interface that the host calls is found.
-pub(super) enum Exports {
-    Attributes(attributes::GuestIndices),
-    Processor(processor::GuestIndices),
+/// Where the interfaces are found that the component exports.
+pub(super) struct Exports {
+    pub(super) attributes: Option<attributes::GuestIndices>,
+    pub(super) processor: Option<processor::GuestIndices>,
+    pub(super) sampler: Option<sampler::GuestIndices>,
+    pub(super) state: Option<state::GuestIndices>,
 }
 
 impl Program {
@@ -116,7 +118,7 @@ impl Program {
         let engine = engine().map_err(|error| LoadError(format!("WebAssembly does not work here: {error}")))?;
         let component = Component::new(&engine.wasm, &candidate.bytes)
             .map_err(|error| LoadError(format!("it is damaged or not valid WebAssembly: {error:#}")))?;
-        let kind = contract::inspect(&engine.wasm, &component)?;
+        let interfaces = contract::inspect(&engine.wasm, &component)?;
         let pre = engine.linker.instantiate_pre(&component).map_err(|error| {
             LoadError(format!(
                 "it asks for something that plugins are not given: {error:#} (plugins get \
@@ -127,13 +129,20 @@ impl Program {
         Ok(Self {
             engine,
             hash: candidate.hash,
-            kind,
+            interfaces,
             lifecycle: lifecycle::GuestIndices::new(&pre).map_err(shape)?,
-            exports: match kind {
-                Kind::Attributes => Exports::Attributes(attributes::GuestIndices::new(&pre).map_err(shape)?),
-                Kind::Processor => Exports::Processor(processor::GuestIndices::new(&pre).map_err(shape)?),
+            exports: Exports {
+                attributes: found(interfaces.attributes, || attributes::GuestIndices::new(&pre)).map_err(shape)?,
+                processor: found(interfaces.processor, || processor::GuestIndices::new(&pre)).map_err(shape)?,
+                sampler: found(interfaces.sampler, || sampler::GuestIndices::new(&pre)).map_err(shape)?,
+                state: found(interfaces.state, || state::GuestIndices::new(&pre)).map_err(shape)?,
             },
             pre,
         })
     }
+}
+
+/// Looks an interface up, if it is there.
+fn found<T>(there: bool, look: impl FnOnce() -> wasmtime::Result<T>) -> wasmtime::Result<Option<T>> {
+    there.then(look).transpose()
 }

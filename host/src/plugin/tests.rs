@@ -18,6 +18,7 @@ pub(crate) mod guests;
 /// Options with a little more time than the default: a loaded test machine is slow.
 fn options(config: &str) -> Options {
     Options {
+        role: Role::Batches,
         name: "test".into(),
         config: config.into(),
         error_mode: None,
@@ -137,11 +138,24 @@ async fn edits_arrive() {
     let after = replaced(mad("remove").unwrap().run(&before).await);
     assert_eq!(texts(&after), ["b", "c", "c"]);
 
+    let after = replaced(mad("add").unwrap().run(&before).await);
+    let added = |span: &Span| span.attributes.iter().any(|attribute| attribute.key == "added");
+    assert_eq!(spans(&after).iter().map(added).collect::<Vec<_>>(), [true, false, false]);
+
     let after = replaced(mad("drop the first").unwrap().run(&before).await);
     assert_eq!(spans(&after).iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["span 1", "span 2"]);
 
     let victims = batch(&[&[("victim", "a")], &[("victim", "b")]]);
     assert!(matches!(mad("drop all").unwrap().run(&victims).await, Ok(Outcome::Dropped { .. })));
+}
+
+/// A plugin that says `always` is called for batches that have nothing of what it asked for.
+#[tokio::test]
+async fn always_is_always() {
+    let nothing = batch(&[&[("other", "x")], &[]]);
+    assert!(matches!(mad("add").unwrap().run(&nothing).await, Ok(Outcome::Unchanged)));
+    let after = replaced(mad("add to all, always").unwrap().run(&nothing).await);
+    assert!(spans(&after).iter().all(|span| span.attributes.iter().any(|attribute| attribute.key == "added")));
 }
 
 /// A trap costs the instance and the batch's outcome, nothing else: the next batch is served, the panic's text is known.
@@ -238,6 +252,7 @@ async fn output_has_an_end() {
 #[tokio::test]
 async fn bad_edits_are_refused() {
     for (lie, words) in [
+        ("add to no one", "an owner that does not exist"),
         ("no such row", "does not exist"),
         ("twice", "ascending"),
         ("not UTF-8", "UTF-8"),

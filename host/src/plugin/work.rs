@@ -1,6 +1,6 @@
 //! A batch through a plugin: prefilter, call, and a check of everything that comes back.
 
-use super::bindings::{processor, types};
+use super::bindings::{processor, sampler, types};
 use super::contract::Kind;
 use super::error::{Failure, Incident, RunError};
 use super::generation::Generation;
@@ -10,7 +10,7 @@ use super::pool::Lease;
 use crate::pdata::{Batch, Limits as Validation};
 use bytes::Bytes;
 use std::time::Instant;
-use tailrace_columns::{Edits, Limits as EditLimits, Wanted, project, splice};
+use tailrace_columns::{Decision, Edits, Limits as EditLimits, Traces, Wanted, project, splice};
 use tailrace_otlp::contains_any;
 
 /// Longest text of a guest that goes into a message.
@@ -24,14 +24,34 @@ pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch:
         return Ok(Outcome::Unchanged);
     }
     let start = Instant::now();
-    let ran = match generation.program.kind {
+    let ran = match generation.kind {
         Kind::Attributes => attributes(generation, metrics, batch).await,
         Kind::Processor => process(generation, metrics, batch).await,
+        Kind::Sampler => Err(Failure::new(Incident::Start, "a sampler takes no batches").into()),
     };
+    account(metrics, start, batch.items(), &ran);
+    ran
+}
+
+/// Asks a sampler about traces.
+pub(super) async fn decide(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    traces: &Traces,
+) -> Result<Vec<Decision>, RunError> {
+    let start = Instant::now();
+    let ran = sample(generation, metrics, traces).await;
+    let spans = traces.span_counts.iter().map(|count| *count as usize).sum();
+    account(metrics, start, spans, &ran);
+    ran
+}
+
+/// Counts a call.
+fn account<T>(metrics: &PluginMetrics, start: Instant, items: usize, ran: &Result<T, RunError>) {
     let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     metrics.nanos.add(nanos);
-    metrics.items.add(batch.items() as u64);
-    match &ran {
+    metrics.items.add(items as u64);
+    match ran {
         Err(RunError::Accident(failure)) => {
             if let Some(counter) = metrics.failures(failure.incident) {
                 counter.add(1);
@@ -40,13 +60,12 @@ pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch:
         Err(RunError::Retryable(_) | RunError::Permanent(_)) => metrics.refusals.add(1),
         Ok(_) => metrics.call_time.record(nanos),
     }
-    ran
 }
 
 /// Whether anything that the plugin asked for can be in the batch. No copy and no call are spent if not.
 fn may_matter(generation: &Generation, batch: &Batch) -> bool {
     let interest = &generation.interest;
-    if !interest.intrinsics.is_empty() || interest.keys.is_empty() {
+    if interest.always || !interest.intrinsics.is_empty() || interest.keys.is_empty() {
         return true;
     }
     contains_any(batch.signal(), batch.data(), batch.index(), &interest.keys)
@@ -56,7 +75,7 @@ async fn attributes(generation: &Generation, metrics: &PluginMetrics, batch: &Ba
     let interest = &generation.interest;
     let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
     let projection = project(batch.signal(), batch.data(), batch.index(), wanted);
-    if projection.columns.is_empty() {
+    if projection.columns.is_empty() && !interest.always {
         metrics.skipped.add(1);
         return Ok(Outcome::Unchanged);
     }
@@ -112,6 +131,29 @@ async fn process(generation: &Generation, metrics: &PluginMetrics, batch: &Batch
         }
         Err(failure) => accident(lease, failure),
     }
+}
+
+async fn sample(generation: &Generation, metrics: &PluginMetrics, traces: &Traces) -> Result<Vec<Decision>, RunError> {
+    let mut lease = generation.pool.take().await?;
+    metrics.calls.add(1);
+    let decisions = match lease.instance()?.sample(traces).await {
+        Ok(Ok(decisions)) => decisions,
+        Ok(Err(no)) => return refused(lease, no),
+        Err(failure) => return accident(lease, failure),
+    };
+    if decisions.len() != traces.len() {
+        let (given, asked) = (decisions.len(), traces.len());
+        let message = format!("it decided about {given} traces, but was asked about {asked}");
+        return accident(lease, Failure::new(Incident::Malformed, message));
+    }
+    lease.done();
+    let decision = |decision| match decision {
+        sampler::Decision::Sample(threshold) => Decision::Sample(threshold),
+        sampler::Decision::NotSampled => Decision::NotSampled,
+        sampler::Decision::Drop => Decision::Drop,
+        sampler::Decision::Undecided => Decision::Undecided,
+    };
+    Ok(decisions.into_iter().map(decision).collect())
 }
 
 /// What a guest hands back is checked as if it had come from outside.

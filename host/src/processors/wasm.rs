@@ -26,7 +26,7 @@ use crate::component::{
 };
 use crate::pdata::{Batch, Signal};
 use crate::plugin::directory::{self, Watch};
-use crate::plugin::{ErrorMode, Failed, Options, Outcome, Plugin, RunError};
+use crate::plugin::{ErrorMode, Failed, Options, Outcome, Plugin, Role, RunError};
 use crate::shutdown::Deadline;
 use crate::telemetry::Account;
 use std::path::PathBuf;
@@ -74,8 +74,13 @@ impl ProcessorConfig for Config {
         let id = context.id.to_string();
         let labels = [("processor", id.as_str()), ("pipeline", pipeline.as_str()), ("plugin", self.name())];
         let name = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
-        let options =
-            Options { name: name.clone(), config: self.config_json().into(), error_mode: self.error_mode, limits };
+        let options = Options {
+            name: name.clone(),
+            role: Role::Batches,
+            config: self.config_json().into(),
+            error_mode: self.error_mode,
+            limits,
+        };
         let plugin = Plugin::load(&candidate, options, context.telemetry.metrics(), &labels)
             .map_err(|error| context.error(format_args!("cannot use {} as a plugin: {error}", file.display())))?;
         let plugin = Arc::new(plugin);

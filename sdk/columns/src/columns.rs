@@ -1,6 +1,6 @@
 //! The projection: what the host writes and the plugin reads.
 
-use crate::{Intrinsic, Level, Value};
+use crate::{Intrinsic, Level, Shape, Value};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,6 +10,8 @@ pub const INTRINSIC: u32 = 1 << 31;
 /// The columns of the record `projection`, owned; the fields are those of the contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
+    /// What there is in the batch, with or without rows.
+    pub shape: Shape,
     /// Per row: which resource, scope, metric or item.
     pub owners: Vec<u32>,
     /// Per row: code of the [`Level`].
@@ -41,6 +43,7 @@ impl Columns {
 
     /// Forgets all rows and names, and keeps the memory.
     pub fn clear(&mut self) {
+        self.shape = Shape::default();
         self.owners.clear();
         self.levels.clear();
         self.keys.clear();
@@ -196,6 +199,7 @@ mod tests {
     #[test]
     fn nonsense_is_passed_over() {
         let columns = Columns {
+            shape: Shape::default(),
             owners: alloc::vec![0, 1, 2, 3],
             levels: alloc::vec![0, 99, 2],
             keys: alloc::vec![9, 0, INTRINSIC | 5, 0],

@@ -17,6 +17,8 @@ pub struct Edits {
     pub ends: Vec<u32>,
     /// The new values.
     pub data: Vec<u8>,
+    /// What to add.
+    pub additions: crate::Additions,
 }
 
 /// What an edit does; the codes are those of the contract.
@@ -70,6 +72,10 @@ pub enum BadEdit {
     TooLarge(u32),
     /// The bytes are not a value of their kind, or a text is not UTF-8, or there is a value where none belongs.
     BadValue(u32),
+    /// An addition names a resource, scope, metric or item that does not exist.
+    NoOwner(u32),
+    /// The key, the value or the action of an addition makes no sense.
+    BadAddition(u32),
 }
 
 impl fmt::Display for BadEdit {
@@ -83,6 +89,10 @@ impl fmt::Display for BadEdit {
             Self::OutOfRange(row) => write!(f, "the new value of row {row} lies outside the data"),
             Self::TooLarge(row) => write!(f, "the new value of row {row} is too large"),
             Self::BadValue(row) => write!(f, "the new value of row {row} is not of its kind (text must be UTF-8)"),
+            Self::NoOwner(number) => write!(f, "addition {number} names an owner that does not exist"),
+            Self::BadAddition(number) => {
+                write!(f, "the key, the value or the action of addition {number} makes no sense")
+            }
         }
     }
 }
@@ -104,9 +114,9 @@ impl Edits {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is none, and nothing to add.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.is_empty() && self.additions.is_empty()
     }
 
     /// Checks every number against a projection of `rows` rows.
@@ -174,6 +184,7 @@ mod tests {
             kinds: kinds.to_vec(),
             ends: ends.to_vec(),
             data: data.to_vec(),
+            additions: crate::Additions::default(),
         }
     }
 

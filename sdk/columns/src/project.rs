@@ -1,6 +1,6 @@
 //! From a batch to columns: the host's half, also used by the SDK's native tests.
 
-use crate::{Columns, INTRINSIC, Intrinsic, Level, Value};
+use crate::{Columns, INTRINSIC, Intrinsic, Level, Shape, Value};
 use alloc::vec::Vec;
 use core::ops::Range;
 use tailrace_otlp::{Index, KeySet, LogRecordView, MetricView, ScopeView, Signal, SpanView, StatusCode, Target, find};
@@ -54,6 +54,7 @@ pub fn project(signal: Signal, data: &[u8], index: &Index, wanted: Wanted<'_>) -
         }
     });
     projector.fields.rest(&mut projector.projection);
+    projector.projection.columns.shape = Shape::of(signal, index);
     projector.projection
 }
 
@@ -227,6 +228,9 @@ impl<'a> Fields<'a> {
             (Target::Scope(_), _, Intrinsic::ScopeName) => {
                 return Some((Level::Scope, Otlp::String(ScopeView::new(message).name())));
             }
+            (Target::Scope(_), _, Intrinsic::ScopeVersion) => {
+                return Some((Level::Scope, Otlp::String(ScopeView::new(message).version())));
+            }
             (Target::Metric(_), _, Intrinsic::MetricName) => {
                 return Some((Level::Metric, Otlp::String(MetricView::new(message).name())));
             }
@@ -237,6 +241,11 @@ impl<'a> Fields<'a> {
                 let nanos = span().end_time_unix_nano().saturating_sub(span().start_time_unix_nano());
                 Otlp::Int(i64::try_from(nanos).unwrap_or(i64::MAX))
             }
+            (Target::Item(_), Signal::Traces, Intrinsic::SpanStatusMessage) => Otlp::String(span().status_message()),
+            (Target::Item(_), Signal::Traces, Intrinsic::SpanTraceId) => {
+                Otlp::Bytes(span().trace_id().map_or(&[], |id| id.as_slice()))
+            }
+            (Target::Item(_), Signal::Traces, Intrinsic::SpanParentId) => Otlp::Bytes(span().parent_span_id()?),
             (Target::Item(_), Signal::Logs, Intrinsic::LogSeverity) => Otlp::Int(log().severity_number().into()),
             (Target::Item(_), Signal::Logs, Intrinsic::LogBody) => match log().body() {
                 Otlp::Empty => return None,

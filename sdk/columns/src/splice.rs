@@ -2,7 +2,7 @@
 
 use crate::edits::{Action, BadEdit, Edits, Limits};
 use crate::project::{Field, Place, Projection};
-use crate::{Intrinsic, Value};
+use crate::{Intrinsic, Level, Put, Value};
 use alloc::vec::Vec;
 use core::ops::Range;
 use tailrace_otlp::{Error, Index, Signal, Target, select};
@@ -12,7 +12,7 @@ use tailrace_otlp::{Error, Index, Signal, Target, select};
 pub struct Spliced {
     /// The new request and its index; `None` if nothing changed.
     pub request: Option<(Vec<u8>, Index)>,
-    /// Values that were set.
+    /// Values that were set or added.
     pub set: usize,
     /// Attributes that were removed.
     pub removed: usize,
@@ -54,6 +54,21 @@ pub fn splice(
         if !fits {
             return Err(BadEdit::BadValue(edit.row));
         }
+    }
+    for addition in edits.additions.check(&projection.columns.shape, limits)? {
+        let target = match addition.level {
+            Level::Resource => Target::Resource(addition.owner),
+            Level::Scope => Target::Scope(addition.owner),
+            Level::Metric => Target::Metric(addition.owner),
+            _ => Target::Item(addition.owner),
+        };
+        match (addition.put, to_otlp(addition.value)) {
+            (Put::Set, Some(value)) => changes.set(target, addition.key, value),
+            (Put::Insert, Some(value)) => changes.insert(target, addition.key, value),
+            (Put::Drop, _) => drops.push(items(index, target)),
+            _ => {}
+        }
+        spliced.set += usize::from(addition.put != Put::Drop);
     }
     if !changes.is_empty() {
         let request = changes.apply(signal, data, index).map_err(|_: Error| BadEdit::TooMuch)?;
@@ -103,15 +118,7 @@ fn remove(changes: &mut tailrace_otlp::Edits, place: &Place) -> bool {
 }
 
 fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Value<'_>) -> bool {
-    use tailrace_otlp::Value as Otlp;
-    let new = match value {
-        Value::String(text) => Otlp::from(text),
-        Value::Bool(truth) => Otlp::Bool(truth),
-        Value::Int(number) => Otlp::Int(number),
-        Value::Double(number) => Otlp::Double(number),
-        Value::Bytes(bytes) => Otlp::Bytes(bytes),
-        Value::Empty | Value::Nested(_) => return false,
-    };
+    let Some(new) = to_otlp(value) else { return false };
     match &place.field {
         Field::Attribute(record) => {
             let Some(key) = key(data, record.clone()) else { return false };
@@ -121,6 +128,10 @@ fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Va
         Field::Intrinsic(intrinsic) => {
             let field = match intrinsic {
                 Intrinsic::SpanName => tailrace_otlp::Intrinsic::SpanName,
+                Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
+                Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
+                Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
+                Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
                 Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
                 Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
                 Intrinsic::ScopeName => tailrace_otlp::Intrinsic::ScopeName,
@@ -129,6 +140,19 @@ fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Va
             intrinsic.accepts(&value) && changes.set_intrinsic(place.target, field, new)
         }
     }
+}
+
+/// A value as OTLP has it, if it can be set.
+fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
+    use tailrace_otlp::Value as Otlp;
+    Some(match value {
+        Value::String(text) => Otlp::from(text),
+        Value::Bool(truth) => Otlp::Bool(truth),
+        Value::Int(number) => Otlp::Int(number),
+        Value::Double(number) => Otlp::Double(number),
+        Value::Bytes(bytes) => Otlp::Bytes(bytes),
+        Value::Empty | Value::Nested(_) => return None,
+    })
 }
 
 /// The key of the attribute whose field lies here.

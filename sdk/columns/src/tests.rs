@@ -46,7 +46,7 @@ fn span(number: u32) -> Span {
         attributes: here(&format!("item {number}")),
         events: vec![Event { attributes: here("event"), ..Default::default() }],
         links: vec![Link { attributes: here("link"), ..Default::default() }],
-        status: Some(Status { code: 2, message: String::new() }),
+        status: Some(Status { code: 2, message: "broken".into() }),
         ..Default::default()
     }
 }
@@ -277,7 +277,7 @@ fn edits_of_every_kind_together() {
 fn what_cannot_be_edited() {
     let (data, index) = indexed(Signal::Traces, &traces());
     let keys = KeySet::new();
-    let fields = [Intrinsic::SpanKind, Intrinsic::SpanName];
+    let fields = [Intrinsic::SpanDuration, Intrinsic::SpanName];
     let projection = project(Signal::Traces, &data, &index, Wanted { keys: &keys, levels: &[], intrinsics: &fields });
     let edit = |row, action, value: Value<'_>| {
         let mut edits = Edits::default();
@@ -304,4 +304,35 @@ fn a_resource_dropped() {
     let mut expected = traces();
     expected.resource_spans.pop();
     assert_eq!((ExportTraceServiceRequest::decode(&*data).unwrap(), spliced.dropped), (expected, 2));
+}
+
+/// Values are added where none was, set where one was and where the plugin did not ask for them, and nothing is added twice.
+#[test]
+fn additions_of_every_kind() {
+    let (data, index) = indexed(Signal::Traces, &traces());
+    let keys = KeySet::exact(["nothing"]);
+    let projection = project(Signal::Traces, &data, &index, Wanted { keys: &keys, levels: &[], intrinsics: &[] });
+    assert!(projection.columns.is_empty());
+    assert_eq!(projection.columns.shape.scope_ends, [2, 3, 4]);
+    let mut edits = Edits::default();
+    let added = &mut edits.additions;
+    let (k, new) = (added.name("k"), added.name("new"));
+    added.push(0, Level::Resource, Put::Set, new, &Value::String("r"));
+    added.push(1, Level::Scope, Put::Insert, k, &Value::String("not this"));
+    added.push(0, Level::Item, Put::Set, k, &Value::Int(1));
+    added.push(1, Level::Item, Put::Insert, new, &Value::Bool(true));
+    added.push(1, Level::Item, Put::Insert, new, &Value::Bool(false));
+    added.push(2, Level::Scope, Put::Drop, 0, &Value::Empty);
+    let spliced = splice(Signal::Traces, &data, &index, &projection, &edits, &LIMITS).unwrap();
+    assert_eq!((spliced.set, spliced.removed, spliced.dropped), (5, 0, 1));
+    let (data, index) = spliced.request.unwrap();
+    assert_eq!(index, validate(Signal::Traces, &data, &tailrace_otlp::Limits::default()).unwrap());
+
+    let mut expected = traces();
+    expected.resource_spans[0].resource.as_mut().unwrap().attributes.push(kv("new", text("r")));
+    let spans = &mut expected.resource_spans[0].scope_spans[0].spans;
+    spans[0].attributes[1].value = Some(any(any_value::Value::IntValue(1)));
+    spans[1].attributes.push(kv("new", any(any_value::Value::BoolValue(true))));
+    expected.resource_spans[1].scope_spans.pop();
+    assert_eq!(ExportTraceServiceRequest::decode(&*data).unwrap(), expected);
 }

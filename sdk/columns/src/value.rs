@@ -128,13 +128,13 @@ codes! {
     Intrinsic {
         /// Name of the span; can be set.
         SpanName = 0 "span.name",
-        /// Kind of the span, as a number.
+        /// Kind of the span, as a number; can be set.
         SpanKind = 1 "span.kind",
-        /// Status code of the span: 0 unset, 1 ok, 2 error.
+        /// Status code of the span: 0 unset, 1 ok, 2 error; can be set.
         SpanStatus = 2 "span.status",
         /// Nanoseconds from start to end.
         SpanDuration = 3 "span.duration",
-        /// Severity number of the log record.
+        /// Severity number of the log record; can be set.
         LogSeverity = 4 "log.severity",
         /// Body of the log record; can be set.
         LogBody = 5 "log.body",
@@ -142,16 +142,31 @@ codes! {
         MetricName = 6 "metric.name",
         /// Name of the instrumentation scope; can be set.
         ScopeName = 7 "scope.name",
+        /// Message of the span's status; can be set.
+        SpanStatusMessage = 8 "span.status_message",
+        /// Id of the trace, 16 bytes.
+        SpanTraceId = 9 "span.trace_id",
+        /// Id of the parent, 8 bytes; root spans have none.
+        SpanParentId = 10 "span.parent_id",
+        /// Version of the instrumentation scope.
+        ScopeVersion = 11 "scope.version",
     }
 }
 
 impl Intrinsic {
-    /// Whether a plugin may set it, and to what: `log.body` takes any value, the names take text.
+    /// Whether a plugin may set it, and to what: `log.body` takes any value, texts take text, numbers those that OTLP has.
     pub fn accepts(self, value: &Value<'_>) -> bool {
+        let number =
+            |range: core::ops::RangeInclusive<i64>| matches!(value, Value::Int(number) if range.contains(number));
         match self {
-            Self::SpanName | Self::MetricName | Self::ScopeName => matches!(value, Value::String(_)),
+            Self::SpanName | Self::SpanStatusMessage | Self::MetricName | Self::ScopeName => {
+                matches!(value, Value::String(_))
+            }
+            Self::SpanKind => number(0..=5),
+            Self::SpanStatus => number(0..=2),
+            Self::LogSeverity => number(0..=24),
             Self::LogBody => !matches!(value, Value::Nested(_) | Value::Empty),
-            _ => false,
+            Self::SpanDuration | Self::SpanTraceId | Self::SpanParentId | Self::ScopeVersion => false,
         }
     }
 }

@@ -78,6 +78,8 @@ struct Op {
 enum What {
     /// Key and `AnyValue`.
     Set(Range<usize>, Range<usize>),
+    /// Key and `AnyValue`.
+    Insert(Range<usize>, Range<usize>),
     Remove(Range<usize>),
     /// From key, to key.
     Rename(Range<usize>, Range<usize>),
@@ -119,6 +121,13 @@ impl Edits {
         let key = self.text(key.as_bytes());
         let value = self.value(&value.into());
         self.push(target, What::Set(key, value));
+    }
+
+    /// Appends the attribute `key` with this value, if there is none with that key.
+    pub fn insert<'v>(&mut self, target: Target, key: &str, value: impl Into<Value<'v>>) {
+        let key = self.text(key.as_bytes());
+        let value = self.value(&value.into());
+        self.push(target, What::Insert(key, value));
     }
 
     /// Removes every attribute with this key.

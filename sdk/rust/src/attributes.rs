@@ -2,7 +2,7 @@
 
 use crate::{Failure, Intrinsic, Level, Plugin, Signal, Value};
 use std::borrow::Cow;
-use tailrace_columns::{Action, Columns, Edits, Key, Row, Rows};
+use tailrace_columns::{Action, Additions, Columns, Edits, Key, Put, Row, Rows};
 
 /// A plugin that reads, changes or removes single attributes, or drops items because of them.
 ///
@@ -100,6 +100,34 @@ impl NewValue {
     }
 }
 
+impl TryFrom<Value<'_>> for NewValue {
+    type Error = Nested;
+
+    /// Copies a value that another attribute has.
+    fn try_from(value: Value<'_>) -> Result<Self, Nested> {
+        Ok(match value {
+            Value::String(text) => text.to_owned().into(),
+            Value::Bool(truth) => truth.into(),
+            Value::Int(number) => number.into(),
+            Value::Double(number) => number.into(),
+            Value::Bytes(bytes) => bytes.to_owned().into(),
+            Value::Empty | Value::Nested(_) => return Err(Nested),
+        })
+    }
+}
+
+/// Arrays, maps and missing values cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nested;
+
+impl std::fmt::Display for Nested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("arrays, maps and missing values cannot be set")
+    }
+}
+
+impl std::error::Error for Nested {}
+
 macro_rules! new_value_from {
     ($($from:ty => $case:ident,)*) => {
         $(impl From<$from> for NewValue {
@@ -122,14 +150,32 @@ new_value_from! {
 #[derive(Debug)]
 pub struct Group<'a> {
     signal: Signal,
+    level: Level,
+    owner: u32,
     rows: &'a [Row<'a>],
+    above: Above<'a>,
     edits: &'a mut Vec<Edit>,
+    added: &'a mut Added,
+}
+
+/// The rows of what a group lies in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Above<'a> {
+    resource: &'a [Row<'a>],
+    scope: &'a [Row<'a>],
+    metric: &'a [Row<'a>],
 }
 
 impl<'a> Group<'a> {
     /// Traces, metrics or logs.
     pub fn signal(&self) -> Signal {
         self.signal
+    }
+
+    /// What this is: [`Level::Resource`], [`Level::Scope`], [`Level::Metric`], or [`Level::Item`] for a span, log record or
+    /// data point with its events, links and exemplars.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// How many values there are.
@@ -144,18 +190,32 @@ impl<'a> Group<'a> {
 
     /// The value at this place.
     pub fn get(&self, at: usize) -> Option<Attribute<'a>> {
-        self.rows.get(at).map(|row| Attribute { level: row.level, value: row.value, key: row.key })
+        self.rows.get(at).map(attribute)
     }
 
     /// All values, with their places.
     pub fn iter(&self) -> impl Iterator<Item = (usize, Attribute<'a>)> + use<'a> {
-        let attribute = |row: &Row<'a>| Attribute { level: row.level, value: row.value, key: row.key };
         self.rows.iter().map(attribute).enumerate()
     }
 
     /// The first value with this key or name.
     pub fn find(&self, key: &str) -> Option<Attribute<'a>> {
-        self.iter().map(|(_, attribute)| attribute).find(|attribute| attribute.key() == key)
+        find(self.rows, key)
+    }
+
+    /// The first value with this key or name of the resource that this comes from, if the plugin asked for it there.
+    pub fn of_resource(&self, key: &str) -> Option<Attribute<'a>> {
+        find(self.above.resource, key)
+    }
+
+    /// The first value with this key or name of the scope that this comes from.
+    pub fn of_scope(&self, key: &str) -> Option<Attribute<'a>> {
+        find(self.above.scope, key)
+    }
+
+    /// The first value with this key or name of the metric that this data point belongs to.
+    pub fn of_metric(&self, key: &str) -> Option<Attribute<'a>> {
+        find(self.above.metric, key)
     }
 
     /// Decides about the value at this place; the last decision counts.
@@ -165,42 +225,170 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Gives the attribute `key` of this span, log record, data point, resource, scope or metric a value, whether it is
+    /// there or not.
+    pub fn set(&mut self, key: &str, value: impl Into<NewValue>) {
+        let value = value.into();
+        match self.own(key) {
+            Some(at) => self.edit(at, Edit::Set(value)),
+            None => self.added.push(self.owner, self.level, Put::Set, key, &value.as_value()),
+        }
+    }
+
+    /// Gives the attribute `key` a value, if it is not there. Attributes that the plugin did not ask for are looked at too.
+    pub fn set_if_absent(&mut self, key: &str, value: impl Into<NewValue>) {
+        if self.own(key).is_none() {
+            self.added.push(self.owner, self.level, Put::Insert, key, &value.into().as_value());
+        }
+    }
+
+    /// Removes the attribute `key`, if the plugin asked for it and it is there.
+    pub fn remove(&mut self, key: &str) {
+        if let Some(at) = self.own(key) {
+            self.edit(at, Edit::Remove);
+        }
+    }
+
     /// Drops the item; for a resource, scope or metric, every item in it.
     pub fn drop_item(&mut self) {
-        self.edit(0, Edit::DropItem);
+        if self.rows.is_empty() {
+            self.added.push(self.owner, self.level, Put::Drop, "", &Value::Empty);
+        } else {
+            self.edit(0, Edit::DropItem);
+        }
+    }
+
+    /// The place of the attribute `key` of this itself, not of an event, link or exemplar in it.
+    fn own(&self, key: &str) -> Option<usize> {
+        self.rows.iter().position(|row| row.level == self.level && row.key == Key::Attribute(key))
+    }
+}
+
+pub(crate) fn attribute<'a>(row: &Row<'a>) -> Attribute<'a> {
+    Attribute { level: row.level, value: row.value, key: row.key }
+}
+
+fn find<'a>(rows: &[Row<'a>], key: &str) -> Option<Attribute<'a>> {
+    rows.iter().map(attribute).find(|attribute| attribute.key() == key)
+}
+
+/// What is to be added, and the index of each key.
+#[derive(Debug, Default)]
+struct Added {
+    additions: Additions,
+    /// Few, so that a search is cheaper than a map.
+    keys: Vec<String>,
+}
+
+impl Added {
+    fn push(&mut self, owner: u32, level: Level, put: Put, key: &str, value: &Value<'_>) {
+        let known = self.keys.iter().position(|known| known == key);
+        let key = match (put, known) {
+            (Put::Drop, _) => 0,
+            (_, Some(known)) => u32::try_from(known).unwrap_or(u32::MAX),
+            (_, None) => {
+                self.keys.push(key.to_owned());
+                self.additions.name(key)
+            }
+        };
+        self.additions.push(owner, level, put, key, value);
     }
 }
 
 /// Runs a plugin over columns: what the export and the tests have in common.
 pub(crate) fn apply<P: Attributes>(
     plugin: &mut P,
-    intrinsics: &[Intrinsic],
+    asked: &Asked,
     signal: Signal,
     columns: &Columns,
 ) -> Result<Edits, Failure> {
-    let mut edits = Edits::default();
-    let mut decided = Vec::new();
-    let rows: Vec<_> = Rows::new(columns, intrinsics).iter().collect();
-    for rows in rows.chunk_by(|a, b| a.owner == b.owner && owner_kind(a.level) == owner_kind(b.level)) {
-        decided.clear();
-        decided.resize(rows.len(), Edit::Keep);
-        plugin.group(&mut Group { signal, rows, edits: &mut decided })?;
-        for (row, edit) in rows.iter().zip(&decided) {
-            match edit {
-                Edit::Keep => {}
-                Edit::Set(value) => edits.push(row.index, Action::Set, &value.as_value()),
-                Edit::Remove => edits.push(row.index, Action::Remove, &Value::Empty),
-                Edit::DropItem => edits.push(row.index, Action::Drop, &Value::Empty),
+    let rows: Vec<_> = Rows::new(columns, &asked.intrinsics).iter().collect();
+    let shape = &columns.shape;
+    let mut walk = Walk {
+        plugin,
+        signal,
+        every: &asked.every,
+        rest: &rows,
+        above: Above::default(),
+        decided: Vec::new(),
+        edits: Edits::default(),
+        added: Added::default(),
+    };
+    let count = |level| u32::try_from(shape.count(level)).unwrap_or(u32::MAX);
+    for resource in 0..count(Level::Resource) {
+        walk.above = Above::default();
+        walk.above.resource = walk.group(Level::Resource, resource)?;
+        for scope in shape.scopes(resource) {
+            (walk.above.scope, walk.above.metric) = (&[], &[]);
+            walk.above.scope = walk.group(Level::Scope, scope)?;
+            for child in shape.children(scope) {
+                if signal != Signal::Metrics {
+                    walk.group(Level::Item, child)?;
+                    continue;
+                }
+                walk.above.metric = &[];
+                walk.above.metric = walk.group(Level::Metric, child)?;
+                for point in shape.points(child) {
+                    walk.group(Level::Item, point)?;
+                }
             }
         }
     }
-    Ok(edits)
+    walk.edits.additions = walk.added.additions;
+    Ok(walk.edits)
 }
 
-/// What the owner of a row on this level is: the same number for levels whose owners are items.
-fn owner_kind(level: Level) -> u8 {
+/// What a plugin asked for, as far as its rows have to be understood.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// Fields, in the order in which the columns name them.
+    pub(crate) intrinsics: Vec<Intrinsic>,
+    /// Levels whose groups are shown also without any value.
+    pub(crate) every: Vec<Level>,
+}
+
+/// On the way through a batch, in its order.
+struct Walk<'a, P> {
+    plugin: &'a mut P,
+    signal: Signal,
+    every: &'a [Level],
+    /// Rows that were not shown yet.
+    rest: &'a [Row<'a>],
+    above: Above<'a>,
+    decided: Vec<Edit>,
+    edits: Edits,
+    added: Added,
+}
+
+impl<'a, P: Attributes> Walk<'a, P> {
+    /// Shows one group, if there is anything to show; returns its rows.
+    fn group(&mut self, level: Level, owner: u32) -> Result<&'a [Row<'a>], Failure> {
+        let more = |row: &&Row<'_>| row.owner == owner && owner_kind(row.level) == level;
+        let (rows, rest) = self.rest.split_at(self.rest.iter().take_while(more).count());
+        self.rest = rest;
+        if rows.is_empty() && !self.every.contains(&level) {
+            return Ok(rows);
+        }
+        self.decided.clear();
+        self.decided.resize(rows.len(), Edit::Keep);
+        let (edits, added) = (&mut self.decided, &mut self.added);
+        self.plugin.group(&mut Group { signal: self.signal, level, owner, rows, above: self.above, edits, added })?;
+        for (row, edit) in rows.iter().zip(&self.decided) {
+            match edit {
+                Edit::Keep => {}
+                Edit::Set(value) => self.edits.push(row.index, Action::Set, &value.as_value()),
+                Edit::Remove => self.edits.push(row.index, Action::Remove, &Value::Empty),
+                Edit::DropItem => self.edits.push(row.index, Action::Drop, &Value::Empty),
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// What the owner of a row on this level is.
+fn owner_kind(level: Level) -> Level {
     match level {
-        Level::Item | Level::Event | Level::Link | Level::Exemplar => Level::Item as u8,
-        other => other as u8,
+        Level::Item | Level::Event | Level::Link | Level::Exemplar => Level::Item,
+        other => other,
     }
 }

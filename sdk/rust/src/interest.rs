@@ -1,5 +1,6 @@
 //! What a plugin wants to see.
 
+use crate::attributes::Asked;
 use crate::{Intrinsic, Level, Signal};
 
 /// What a plugin wants to see. It sees nothing else through [`crate::Attributes`], and it is not called for batches
@@ -10,6 +11,7 @@ pub struct Interest {
     pub(crate) attributes: Vec<Selector>,
     pub(crate) levels: Vec<Level>,
     pub(crate) intrinsics: Vec<Intrinsic>,
+    pub(crate) every: Vec<Level>,
     pub(crate) single: bool,
 }
 
@@ -73,6 +75,15 @@ impl Interest {
         self
     }
 
+    /// For [`crate::Attributes`]: show every group of this level ([`Level::Item`], [`Level::Resource`], [`Level::Scope`] or
+    /// [`Level::Metric`]), also those in which nothing of interest occurs. For plugins that add attributes. They are called
+    /// for every batch.
+    #[must_use]
+    pub fn and_every(mut self, level: Level) -> Self {
+        self.every.push(level);
+        self
+    }
+
     /// The plugin must run in one instance only, its calls one after another.
     #[must_use]
     pub fn in_one_instance(mut self) -> Self {
@@ -80,9 +91,7 @@ impl Interest {
         self
     }
 
-    /// The fields, in the order in which the columns name them.
-    #[doc(hidden)]
-    pub fn intrinsics(&self) -> &[Intrinsic] {
-        &self.intrinsics
+    pub(crate) fn asked(&self) -> Asked {
+        Asked { intrinsics: self.intrinsics.clone(), every: self.every.clone() }
     }
 }

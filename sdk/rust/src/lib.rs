@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
 //! [`Attributes`] is for plugins that read, change or remove single attributes or drop items because of them;
-//! [`Processor`] for those that take whole batches. On any target but Wasm the macro exports nothing and the plugin is
+//! [`Processor`] for those that take whole batches; [`Sampler`] for those that decide which traces are kept. On any target but Wasm the macro exports nothing and the plugin is
 //! ordinary Rust: [`testing`] runs it under `cargo test` with the code that the host uses around it.
 //!
 //! A panic is a trap: its text reaches the host's log, the instance is thrown away, and what happens to the batch is
@@ -11,6 +11,8 @@ mod attributes;
 mod interest;
 mod plugin;
 mod processor;
+mod sampler;
+mod state;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
@@ -18,35 +20,41 @@ pub mod guest;
 pub mod log;
 pub mod testing;
 
-pub use attributes::{Attribute, Attributes, Edit, Group, NewValue};
+pub use attributes::{Attribute, Attributes, Edit, Group, Nested, NewValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
 pub use processor::{Batch, Item, Outcome, Processor};
+pub use sampler::{Decision, Sampler, SpanValues, Trace};
+pub use state::Stateful;
 pub use tailrace_columns::{Intrinsic, Level, Value};
 pub use tailrace_otlp as otlp;
 pub use tailrace_otlp::Signal;
 
 /// Makes a type the plugin of this crate: `export!(Type: attributes)` for a type that implements [`Attributes`],
-/// `export!(Type: processor)` for one that implements [`Processor`]. Name and version are those of the crate.
+/// `processor` for [`Processor`], `sampler` for [`Sampler`]. A further `, state` exports [`Stateful`]. Name and version
+/// are those of the crate.
 ///
 /// The crate is a `cdylib` and is built with `cargo build --target wasm32-wasip2`. On other targets this checks the
 /// traits and does nothing else.
 #[macro_export]
 macro_rules! export {
-    ($plugin:ty: attributes) => {
-        $crate::__export!($plugin, $crate::Attributes, attributes);
+    ($plugin:ty: attributes $(, $more:ident)*) => {
+        $crate::__export!($plugin, attributes: $crate::Attributes $(, $more)*);
     };
-    ($plugin:ty: processor) => {
-        $crate::__export!($plugin, $crate::Processor, processor);
+    ($plugin:ty: processor $(, $more:ident)*) => {
+        $crate::__export!($plugin, processor: $crate::Processor $(, $more)*);
+    };
+    ($plugin:ty: sampler $(, $more:ident)*) => {
+        $crate::__export!($plugin, sampler: $crate::Sampler $(, $more)*);
     };
 }
 
-/// What both forms of [`export!`] have in common.
+/// What all forms of [`export!`] have in common.
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($plugin:ty, $kind:path, $world:ident) => {
+    ($plugin:ty, $world:ident: $kind:path $(, $more:ident)*) => {
         #[allow(unsafe_code, missing_docs, clippy::all, reason = "what the component model asks of a guest, generated")]
         const _: () = {
             struct Component;
@@ -70,23 +78,33 @@ macro_rules! __export {
                 }
             }
 
-            $crate::guest::$world::body!(Component, $plugin, PLUGIN);
             $crate::guest::lifecycle::bindings::export!(
                 Component with_types_in $crate::guest::lifecycle::bindings
             );
-    $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
+            $crate::guest::$world::body!(Component, $plugin, PLUGIN);
+            $crate::guest::$world::bindings::export!(Component with_types_in $crate::guest::$world::bindings);
+            $(
+                $crate::guest::$more::body!(Component, $plugin, PLUGIN);
+                $crate::guest::$more::bindings::export!(Component with_types_in $crate::guest::$more::bindings);
+            )*
         };
     };
 }
 
-/// What both forms of [`export!`] have in common.
+/// What all forms of [`export!`] have in common.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($plugin:ty, $kind:path, $world:ident) => {
+    ($plugin:ty, $world:ident: $kind:path) => {
         const _: () = {
             const fn is_a_plugin<P: $kind>() {}
+            is_a_plugin::<$plugin>();
+        };
+    };
+    ($plugin:ty, $world:ident: $kind:path, state) => {
+        const _: () = {
+            const fn is_a_plugin<P: $kind + $crate::Stateful>() {}
             is_a_plugin::<$plugin>();
         };
     };

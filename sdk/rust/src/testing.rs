@@ -26,8 +26,8 @@
 
 use crate::interest::Selector;
 use crate::otlp::{KeySet, Limits, contains_any, validate};
-use crate::{Attributes, Batch, Failure, Interest, Outcome, Processor, Signal};
-use tailrace_columns::{Limits as EditLimits, Wanted, project, splice};
+use crate::{Attributes, Batch, Decision, Failure, Interest, Outcome, Processor, Sampler, Signal};
+use tailrace_columns::{Limits as EditLimits, Traces, Wanted, project, splice};
 
 /// What edits may hold in a test: as much as the host allows by default.
 const EDITS: EditLimits = EditLimits { value_bytes: 32 << 20, data_bytes: 32 << 20 };
@@ -89,14 +89,49 @@ impl<P: Attributes> AttributesHarness<P> {
         let broken = |error: &dyn std::fmt::Display| Failure::Permanent(error.to_string());
         let index = validate(signal, request, &Limits::default()).map_err(|error| broken(&error))?;
         let Harness { plugin, interest, keys } = &mut self.0;
-        let wanted = Wanted { keys, levels: &interest.levels, intrinsics: interest.intrinsics() };
+        let asked = interest.asked();
+        let wanted = Wanted { keys, levels: &interest.levels, intrinsics: &asked.intrinsics };
         let projection = project(signal, request, &index, wanted);
-        if projection.columns.is_empty() || !(interest.signals.is_empty() || interest.signals.contains(&signal)) {
+        let nothing = projection.columns.is_empty() && asked.every.is_empty();
+        if nothing || !(interest.signals.is_empty() || interest.signals.contains(&signal)) {
             return Ok(request.to_vec());
         }
-        let edits = crate::attributes::apply(plugin, interest.intrinsics(), signal, &projection.columns)?;
+        let edits = crate::attributes::apply(plugin, &asked, signal, &projection.columns)?;
         let spliced = splice(signal, request, &index, &projection, &edits, &EDITS).map_err(|error| broken(&error))?;
         Ok(spliced.request.map_or_else(|| request.to_vec(), |(bytes, _)| bytes))
+    }
+
+    /// The plugin itself.
+    pub fn plugin(&mut self) -> &mut P {
+        &mut self.0.plugin
+    }
+}
+
+/// Configures a [`Sampler`] plugin with a JSON text.
+///
+/// # Errors
+/// What the plugin, or serde, has against the configuration.
+pub fn sampler<P: Sampler>(config: &str) -> Result<SamplerHarness<P>, String> {
+    harness(config).map(SamplerHarness)
+}
+
+/// A [`Sampler`] plugin under test.
+#[derive(Debug)]
+pub struct SamplerHarness<P>(Harness<P>);
+
+impl<P: Sampler> SamplerHarness<P> {
+    /// Asks about every trace in a request; the answers are in the order in which the traces begin in it.
+    ///
+    /// # Errors
+    /// The plugin's own "no".
+    pub fn run(&mut self, request: &[u8]) -> Result<Vec<([u8; 16], Decision)>, Failure> {
+        let broken = |error: &dyn std::fmt::Display| Failure::Permanent(error.to_string());
+        let index = validate(Signal::Traces, request, &Limits::default()).map_err(|error| broken(&error))?;
+        let Harness { plugin, interest, keys } = &mut self.0;
+        let wanted = Wanted { keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
+        let traces = Traces::gather(request, &index, wanted, P::WANTS_SPANS).map_err(|error| broken(&error))?;
+        let decisions = crate::sampler::sample(plugin, &interest.intrinsics, &traces)?;
+        Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
     }
 
     /// The plugin itself.

@@ -1,7 +1,7 @@
 //! A real directory, real files, and a plugin that says which file it was made from.
 
 use super::super::tests::guests;
-use super::super::{Limits, Options, Plugin};
+use super::super::{Limits, Options, Plugin, Role};
 use super::*;
 use crate::telemetry::Metrics;
 use std::fs;
@@ -24,7 +24,13 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let file = lay(directory.path());
         let candidate = read(&file, 1 << 24).unwrap();
-        let options = Options { name: "test".into(), config: "{}".into(), error_mode: None, limits: Limits::default() };
+        let options = Options {
+            name: "test".into(),
+            role: Role::Batches,
+            config: "{}".into(),
+            error_mode: None,
+            limits: Limits::default(),
+        };
         let plugin = Arc::new(Plugin::load(&candidate, options, &Metrics::default(), &[]).unwrap());
         let watch = watch(&file, rescan, Arc::clone(&plugin), 1 << 24).unwrap();
         Self { directory, file, plugin, _watch: watch }

@@ -306,6 +306,13 @@ impl Message<'_> {
                     slots.push(Slot { number: self.attributes, old: end..end, key, now: Now::Attribute(value) });
                 }
             }
+            What::Insert(key, value) => {
+                if !slots.iter().any(|slot| has_key(slot, text(key))) {
+                    let key = Some(Text::Edits(key.clone()));
+                    let now = Now::Attribute(Some(value.clone()));
+                    slots.push(Slot { number: self.attributes, old: end..end, key, now });
+                }
+            }
             What::Remove(key) => {
                 for slot in slots.iter_mut().filter(|slot| has_key(slot, text(key))) {
                     slot.now = Now::Gone;

@@ -14,8 +14,8 @@ pub mod bindings {
 }
 
 pub use super::lifecycle::{Failure, Signal};
-use super::lifecycle::{failure, signal};
-pub use bindings::exports::tailrace::plugin::attributes::{Edits, Guest, Projection};
+use super::lifecycle::{columns, failure, signal};
+pub use bindings::exports::tailrace::plugin::attributes::{Additions, Edits, Guest, Projection};
 
 /// What the macro writes between the lifecycle and the export.
 #[doc(hidden)]
@@ -39,19 +39,28 @@ pub use __attributes_body as body;
 /// # Errors
 /// The plugin's own answer.
 pub fn apply<P: crate::Attributes>(slot: &super::Slot<P>, batch: Signal, values: Projection) -> Result<Edits, Failure> {
-    let columns = tailrace_columns::Columns {
-        owners: values.owners,
-        levels: values.levels,
-        keys: values.keys,
-        kinds: values.kinds,
-        ends: values.ends,
-        data: values.data,
-        name_ends: values.name_ends,
-        names: values.names,
-    };
+    let columns = columns(values);
     slot.with(|configured| {
-        let done = crate::attributes::apply(&mut configured.plugin, &configured.intrinsics, signal(batch), &columns);
+        let done = crate::attributes::apply(&mut configured.plugin, &configured.asked, signal(batch), &columns);
         let edits = done.map_err(failure)?;
-        Ok(Edits { rows: edits.rows, actions: edits.actions, kinds: edits.kinds, ends: edits.ends, data: edits.data })
+        let additions = edits.additions;
+        Ok(Edits {
+            rows: edits.rows,
+            actions: edits.actions,
+            kinds: edits.kinds,
+            ends: edits.ends,
+            data: edits.data,
+            additions: Additions {
+                owners: additions.owners,
+                levels: additions.levels,
+                actions: additions.actions,
+                keys: additions.keys,
+                kinds: additions.kinds,
+                ends: additions.ends,
+                data: additions.data,
+                name_ends: additions.name_ends,
+                names: additions.names,
+            },
+        })
     })
 }

@@ -13,7 +13,7 @@ pub mod bindings {
 
 use bindings::exports::tailrace::plugin::lifecycle::{AttributeSelector, ErrorMode, Instances, Level};
 pub use bindings::exports::tailrace::plugin::lifecycle::{Guest, Info, Interest};
-pub use bindings::tailrace::plugin::types::{Failure, Signal};
+pub use bindings::tailrace::plugin::types::{Failure, Projection, Signal};
 
 /// Who the plugin is.
 pub fn describe<P: crate::Plugin>(name: &str, version: &str) -> Info {
@@ -39,7 +39,7 @@ pub fn configure<P: crate::Plugin>(slot: &super::Slot<P>, config: &str) -> Resul
     super::report_panics();
     let plugin: P = crate::plugin::make(config)?;
     let interest = plugin.interest();
-    slot.set(plugin, interest.intrinsics.clone());
+    slot.set(plugin, interest.asked());
     let signal = |signal| match signal {
         crate::Signal::Traces => Signal::Traces,
         crate::Signal::Metrics => Signal::Metrics,
@@ -64,6 +64,7 @@ pub fn configure<P: crate::Plugin>(slot: &super::Slot<P>, config: &str) -> Resul
         attributes: interest.attributes.into_iter().map(attribute).collect(),
         levels: interest.levels.into_iter().map(level).collect(),
         intrinsics: interest.intrinsics.iter().map(|intrinsic| intrinsic.name().into()).collect(),
+        always: !interest.every.is_empty(),
         instances: if interest.single { Instances::Single } else { Instances::Pooled },
     })
 }
@@ -82,5 +83,25 @@ pub(super) fn failure(failure: crate::Failure) -> Failure {
     match failure {
         crate::Failure::Retryable(message) => Failure::Retryable(message),
         crate::Failure::Permanent(message) => Failure::Permanent(message),
+    }
+}
+
+/// The columns as the SDK has them.
+pub(super) fn columns(values: Projection) -> tailrace_columns::Columns {
+    tailrace_columns::Columns {
+        shape: tailrace_columns::Shape {
+            resource_ends: values.shape.resource_ends,
+            scope_ends: values.shape.scope_ends,
+            metric_ends: values.shape.metric_ends,
+            items: values.shape.items,
+        },
+        owners: values.owners,
+        levels: values.levels,
+        keys: values.keys,
+        kinds: values.kinds,
+        ends: values.ends,
+        data: values.data,
+        name_ends: values.name_ends,
+        names: values.names,
     }
 }

@@ -5,7 +5,9 @@
 pub mod attributes;
 pub mod lifecycle;
 pub mod processor;
+pub mod sampler;
 mod slot;
+pub mod state;
 
 pub use slot::Slot;
 

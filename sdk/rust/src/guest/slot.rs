@@ -1,17 +1,18 @@
 //! The plugin of this instance.
 
-use crate::{Intrinsic, Plugin};
+use crate::Plugin;
+use crate::attributes::Asked;
 use std::cell::RefCell;
 
 /// Holds the plugin of this instance once it is configured. An instance is one thread, so a cell will do.
 #[derive(Debug)]
 pub struct Slot<P>(RefCell<Option<Configured<P>>>);
 
-/// A plugin, and the fields it asked for, in the order in which the columns name them.
+/// A plugin, and what it asked for.
 #[derive(Debug)]
 pub(crate) struct Configured<P> {
     pub(crate) plugin: P,
-    pub(crate) intrinsics: Vec<Intrinsic>,
+    pub(crate) asked: Asked,
 }
 
 impl<P: Plugin> Slot<P> {
@@ -21,8 +22,8 @@ impl<P: Plugin> Slot<P> {
         Self(RefCell::new(None))
     }
 
-    pub(crate) fn set(&self, plugin: P, intrinsics: Vec<Intrinsic>) {
-        self.0.replace(Some(Configured { plugin, intrinsics }));
+    pub(crate) fn set(&self, plugin: P, asked: Asked) {
+        self.0.replace(Some(Configured { plugin, asked }));
     }
 
     /// Runs `work` with the plugin.

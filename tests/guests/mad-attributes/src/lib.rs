@@ -6,7 +6,7 @@
 #![allow(unsafe_code, missing_docs, clippy::panic, clippy::expect_used, clippy::unwrap_used, clippy::exit)]
 
 use std::cell::RefCell;
-use tailrace_sdk::guest::attributes::{self, Edits, Failure, Projection, Signal};
+use tailrace_sdk::guest::attributes::{self, Additions, Edits, Failure, Projection, Signal};
 use tailrace_sdk::guest::lifecycle::bindings::exports::tailrace::plugin::lifecycle::{
     AttributeSelector, Guest as Lifecycle, Info, Instances, Interest,
 };
@@ -36,6 +36,7 @@ impl Lifecycle for Mad {
             attributes: vec![AttributeSelector::Exact("victim".into())],
             levels: vec![],
             intrinsics: vec![],
+            always: false,
             instances: Instances::Pooled,
         };
         match what.as_str() {
@@ -45,6 +46,7 @@ impl Lifecycle for Mad {
             "ask for the unknown" => interest.intrinsics.push("span.colour".into()),
             "ask for nothing" => interest.attributes.clear(),
             "ask for fields" => interest.intrinsics = vec!["span.name".into(), "span.duration".into()],
+            "add to all, always" => interest.always = true,
             "run alone" => interest.instances = Instances::Single,
             _ => {}
         }
@@ -62,7 +64,7 @@ impl attributes::Guest for Mad {
 fn apply(values: &Projection) -> Result<Edits, Failure> {
     let rows = u32::try_from(values.owners.len()).unwrap();
     let what = DO.with_borrow(Clone::clone);
-    if rows == 0 && what != "trap on nothing" {
+    if rows == 0 && !["trap on nothing", "add to all, always"].contains(&&*what) {
         return Ok(edits(&[], &[], &[]));
     }
     let edits = match what.as_str() {
@@ -100,6 +102,12 @@ fn apply(values: &Projection) -> Result<Edits, Failure> {
         "unknown action" => edits(&[0], &[77], &[b""]),
         "remove a field" => edits(&[0], &[1], &[b""]),
         "remove" => edits(&(0..rows).collect::<Vec<_>>(), &vec![1; rows as usize], &vec![&b""[..]; rows as usize]),
+        "add" => Edits { additions: additions(&[0]), ..edits(&[], &[], &[]) },
+        "add to all, always" => {
+            let items = (0..values.shape.items).collect::<Vec<_>>();
+            Edits { additions: additions(&items), ..edits(&[], &[], &[]) }
+        }
+        "add to no one" => Edits { additions: additions(&[u32::MAX]), ..edits(&[], &[], &[]) },
         "drop the first" => edits(&[0], &[2], &[b""]),
         "drop all" => edits(&(0..rows).collect::<Vec<_>>(), &vec![2; rows as usize], &vec![&b""[..]; rows as usize]),
         "shout" => {
@@ -133,7 +141,24 @@ fn edits(rows: &[u32], actions: &[u8], values: &[&[u8]]) -> Edits {
     });
     let ends = ends.collect();
     let kinds = actions.iter().map(|action| u8::from(*action == 0)).collect();
-    Edits { rows: rows.to_vec(), actions: actions.to_vec(), kinds, ends, data }
+    let additions = additions(&[]);
+    Edits { rows: rows.to_vec(), actions: actions.to_vec(), kinds, ends, data, additions }
+}
+
+/// Sets the attribute `added` of these items.
+fn additions(items: &[u32]) -> Additions {
+    let count = items.len();
+    Additions {
+        owners: items.to_vec(),
+        levels: vec![2; count],
+        actions: vec![0; count],
+        keys: vec![0; count],
+        kinds: vec![2; count],
+        ends: (1..).take(count).collect(),
+        data: vec![1; count],
+        name_ends: vec![5],
+        names: "added".into(),
+    }
 }
 
 fn stamp() -> String {
