@@ -10,6 +10,7 @@
 
 mod components;
 mod demo;
+mod plugin;
 mod run;
 
 use clap::{Args, Parser, Subcommand};

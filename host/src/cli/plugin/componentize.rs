@@ -4,6 +4,7 @@
 //! compiled for WASI preview 1 is given an adapter of our own (`componentize/wasi.wat`), with which the component imports
 //! nothing but the contract's `host` interface.
 
+use std::fmt::Display;
 use wasmparser::{DataKind, Operator, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
@@ -56,8 +57,7 @@ impl Wasi {
 pub(in crate::cli::plugin) fn componentize(module: &[u8], kind: &str, wasi: Wasi) -> Result<Vec<u8>, String> {
     let found = Found::in_module(module)?;
     let state = if found.state { "stateful-" } else { "" };
-    let fault = |error: anyhow::Error| format!("{error:#}");
-    let (mut resolve, package) = contract().map_err(fault)?;
+    let (mut resolve, package) = contract()?;
     let world = resolve.select_world(&[package], Some(&format!("{state}{kind}-plugin"))).map_err(fault)?;
     let mut module = module.to_vec();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(fault)?;
@@ -72,7 +72,7 @@ pub(in crate::cli::plugin) fn componentize(module: &[u8], kind: &str, wasi: Wasi
             ));
         }
         let text = ADAPTER.replace("{scratch}", &scratch.to_string()).replace("{scratch_len}", &scratch_len.to_string());
-        let mut adapter = wat::parse_str(text).map_err(|error| error.to_string())?;
+        let mut adapter = wat::parse_str(text).map_err(fault)?;
         let package = resolve.push_source("wasi-preview1.wit", ADAPTER_WORLD).map_err(fault)?;
         let world = resolve.select_world(&[package], Some("adapter")).map_err(fault)?;
         embed_component_metadata(&mut adapter, &resolve, world, StringEncoding::UTF8).map_err(fault)?;
@@ -82,15 +82,20 @@ pub(in crate::cli::plugin) fn componentize(module: &[u8], kind: &str, wasi: Wasi
 }
 
 /// The contract, parsed.
-fn contract() -> anyhow::Result<(Resolve, PackageId)> {
+fn contract() -> Result<(Resolve, PackageId), String> {
     let mut sources = wit_parser::SourceMap::new();
     for (name, text) in WIT {
         sources.push_str(name, *text);
     }
-    let group: UnresolvedPackageGroup = sources.parse().map_err(|(_, error)| error)?;
+    let group: UnresolvedPackageGroup = sources.parse().map_err(|(_, error)| fault(error))?;
     let mut resolve = Resolve::new();
-    let package = resolve.push_group(group)?;
+    let package = resolve.push_group(group).map_err(fault)?;
     Ok((resolve, package))
+}
+
+/// An error with its causes, in one line.
+fn fault(error: impl Display) -> String {
+    format!("{error:#}")
 }
 
 /// What there is in a module, as far as it matters here.

@@ -1,0 +1,6 @@
+//! `tailrace plugin ...`: from an idea to a running plugin.
+
+mod componentize;
+mod languages;
+mod project;
+mod tool;
