@@ -4,4 +4,4 @@ go 1.24
 
 require tailrace v0.0.0
 
-replace tailrace => ../../../sdk/go
+replace tailrace => ./.tailrace/sdk/go

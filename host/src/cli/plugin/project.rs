@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Folder of the vendored SDK and the WIT files, in every project.
+pub(in crate::cli::plugin) const VENDORED: &str = ".tailrace";
+
 /// A folder in which a language builds a component.
 #[derive(Clone, Debug)]
 pub(in crate::cli::plugin) struct Project {

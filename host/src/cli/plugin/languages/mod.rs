@@ -3,6 +3,7 @@
 //! **To add a language**: a file here with a [`Language`], one line in [`ALL`], templates under `host/templates/<name>/`, and
 //! what `vendored` in `embedded.rs` copies into a new project.
 
+mod c;
 mod go;
 mod scratch;
 
@@ -45,6 +46,7 @@ pub(in crate::cli::plugin) trait Language: Sync {
 /// Every language, in the order of `--help`.
 pub(in crate::cli::plugin) const ALL: &[&dyn Language] = &[
     &go::Go,
+    &c::C,
     //
 ];
 

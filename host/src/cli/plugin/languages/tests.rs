@@ -119,3 +119,13 @@ fn go_tidy() {
 fn go_keep_orders() {
     check("go", "keep-orders", Kind::Sampler);
 }
+
+#[test]
+fn c_tidy() {
+    check("c", "tidy", Kind::Attributes);
+}
+
+#[test]
+fn c_keep_orders() {
+    check("c", "keep-orders", Kind::Sampler);
+}
