@@ -33,19 +33,21 @@ fn check(language: &str, example: &str, kind: Kind) {
     };
     eprintln!("{language}/{example}: {} bytes in {:?}", component.len(), started.elapsed());
     let component = Candidate::new(component);
-    let mut cases = 0;
+    // Kept, so that the component is compiled once.
+    let mut plugins = Vec::new();
     for case in std::fs::read_dir(dir.join("cases")).unwrap() {
         let case = case.unwrap().path();
         let read = |file: &str| -> Value {
             serde_json::from_str(&std::fs::read_to_string(case.join(file)).unwrap()).unwrap()
         };
-        run(&component, kind, &read("config.json"), &read("input.json"), &read("expected.json"), &case);
-        cases += 1;
+        plugins.push(load(&component, kind, &read("config.json"), &case));
+        let plugin = &plugins[plugins.len() - 1];
+        run(plugin, kind, &read("input.json"), &read("expected.json"), &case);
     }
-    assert!(cases >= 4, "{cases} cases are too few to be all of them");
+    assert!(plugins.len() >= 4, "{} cases are too few to be all of them", plugins.len());
 }
 
-fn run(component: &Candidate, kind: Kind, config: &Value, input: &Value, expected: &Value, case: &Path) {
+fn load(component: &Candidate, kind: Kind, config: &Value, case: &Path) -> Plugin {
     let options = Options {
         role: if kind == Kind::Sampler { Role::Traces } else { Role::Batches },
         name: "example".into(),
@@ -53,13 +55,16 @@ fn run(component: &Candidate, kind: Kind, config: &Value, input: &Value, expecte
         error_mode: None,
         limits: Limits { timeout: Duration::from_secs(2), ..Limits::default() },
     };
-    let plugin = Plugin::load(component, options, &Metrics::default(), &[])
-        .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    Plugin::load(component, options, &Metrics::default(), &[])
+        .unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+}
+
+fn run(plugin: &Plugin, kind: Kind, input: &Value, expected: &Value, case: &Path) {
     match input.as_object().unwrap().keys().next().map(String::as_str) {
-        Some("traces") if kind == Kind::Sampler => decide(&plugin, input, expected, case),
-        Some("traces") => change::<Traces>(&plugin, Signal::Traces, &input["traces"], &expected["traces"], case),
-        Some("metrics") => change::<Points>(&plugin, Signal::Metrics, &input["metrics"], &expected["metrics"], case),
-        Some("logs") => change::<Logs>(&plugin, Signal::Logs, &input["logs"], &expected["logs"], case),
+        Some("traces") if kind == Kind::Sampler => decide(plugin, input, expected, case),
+        Some("traces") => change::<Traces>(plugin, Signal::Traces, &input["traces"], &expected["traces"], case),
+        Some("metrics") => change::<Points>(plugin, Signal::Metrics, &input["metrics"], &expected["metrics"], case),
+        Some("logs") => change::<Logs>(plugin, Signal::Logs, &input["logs"], &expected["logs"], case),
         other => panic!("{}: {other:?} is no signal", case.display()),
     }
 }
