@@ -236,12 +236,12 @@ bool tr_json_has(const tr_json *array, tr_text wanted) {
 	return false;
 }
 
-const char *tr_json_only(const tr_json *object, const char *key, ...) {
+const char *tr_json_only(const tr_json *object, ...) {
 	if (!tr_json_is_object(object)) return NULL;
 	for (const tr_json *member = object->first; member; member = member->next) {
 		va_list keys;
-		va_start(keys, key);
-		const char *known = key;
+		va_start(keys, object);
+		const char *known = va_arg(keys, const char *);
 		while (known && !tr_equal(member->key, tr_text_of(known))) known = va_arg(keys, const char *);
 		va_end(keys);
 		if (!known) return tr_errorf("unknown key \"%.*s\"", TR_ARGS(member->key));

@@ -97,7 +97,7 @@ bool tr_json_bool(const tr_json *json, bool otherwise);
 /* Whether an array holds this text. */
 bool tr_json_has(const tr_json *array, tr_text text);
 /* Refuses keys that are not among these, so that no typing error passes: the error, or NULL. The last is NULL. */
-const char *tr_json_only(const tr_json *object, const char *key, ...) __attribute__((sentinel));
+const char *tr_json_only(const tr_json *object, ...) __attribute__((sentinel));
 
 #define TR_EACH_JSON(element, array) \
 	for (const tr_json *element = tr_json_first(array); element; element = tr_json_next(element))

@@ -71,7 +71,8 @@ pub(in crate::cli::plugin) fn componentize(module: &[u8], kind: &str, wasi: Wasi
                 found.data_start
             ));
         }
-        let text = ADAPTER.replace("{scratch}", &scratch.to_string()).replace("{scratch_len}", &scratch_len.to_string());
+        let text =
+            ADAPTER.replace("{scratch}", &scratch.to_string()).replace("{scratch_len}", &scratch_len.to_string());
         let mut adapter = wat::parse_str(text).map_err(fault)?;
         let package = resolve.push_source("wasi-preview1.wit", ADAPTER_WORLD).map_err(fault)?;
         let world = resolve.select_world(&[package], Some("adapter")).map_err(fault)?;

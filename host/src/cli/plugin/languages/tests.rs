@@ -4,12 +4,13 @@
 use super::super::project::{Kind, Project};
 use super::{Failure, by_name};
 use crate::pdata::{Batch, Limits as Validation, Signal};
-use crate::plugin::{Candidate, Limits, Options, Outcome, Plugin, Role};
+use crate::plugin::{Candidate, Limits, Options, Outcome, Plugin, Role, RunError};
 use crate::telemetry::Metrics;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest as Logs, metrics::v1::ExportMetricsServiceRequest as Points,
     trace::v1::ExportTraceServiceRequest as Traces,
 };
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use prost::Message;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -17,29 +18,39 @@ use std::path::Path;
 use std::time::Duration;
 use tailrace_columns::Decision;
 
+/// Builds the project in a folder of this repository; nothing if the tools are not there.
+fn build(language: &str, dir: &Path, kind: Kind) -> Option<Vec<u8>> {
+    let name = dir.file_name().unwrap().to_string_lossy().into_owned();
+    let project = Project { dir: dir.to_owned(), name, kind };
+    let started = std::time::Instant::now();
+    match by_name(language).unwrap().build(&project, &|_| ()) {
+        Ok(component) => {
+            eprintln!("{}: {} bytes in {:?}", dir.display(), component.len(), started.elapsed());
+            Some(component)
+        }
+        Err(Failure::Missing { what, install }) => {
+            eprintln!("SKIP {}: {what} is missing; `{install}` installs it", dir.display());
+            None
+        }
+        Err(Failure::Compile(said)) => panic!("{} does not build:\n{said}", dir.display()),
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 /// Builds an example, and runs its cases.
 fn check(language: &str, example: &str, kind: Kind) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let dir = root.join(format!("examples/plugin-{language}")).join(example);
-    let project = Project { dir: dir.clone(), name: example.to_owned(), kind };
-    let started = std::time::Instant::now();
-    let component = match by_name(language).unwrap().build(&project, &|_| ()) {
-        Ok(component) => component,
-        Err(Failure::Missing { what, install }) => {
-            eprintln!("SKIP {language}/{example}: {what} is missing; `{install}` installs it");
-            return;
-        }
-        Err(Failure::Compile(said)) => panic!("{language}/{example} does not build:\n{said}"),
-    };
-    eprintln!("{language}/{example}: {} bytes in {:?}", component.len(), started.elapsed());
+    let dir = repository().join(format!("examples/plugin-{language}")).join(example);
+    let Some(component) = build(language, &dir, kind) else { return };
     let component = Candidate::new(component);
     // Kept, so that the component is compiled once.
     let mut plugins = Vec::new();
     for case in std::fs::read_dir(dir.join("cases")).unwrap() {
         let case = case.unwrap().path();
-        let read = |file: &str| -> Value {
-            serde_json::from_str(&std::fs::read_to_string(case.join(file)).unwrap()).unwrap()
-        };
+        let read =
+            |file: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(case.join(file)).unwrap()).unwrap() };
         plugins.push(load(&component, kind, &read("config.json"), &case));
         let plugin = &plugins[plugins.len() - 1];
         run(plugin, kind, &read("input.json"), &read("expected.json"), &case);
@@ -113,6 +124,98 @@ fn decide(plugin: &Plugin, input: &Value, expected: &Value, case: &Path) {
         })
         .collect();
     assert_eq!(json!({ "decisions": decisions }), *expected, "{}", case.display());
+}
+
+/// A trace with one span, `GET /`, which took half a second.
+fn span(attributes: &Value) -> Batch {
+    let attributes: Vec<Value> =
+        attributes.as_object().unwrap().iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let span = json!({
+        "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "GET /",
+        "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000000500000000",
+        "attributes": attributes,
+    });
+    batch::<Traces>(Signal::Traces, &json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+}
+
+/// The name and the attributes of the one span that is left, and those of its scope and its resource, as texts.
+fn after(ran: Outcome) -> Vec<String> {
+    let Outcome::Replaced(batch) = ran else { panic!("{ran:?}") };
+    let traces = Traces::decode(&**batch.data()).unwrap();
+    let resource = &traces.resource_spans[0];
+    let scope = &resource.scope_spans[0];
+    let text = |attribute: &KeyValue| {
+        let value = match attribute.value.as_ref().unwrap().value.as_ref().unwrap() {
+            any_value::Value::StringValue(text) => format!("{text:?}"),
+            any_value::Value::BytesValue(bytes) => format!("{bytes:?}"),
+            any_value::Value::BoolValue(truth) => truth.to_string(),
+            any_value::Value::IntValue(number) => number.to_string(),
+            any_value::Value::DoubleValue(number) => format!("{number:?}"),
+            nested => format!("{nested:?}"),
+        };
+        format!("{}={value}", attribute.key)
+    };
+    let of_scope = scope.scope.iter().flat_map(|scope| &scope.attributes);
+    let of_resource = resource.resource.iter().flat_map(|resource| &resource.attributes);
+    let attributes = scope.spans[0].attributes.iter().chain(of_scope).chain(of_resource);
+    std::iter::once(scope.spans[0].name.clone()).chain(attributes.map(text)).collect()
+}
+
+/// A plugin that uses everything that the contract has: what crosses arrives as it was sent, in both directions.
+fn everything(language: &str) {
+    let dir = repository().join(format!("sdk/{language}/test/everything"));
+    let Some(component) = build(language, &dir, Kind::Attributes) else { return };
+    let component = Candidate::new(component);
+    let plugin = load(&component, Kind::Attributes, &json!({}), &dir);
+    let run = |attributes: Value| wait(plugin.run(&span(&attributes)));
+    let text = json!({"stringValue": "ann@x 42 zoë@y"});
+    let got = after(run(json!({"text": text, "number": {"intValue": "7"}})).unwrap());
+    assert_eq!(
+        got,
+        [
+            "GET / 500000000",
+            "text=\"ann@x 42 zoë@y\"",
+            "number=-7",
+            "nested=\"cannot be set\"",
+            "hash=\"e0a3f8a2 32\"",
+            "match=\"[{0 0 0 0} {0 1 0 0} {1 0 0 0}]\"",
+            "find=\"[{0 0 6 8} {0 1 0 5}]\"",
+            "groups=\"[[0 5] [0 3] [4 5]] [ user ]\"",
+            "half=3.5",
+            "even=false",
+            "bytes=[0, 7]",
+            "batches=2",
+            "scope=1",
+            "sane=true",
+        ]
+    );
+
+    let refused = |what: &str| match run(json!({"do": {"stringValue": what}})).unwrap_err().error {
+        RunError::Permanent(why) => format!("permanent: {why}"),
+        RunError::Retryable(why) => format!("retryable: {why}"),
+        RunError::Accident(failure) => format!("{:?}: {}", failure.incident, failure.message),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused("refuse"), "permanent: refused for good");
+    assert_eq!(refused("retry"), "retryable: try again");
+    // Memory of one call serves the next: this is many times the limit.
+    for _ in 0..10 {
+        assert!(after(run(json!({"do": {"stringValue": "grow"}})).unwrap()).contains(&"grown=\"xxx\"".to_owned()));
+    }
+    run(json!({"do": {"stringValue": "print"}})).unwrap();
+    let panic = refused("panic");
+    assert!(panic.starts_with("Trap: ") && panic.contains("panic"), "{panic}");
+    assert_eq!(plugin.status()["version"], "1.2.3");
+}
+
+#[test]
+fn go_everything() {
+    everything("go");
+}
+
+#[test]
+fn c_everything() {
+    everything("c");
 }
 
 #[test]
