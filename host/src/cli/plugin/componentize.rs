@@ -147,3 +147,6 @@ impl Found {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,9 @@
   (func $print (param $fd i32) (param $at i32) (param $len i32)
     (local $byte i32)
     (if (i32.eqz (i32.const {scratch_len})) (then
+      (local.set $byte (i32.load8_u (i32.sub (i32.add (local.get $at) (local.get $len)) (i32.const 1))))
+      (local.set $len (i32.sub (local.get $len) (i32.eq (local.get $byte) (i32.const 10))))
+      (if (i32.eqz (local.get $len)) (then (return)))
       (call $log (select (i32.const 4) (i32.const 2) (i32.eq (local.get $fd) (i32.const 2)))
         (local.get $at) (local.get $len))
       (return)))

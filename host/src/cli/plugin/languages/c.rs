@@ -37,8 +37,8 @@ impl Language for C {
         note(&format!("Compiling with {}", compiler.name));
         let module = scratch.file("module.wasm");
         let mut command = compiler.command();
-        command.current_dir(&project.dir).args(["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", "-Wl,--strip-all"]);
-        command.arg("-I").arg(&sdk).args(sources.iter().map(|source| relative(source, &project.dir)));
+        command.current_dir(&project.dir).args(["-Wall", "-Wextra", "-I"]).arg(&sdk);
+        command.args(sources.iter().map(|source| relative(source, &project.dir)));
         command.arg("-lm").arg("-o").arg(&module);
         let said = |line: &str| {
             if line.contains("warning: ") {
@@ -121,10 +121,11 @@ impl Compiler {
         all
     }
 
+    /// With the options that decide which library is linked: zig builds one for each set of them, which takes a while.
     fn command(&self) -> Command {
         let mut words = self.call.iter();
         let mut command = Command::new(words.next().map_or("clang", String::as_str));
-        command.args(words).arg("-mexec-model=reactor");
+        command.args(words).args(["-mexec-model=reactor", "-std=c11", "-O2", "-g0", "-s"]);
         command
     }
 }

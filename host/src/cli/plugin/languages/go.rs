@@ -54,7 +54,7 @@ impl Language for Go {
 
 fn go(project: &Project) -> Command {
     let mut command = Command::new("go");
-    command.current_dir(&project.dir).env_remove("GOFLAGS");
+    command.current_dir(&project.dir).env_remove("GOFLAGS").env("GOWORK", "off");
     command
 }
 
