@@ -4,7 +4,7 @@
 use super::super::project::{Kind, Project};
 use super::{Failure, by_name};
 use crate::pdata::{Batch, Limits as Validation, Signal};
-use crate::plugin::{Candidate, Limits, Options, Outcome, Plugin, Role, RunError};
+use crate::plugin::{Candidate, Limits, Offer, Options, Outcome, Plugin, Role, RunError};
 use crate::telemetry::Metrics;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest as Logs, metrics::v1::ExportMetricsServiceRequest as Points,
@@ -165,8 +165,7 @@ fn after(ran: Outcome) -> Vec<String> {
 fn everything(language: &str) {
     let dir = repository().join(format!("sdk/{language}/test/everything"));
     let Some(component) = build(language, &dir, Kind::Attributes) else { return };
-    let component = Candidate::new(component);
-    let plugin = load(&component, Kind::Attributes, &json!({}), &dir);
+    let plugin = load(&Candidate::new(component.clone()), Kind::Attributes, &json!({}), &dir);
     let run = |attributes: Value| wait(plugin.run(&span(&attributes)));
     let text = json!({"stringValue": "ann@x 42 zoë@y"});
     let got = after(run(json!({"text": text, "number": {"intValue": "7"}})).unwrap());
@@ -202,6 +201,19 @@ fn everything(language: &str) {
         assert!(after(run(json!({"do": {"stringValue": "grow"}})).unwrap()).contains(&"grown=\"xxx\"".to_owned()));
     }
     run(json!({"do": {"stringValue": "print"}})).unwrap();
+    // Another version takes over what this one has counted.
+    let count = || {
+        let count = after(run(json!({})).unwrap())
+            .into_iter()
+            .find_map(|text| Some(text.strip_prefix("batches=")?.parse::<u32>().unwrap()));
+        count.unwrap()
+    };
+    let before = count();
+    let note = [0, 7, 4, b'n', b'o', b't', b'e', 0, 0];
+    let offer = plugin.offer(&Candidate::new([&component[..], &note].concat()));
+    assert_eq!(offer, Offer::Swapped(2));
+    assert_eq!(count(), before + 1);
+
     let panic = refused("panic");
     assert!(panic.starts_with("Trap: ") && panic.contains("panic"), "{panic}");
     assert_eq!(plugin.status()["version"], "1.2.3");
