@@ -5,11 +5,13 @@
 //! tailrace validate --config FILE                                check, without listening
 //! tailrace components                                            what is built in
 //! tailrace demo [--for 20s]                                      see it work
+//! tailrace plugin new|dev|build|test|inspect|bench|list          write plugins
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod components;
 mod demo;
+mod plugin;
 mod run;
 
 use clap::{Args, Parser, Subcommand};
@@ -33,6 +35,8 @@ enum Command {
     Components,
     /// Run a collector, a generator and a backend on this machine, and show what happens
     Demo(demo::DemoArgs),
+    /// Write, build, try, test and inspect plugins
+    Plugin(plugin::PluginArgs),
 }
 
 /// Where the configuration comes from.
@@ -54,5 +58,6 @@ pub fn run() -> ExitCode {
         Some(Command::Validate(sources)) => run::validate(&sources),
         Some(Command::Components) => components::list(),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Plugin(args)) => plugin::run(&args),
     }
 }

@@ -33,7 +33,7 @@ pub enum ErrorMode {
 }
 
 impl ErrorMode {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Propagate => "propagate",
             Self::Ignore => "ignore",

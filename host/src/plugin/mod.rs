@@ -14,8 +14,10 @@
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
 //! | `directory` | the watched directory |
+//! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
+mod about;
 mod bindings;
 mod breaker;
 mod bundled;
@@ -31,6 +33,7 @@ mod limits;
 mod live;
 mod log;
 mod metrics;
+mod outline;
 mod pool;
 mod program;
 mod wasi;
@@ -39,9 +42,22 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use about::{About, Wish};
 pub use bundled::bundled;
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};
+pub use outline::Outline;
 pub use program::{Candidate, Hash};
+
+/// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started
+/// inside a runtime. Blocks.
+fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, LoadError> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
+        Ok(runtime.block_on(work))
+    };
+    let died = |_| Err(LoadError::new("it ended in a panic of the host"));
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(died))
+}
