@@ -1,8 +1,8 @@
 /**
  * Builds a component: `node build.js PROJECT KIND OUTPUT`, which is what `tailrace plugin build` runs.
  *
- * The plugin is loaded here once, natively, to see that it can be and which world of the contract it is for. Exits with 3 if
- * componentize-qjs is not installed.
+ * The plugin is loaded here once, natively, to see that it can be and which world of the contract it is for. If componentize-qjs is
+ * not installed, standard error says only `missing: componentize-qjs`.
  */
 
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,6 @@ import { createRequire } from "node:module";
 import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const MISSING_TOOL = 3;
 const INTERFACES = ["lifecycle", "attributes", "processor", "sampler", "state"];
 
 const [projectArg, kind, output] = process.argv.slice(2);
@@ -66,7 +65,7 @@ async function tool() {
   try {
     path = createRequire(join(project, "package.json")).resolve("componentize-qjs");
   } catch {
-    process.exit(MISSING_TOOL);
+    fail("missing: componentize-qjs");
   }
   const module = await import(pathToFileURL(path));
   return module.componentize ?? module.default.componentize;

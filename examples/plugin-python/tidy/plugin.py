@@ -6,15 +6,15 @@ class Tidy(AttributesPlugin):
     version = "0.1.0"
 
     def configure(self, config: dict) -> Interest:
-        self.delete, self.mask = set(config.get("delete", [])), set(config.get("mask", []))
-        self.names, self.copy = set(config.get("drop_span_names", [])), config.get("set", {})
+        self.delete, self.mask = config.get("delete", []), config.get("mask", [])
+        self.copy, self.names = config.get("set", {}), config.get("drop_span_names", [])
         keys = [*self.delete, *self.mask, *self.copy.values()]
-        return Interest(attributes=keys, fields=["span.name"] if self.names else [])
+        return Interest(attributes=keys, fields="span.name" if self.names else ())
 
     def group(self, group: Group) -> None:
         if group.get("span.name") in self.names:
             return group.drop()
-        if group.level == "item" and self.copy and (source := group.find(self.copy["from"])):
+        if self.copy and group.level == "item" and (source := group.find(self.copy["from"])):
             group.set(self.copy["to"], source)
         for attribute in group:
             if attribute.key in self.delete:

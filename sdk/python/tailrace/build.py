@@ -1,7 +1,7 @@
 """Builds a component: `python -m tailrace.build PROJECT KIND OUTPUT`, which is what `tailrace plugin build` runs.
 
-The plugin is loaded here once, natively, to see that it can be and which world of the contract it is for. Exits with 3 if
-componentize-py is not installed. The module is `plugin.py` in the project; what it imports may lie beside it, or in the virtual
+The plugin is loaded here once, natively, to see that it can be and which world of the contract it is for. If
+componentize-py is not installed, standard error says only `missing: componentize-py`. The module is `plugin.py` in the project; what it imports may lie beside it, or in the virtual
 environment that runs this.
 """
 
@@ -18,7 +18,6 @@ from pathlib import Path
 
 from ._plugin import kind_of, the_plugin, world_of
 
-MISSING_TOOL = 3
 _APP = """\
 import plugin
 from tailrace._guest import component
@@ -35,7 +34,7 @@ def main() -> None:
     project, kind, output = Path(sys.argv[1]).resolve(), sys.argv[2], Path(sys.argv[3])
     tool = _tool()
     if tool is None:
-        sys.exit(MISSING_TOOL)
+        sys.exit("missing: componentize-py")
     world = _load(project, kind)
     sdk = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryDirectory() as folder:

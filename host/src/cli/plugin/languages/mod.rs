@@ -3,7 +3,10 @@
 //! **To add a language**: a file here with a [`Language`], one line in [`ALL`], templates under `host/templates/<name>/`, and
 //! what `vendored` in `embedded.rs` copies into a new project.
 
+mod js;
+mod python;
 mod rust;
+mod scratch;
 
 use super::project::Project;
 
@@ -44,6 +47,8 @@ pub(in crate::cli::plugin) trait Language: Sync {
 /// Every language, in the order of `--help`.
 pub(in crate::cli::plugin) const ALL: &[&dyn Language] = &[
     &rust::Rust,
+    &js::Js,
+    &python::Python,
     //
 ];
 
