@@ -157,11 +157,19 @@ export interface AttributesPlugin extends Common<any> {
   group?(this: any, group: Group): void;
   /** Called once with all of them instead, for what is cheap for a whole column only, such as `patterns`. */
   batch?(this: any, batch: Batch): void;
+  process?: undefined;
+  decide?: undefined;
+  decideAll?: undefined;
 }
 
 export interface ProcessorPlugin extends Common<any> {
   /** Returns nothing (unchanged), an encoded request (instead), or `drop(reason)`. */
   process(this: any, batch: RawBatch): Uint8Array | Dropped | void;
+  attribute?: undefined;
+  group?: undefined;
+  batch?: undefined;
+  decide?: undefined;
+  decideAll?: undefined;
 }
 
 export interface SamplerPlugin extends Common<any> {
@@ -170,6 +178,10 @@ export interface SamplerPlugin extends Common<any> {
   decide?(this: any, trace: Trace): Decision;
   /** One decision for each trace, in their order; called instead of `decide`. */
   decideAll?(this: any, traces: Trace[]): Decision[];
+  attribute?: undefined;
+  group?: undefined;
+  batch?: undefined;
+  process?: undefined;
 }
 
 /** Makes a plugin: `export default plugin({...})`. */

@@ -8,8 +8,11 @@ import { toBinary, unpack } from "./bytes.js";
 import { LEVELS } from "./interest.js";
 import { copied, decode, KINDS } from "./value.js";
 
-/** Set in an entry of `keys` that names a field. */
-const FIELD = 2 ** 31;
+/**
+ * Set in an entry of `keys` that names a field, which makes it negative as a signed number: componentize-qjs hands out a u32 from 2^31
+ * on as a negative number, so all keys are taken for signed.
+ */
+const FIELD = -(2 ** 31);
 /** What the owner of a row on this level is, by code: events, links and exemplars belong to an item. */
 const OWNER = [0, 1, 2, 2, 2, 2, 6];
 
@@ -54,12 +57,12 @@ export class Columns {
   }
 
   isField(row) {
-    return this._columns.keys[row] >= FIELD;
+    return (this._columns.keys[row] | 0) < 0;
   }
 
   key(row) {
-    const key = this._columns.keys[row];
-    if (key >= FIELD) return this._fields[key - FIELD];
+    const key = this._columns.keys[row] | 0;
+    if (key < 0) return this._fields[key - FIELD];
     this._names ??= unpack(this._columns.nameEnds, this._columns.names);
     return this._names[key];
   }
@@ -70,7 +73,7 @@ export class Columns {
     if (wanted === undefined) return -1;
     const { keys, levels } = this._columns;
     for (let row = start; row < end; row++) {
-      if (keys[row] === wanted && (level === undefined ? levels[row] < OWNER.length : levels[row] === level)) return row;
+      if ((keys[row] | 0) === wanted && (level === undefined ? levels[row] < OWNER.length : levels[row] === level)) return row;
     }
     return -1;
   }
