@@ -9,8 +9,8 @@ mod embed;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is built in; the same list as in `plugin::bundled`.
-const BUNDLED: [&str; 2] = ["redact", "mask-email"];
+/// What is built in; the same list as in `plugin::bundled`, and `nothing` for `plugin::bench`.
+const BUNDLED: [&str; 3] = ["redact", "mask-email", "nothing"];
 
 fn main() {
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));

@@ -60,7 +60,7 @@ impl About {
     /// Why it cannot be asked.
     pub fn ask(candidate: &Candidate, config: &str, role: Role, limits: &Limits) -> Result<Self, LoadError> {
         let start = Instant::now();
-        let program = Program::compile(candidate)?;
+        let program = compile(candidate)?;
         let compiled_in = start.elapsed();
         super::blocking(Self::ask_instance(program, config, role, limits.clone(), compiled_in))?
     }
@@ -134,4 +134,28 @@ impl Wish {
             single: matches!(stated.instances, Instances::Single),
         }
     }
+}
+
+/// A component that is compiled: as long as this is held, it is not compiled again in this process.
+pub struct Compiled {
+    _program: Arc<Program>,
+    /// How long it took to compile it, or to find it compiled.
+    pub took: Duration,
+}
+
+impl Compiled {
+    /// Compiles it. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn of(candidate: &Candidate) -> Result<Self, LoadError> {
+        let start = Instant::now();
+        let program = compile(candidate)?;
+        Ok(Self { _program: program, took: start.elapsed() })
+    }
+}
+
+/// The one place where tools compile.
+pub(super) fn compile(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
+    Program::compile(candidate)
 }

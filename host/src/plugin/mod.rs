@@ -18,6 +18,7 @@
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
 mod about;
+mod bench;
 mod bindings;
 mod breaker;
 mod bundled;
@@ -42,7 +43,8 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use about::{About, Wish};
+pub use about::{About, Compiled, Wish};
+pub use bench::Bench;
 pub use bundled::bundled;
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};

@@ -12,12 +12,16 @@
 //! Exit codes: 0 all is well; 1 the plugin is at fault (it does not build, a case fails, it is no plugin); 2 the command
 //! could not be carried out (wrong flags, no such file, a missing toolchain).
 
+mod admin;
+mod bench;
 mod build;
 mod cases;
+mod dev;
 mod embedded;
 mod hear;
 mod inspect;
 mod languages;
+mod list;
 mod new;
 mod paint;
 mod progress;
@@ -42,6 +46,9 @@ enum PluginCommand {
     /// Write a new project: a plugin of few lines, a test, a case
     #[command(after_help = NEW_HELP)]
     New(new::NewArgs),
+    /// Build, run the cases and show what it does to real spans, each time you save
+    #[command(after_help = DEV_HELP)]
+    Dev(dev::DevArgs),
     /// Build a project into dist/NAME.wasm
     #[command(after_help = BUILD_HELP)]
     Build(build::BuildArgs),
@@ -51,6 +58,12 @@ enum PluginCommand {
     /// Say what a component is: version, contract, interest, configuration, imports
     #[command(after_help = INSPECT_HELP)]
     Inspect(inspect::InspectArgs),
+    /// Measure what a component costs, step by step, beside the last run
+    #[command(after_help = BENCH_HELP)]
+    Bench(bench::BenchArgs),
+    /// Show the plugins that run in a collector
+    #[command(after_help = LIST_HELP)]
+    List(list::ListArgs),
 }
 
 const NEW_HELP: &str = "\
@@ -71,6 +84,34 @@ The component of the build before is removed first: after a build that failed th
 A missing toolchain is named together with the command that installs it.
 
 Put dist/NAME.wasm into the plugin directory of a collector; one that runs takes it over within a second.";
+
+const DEV_HELP: &str = "\
+Spans of a small shop and the inputs of cases/ flow through the plugin all the time, in the code and under the limits that
+a collector has. Each save builds it, runs the cases, swaps it in and shows spans before and after:
+  ~ user.email \"ann@x.org\" -> \"*********\"    changed
+  - url.path \"/cart\"                          removed
+  + team \"shop\"                               added
+If it does not build, a case fails or it does not load, the last good version goes on and the reason is shown.
+
+With --attach each good version also goes into a collector that runs:
+  tailrace plugin dev --attach /etc/tailrace/plugins
+  tailrace plugin dev --attach http://localhost:13190";
+
+const BENCH_HELP: &str = "\
+Steps, for each item:
+  scan      the host finds the values that the plugin asked for
+  crossing  into the guest and back with the same data: the same call of a plugin that does nothing
+  guest     the plugin itself: its call, less the crossing
+  splice    the host checks and applies what came back
+One instance on one thread. The figures of the last run of the same file and input are kept in the user's cache directory.
+
+Examples:
+  tailrace plugin bench dist/mask-email.wasm
+  tailrace plugin bench redact.wasm --config '{\"keys\": [\"user.email\"]}' --input cases/one/input.json";
+
+const LIST_HELP: &str = "\
+Asks GET /plugins of the admin listener, which a collector has on localhost:13190 unless --admin-endpoint says otherwise.
+--json prints everything: limits, failures by reason, where the machine code came from, the last errors.";
 
 const TEST_HELP: &str = "\
 A case is a folder in cases/:
@@ -119,6 +160,9 @@ pub(super) fn run(args: &PluginArgs) -> ExitCode {
     let done = match &args.command {
         PluginCommand::New(args) => new::run(args),
         PluginCommand::Build(args) => build::run(args),
+        PluginCommand::Dev(args) => dev::run(args),
+        PluginCommand::Bench(args) => bench::run(args),
+        PluginCommand::List(args) => list::run(args),
         PluginCommand::Test(args) => test::run(args),
         PluginCommand::Inspect(args) => inspect::run(args),
     };

@@ -17,5 +17,5 @@ pub(in crate::cli::plugin) mod otlp;
 mod run;
 
 pub(in crate::cli::plugin) use diff::{Line, Sign, changes};
-pub(in crate::cli::plugin) use load::{Case, EXPECTED, Expected, load};
-pub(in crate::cli::plugin) use run::{Costs, Report, Verdict, run};
+pub(in crate::cli::plugin) use load::{Case, EXPECTED, load};
+pub(in crate::cli::plugin) use run::{Report, Verdict, run, word};

@@ -160,7 +160,7 @@ fn hex(id: &[u8]) -> String {
 }
 
 /// A decision in the words of the contract; a threshold is left out.
-fn word(decision: Decision) -> &'static str {
+pub(in crate::cli::plugin) fn word(decision: Decision) -> &'static str {
     match decision {
         Decision::Sample(_) => "sample",
         Decision::NotSampled => "not-sampled",
