@@ -63,13 +63,13 @@ fn tailrace() -> Command {
     command(env!("CARGO_BIN_EXE_tailrace"))
 }
 
-/// Runs to the end; what it wrote, if it was content.
+/// Runs to the end; its standard output, if it was content.
 #[track_caller]
 fn content(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("it runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{command:?}: {status}\n{said}");
-    said
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr));
+    stdout
 }
 
 fn text(path: &Path) -> &str {
@@ -79,9 +79,7 @@ fn text(path: &Path) -> &str {
 /// Builds a project and runs its cases, which must be at least so many.
 fn check_cases(project: &Path, cases_min: usize) {
     let said = content(tailrace().args(["plugin", "test", "--json", text(project)]));
-    let report = said.lines().find(|line| line.starts_with('{')).map_or(&*said, |_| said.trim());
-    let report: serde_json::Value =
-        serde_json::from_str(&report[report.find('{').expect("JSON")..=report.rfind('}').expect("JSON")]).expect("JSON");
+    let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let cases = report["cases"].as_array().expect("cases").len();
     assert!(cases >= cases_min, "{}: {cases} cases are too few to be all of them", project.display());
     eprintln!("{}: {report}", project.display());
@@ -140,7 +138,11 @@ fn typescript_types() {
 fn python_sdk() {
     if PYTHON.is_here() {
         let mut python = command("python3");
-        content(python.args(["-m", "unittest", "discover", "-s", "tests", "-t", "."]).current_dir(repository().join("sdk/python")));
+        content(
+            python
+                .args(["-m", "unittest", "discover", "-s", "tests", "-t", "."])
+                .current_dir(repository().join("sdk/python")),
+        );
     }
 }
 

@@ -143,6 +143,22 @@ test("every group of a level", () => {
   });
 });
 
+/** componentize-qjs hands out a u32 from 2^31 on as a negative number, which the key of a field is. */
+test("fields of QuickJS", () => {
+  const seen = [];
+  const { lifecycle, attributes } = made({
+    configure: () => ({ fields: ["span.kind", "span.name"] }),
+    group: (group) => seen.push([group.get("span.name"), group.get("span.kind"), ...[...group].map(({ key, isField }) => [key, isField])]),
+  }).component({ log() {} }, { Date, Math: {} });
+  lifecycle.configure("{}");
+  attributes.apply("traces", {
+    shape: { resourceEnds: [1], scopeEnds: [1], metricEnds: [], items: 1 },
+    owners: [0], levels: new Uint8Array([2]), keys: [(2 ** 31 + 1) | 0], kinds: new Uint8Array([1]), ends: [1],
+    data: new Uint8Array([65]), nameEnds: [], names: "",
+  });
+  assert.deepEqual(seen, [["A", undefined, ["span.name", true]]]);
+});
+
 /** Levels that a newer contract may have are passed over. */
 test("unknown levels and kinds", () => {
   const seen = [];

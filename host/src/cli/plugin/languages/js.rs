@@ -99,7 +99,10 @@ fn install_node() -> &'static str {
 fn missing_tool(project: &Project) -> Failure {
     Failure::Missing {
         what: format!("the npm package {TOOL}, which makes components of JavaScript,"),
-        install: format!("npm install --prefix {} --save-dev --save-exact {TOOL}@{TOOL_VERSION}", project.dir.display()),
+        install: format!(
+            "npm install --prefix {} --save-dev --save-exact {TOOL}@{TOOL_VERSION}",
+            project.dir.display()
+        ),
     }
 }
 
