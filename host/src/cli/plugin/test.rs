@@ -45,6 +45,7 @@ pub(super) fn run(args: &TestArgs) -> Result<(), Fault> {
     let (role, _) = outline.role().map_err(|error| Fault::Plugin(error.to_string()))?;
     let candidate = Candidate::new(subject.bytes);
     let hearing = Hearing::begin();
+    let _held = cases::hold(&candidate, role, &cases, &subject.limits);
     let mut results = Vec::new();
     for case in cases {
         let report = cases::run(&candidate, role, &case, &subject.limits, &hearing);
@@ -211,6 +212,7 @@ fn as_json(results: &[(Case, Report, bool)], bad: usize) -> Value {
 /// Every case of a project against a component, for `dev`: what is said about those that fail.
 pub(super) fn check(candidate: &Candidate, role: Role, found: &Found, hearing: &Hearing) -> Result<usize, Vec<String>> {
     let cases = cases::load(&found.cases(), None).map_err(|error| vec![error])?;
+    let _held = cases::hold(candidate, role, &cases, &found.limits);
     let mut faults = Vec::new();
     for case in &cases {
         let report = cases::run(candidate, role, case, &found.limits, hearing);

@@ -18,4 +18,4 @@ mod run;
 
 pub(in crate::cli::plugin) use diff::{Line, Sign, changes};
 pub(in crate::cli::plugin) use load::{Case, EXPECTED, load};
-pub(in crate::cli::plugin) use run::{Report, Verdict, run, word};
+pub(in crate::cli::plugin) use run::{Report, Verdict, hold, run, word};

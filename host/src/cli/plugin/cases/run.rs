@@ -5,7 +5,7 @@ use super::diff::{Line, changes};
 use super::load::{Case, Expected};
 use super::otlp;
 use crate::pdata::{Batch, Signal};
-use crate::plugin::{Candidate, Incident, Limits, Options, Outcome, Plugin, Role, RunError};
+use crate::plugin::{Candidate, Incident, Limits, LoadError, Options, Outcome, Plugin, Role, RunError};
 use crate::telemetry::{Counter, Metrics, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -68,6 +68,29 @@ enum Came {
     Decisions(BTreeMap<String, String>),
 }
 
+/// The plugin with the configuration of the first case that it accepts, to be held while cases run: a component is compiled
+/// once as long as somebody uses it, and to compile an interpreter takes many seconds.
+pub(in crate::cli::plugin) fn hold(candidate: &Candidate, role: Role, cases: &[Case], limits: &Limits) -> Option<Plugin> {
+    cases.iter().find_map(|case| load(candidate, role, case, limits, &Metrics::default()).ok())
+}
+
+fn load(
+    candidate: &Candidate,
+    role: Role,
+    case: &Case,
+    limits: &Limits,
+    metrics: &Metrics,
+) -> Result<Plugin, LoadError> {
+    let options = Options {
+        name: case.name.clone(),
+        role,
+        config: case.config.as_str().into(),
+        error_mode: None,
+        limits: limits.clone(),
+    };
+    Plugin::load(candidate, options, metrics, &[])
+}
+
 /// Runs a case. Blocks; not to be called inside of a runtime.
 pub(in crate::cli::plugin) fn run(
     candidate: &Candidate,
@@ -84,15 +107,8 @@ pub(in crate::cli::plugin) fn run(
         log,
     };
     let metrics = Metrics::default();
-    let options = Options {
-        name: case.name.clone(),
-        role,
-        config: case.config.as_str().into(),
-        error_mode: None,
-        limits: limits.clone(),
-    };
     hearing.take();
-    let plugin = match Plugin::load(candidate, options, &metrics, &[]) {
+    let plugin = match load(candidate, role, case, limits, &metrics) {
         Ok(plugin) => plugin,
         Err(error) => return failed(error.to_string(), Vec::new(), hearing.take()),
     };

@@ -5,6 +5,8 @@
 
 mod c;
 mod go;
+mod js;
+mod python;
 mod rust;
 mod scratch;
 
@@ -48,6 +50,8 @@ pub(in crate::cli::plugin) trait Language: Sync {
 pub(in crate::cli::plugin) const ALL: &[&dyn Language] = &[
     &rust::Rust,
     &go::Go,
+    &js::Js,
+    &python::Python,
     &c::C,
     //
 ];
