@@ -131,6 +131,7 @@ fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Va
                 Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
                 Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
                 Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
+                Intrinsic::LogSeverityText => tailrace_otlp::Intrinsic::LogSeverityText,
                 Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
                 Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
                 Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
@@ -151,7 +152,8 @@ fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
         Value::Int(number) => Otlp::Int(number),
         Value::Double(number) => Otlp::Double(number),
         Value::Bytes(bytes) => Otlp::Bytes(bytes),
-        Value::Empty | Value::Nested(_) => return None,
+        Value::Nested(message) => Otlp::new(message),
+        Value::Empty => return None,
     })
 }
 
