@@ -31,9 +31,8 @@ impl Plugin for Attributes {
         let settings: Settings = read(config)?;
         let mut faults = Faults::default();
         let signals = settings.signals(&mut faults);
-        let mut matcher = |path, of: &Option<settings::MatchSettings>| {
-            of.as_ref().and_then(|of| Matcher::new(path, of, &mut faults))
-        };
+        let mut matcher =
+            |path, of: &Option<settings::MatchSettings>| of.as_ref().and_then(|of| Matcher::new(path, of, &mut faults));
         let (include, exclude) = (matcher("include", &settings.include), matcher("exclude", &settings.exclude));
         let actions = Actions::new("actions", &settings.actions);
         match (faults.into_result(), actions) {

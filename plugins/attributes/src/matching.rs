@@ -68,7 +68,10 @@ impl Matcher {
                 return None;
             }
             other => {
-                faults.add(&format!("{path}.match_type"), format!("{other:?} is no match type; there are strict and regexp"));
+                faults.add(
+                    &format!("{path}.match_type"),
+                    format!("{other:?} is no match type; there are strict and regexp"),
+                );
                 return None;
             }
         };
@@ -77,7 +80,8 @@ impl Matcher {
             for (at, kind) in settings.span_kinds.iter().enumerate() {
                 if !KINDS.iter().skip(1).any(|known| known == kind) {
                     let known = KINDS.get(1..).unwrap_or_default().join(", ");
-                    reading.fault(&format!("span_kinds[{at}]"), &format!("{kind:?} is no span kind; there are {known}"));
+                    reading
+                        .fault(&format!("span_kinds[{at}]"), &format!("{kind:?} is no span kind; there are {known}"));
                 }
             }
         }
@@ -159,9 +163,8 @@ impl Matcher {
         }
         let of_scope = |field: Intrinsic| group.of_scope(field.name()).and_then(|one| one.value.as_str());
         for (name, version) in &mut self.libraries {
-            let version_matches = |version: &mut Texts| {
-                version.matches(of_scope(Intrinsic::ScopeVersion).unwrap_or_default())
-            };
+            let version_matches =
+                |version: &mut Texts| version.matches(of_scope(Intrinsic::ScopeVersion).unwrap_or_default());
             if !name.matches(of_scope(Intrinsic::ScopeName).unwrap_or_default())
                 || !version.as_mut().is_none_or(version_matches)
             {
