@@ -11,6 +11,8 @@ mod names;
 mod overlay;
 pub mod pattern;
 pub mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod text;
 
 pub use action::{ActionSettings, Actions};

@@ -20,7 +20,7 @@ pub(crate) struct Plan<'a> {
 enum Task<'a> {
     /// It stays.
     Keep,
-    /// What the verdict about this text says; and how a summary calls it.
+    /// What the verdict about this text says; and how a summary calls it, if it is not the whole body.
     Judge(usize, String),
     /// Each entry, without those that are removed; and how many those are.
     Map(Vec<(Str<'a>, Plan<'a>)>, usize),
@@ -61,9 +61,11 @@ impl<'a> Plan<'a> {
         match &self.task {
             Task::Keep => {}
             Task::Judge(text, name) => match verdicts.get(*text) {
-                Some(Verdict::Masked(_)) => tally.masked.push(name.clone()),
+                Some(Verdict::Masked(_)) => {
+                    tally.masked.push(if name.is_empty() { BODY.to_owned() } else { name.clone() })
+                }
                 // The Collector says nothing about a whole body that is allowed.
-                Some(Verdict::Allowed) if name != BODY => tally.allowed.push(name.clone()),
+                Some(Verdict::Allowed) if !name.is_empty() => tally.allowed.push(name.clone()),
                 _ => {}
             },
             Task::Map(entries, _) => entries.iter().for_each(|(_, plan)| plan.tell(verdicts, tally)),
@@ -123,10 +125,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 };
                 Task::List(items.iter().enumerate().map(item).collect())
             }
-            leaf => {
-                let name = if path.is_empty() { BODY } else { path };
-                Task::Judge(self.work.text(text::of(&leaf), What::Look), name.to_owned())
-            }
+            leaf => Task::Judge(self.work.text(text::of(&leaf), What::Look), path.to_owned()),
         };
         Plan { value, task }
     }
@@ -156,7 +155,7 @@ impl<'a> Walk<'_, '_, 'a> {
         match (self.rules.summary, path) {
             (_, "") => step.to_owned(),
             (Summary::Debug, path) => format!("{path}.{step}"),
-            // Without names in the summary it need only differ from that of the whole body.
+            // Without names in the summary it need only not be empty.
             (_, path) => path.to_owned(),
         }
     }
