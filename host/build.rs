@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is built in; the same list as in `plugin::bundled`.
-const BUNDLED: [&str; 2] = ["redact", "mask-email"];
+const BUNDLED: [&str; 5] = ["redact", "mask-email", "attributes", "resource", "redaction"];
 
 fn main() {
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));

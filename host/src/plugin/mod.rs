@@ -14,6 +14,7 @@
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
 //! | `directory` | the watched directory |
+//! | `stage` | the place in a pipeline where a plugin runs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
 mod bindings;
@@ -33,6 +34,7 @@ mod log;
 mod metrics;
 mod pool;
 mod program;
+pub mod stage;
 mod wasi;
 mod work;
 

@@ -26,11 +26,10 @@ use crate::component::{
 };
 use crate::pdata::{Batch, Signal};
 use crate::plugin::directory::{self, Watch};
-use crate::plugin::{ErrorMode, Failed, Options, Outcome, Plugin, Role, RunError};
+use crate::plugin::stage::Stage;
+use crate::plugin::{Options, Plugin, Role};
 use crate::shutdown::Deadline;
-use crate::telemetry::Account;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,22 +39,14 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
 };
 
-/// The ledger's reason for what a plugin dropped.
-const DROPPED_BY_PLUGIN: &str = "plugin";
-/// The ledger's reason for what was dropped because a call failed.
-const DROPPED_BY_ERROR: &str = "plugin_error";
-
 struct Wasm {
     context: Context,
     file: PathBuf,
     rescan: Duration,
     module_bytes: usize,
     plugin: Arc<Plugin>,
-    account: Account,
-    next: Arc<dyn Consumer>,
+    stage: Stage,
     watch: Mutex<Option<Watch>>,
-    /// Whether the last call failed; a run of failures is logged once.
-    failing: AtomicBool,
 }
 
 impl ProcessorConfig for Config {
@@ -94,14 +85,12 @@ impl ProcessorConfig for Config {
         });
         Ok(Arc::new(Wasm {
             rescan: self.rescan(),
-            account: context.account.clone(),
             watch: Mutex::default(),
-            failing: AtomicBool::new(false),
+            stage: Stage::single(context.clone(), Arc::clone(&plugin), next),
             context,
             file,
             module_bytes,
             plugin,
-            next,
         }))
     }
 }
@@ -127,61 +116,12 @@ impl Processor for Wasm {}
 
 impl Consumer for Wasm {
     fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        Box::pin(async move {
-            let items = batch.items();
-            let failed = match self.plugin.run(&batch).await {
-                Ok(outcome) => {
-                    if self.failing.load(Relaxed) && self.failing.swap(false, Relaxed) {
-                        tracing::info!(processor = %self.context.id, "the plugin works again");
-                    }
-                    return self.hand_on(batch, outcome).await;
-                }
-                Err(failed) => failed,
-            };
-            if !self.failing.swap(true, Relaxed) {
-                let (processor, error, mode) = (&self.context.id, &failed.error, failed.mode);
-                tracing::warn!(%processor, ?mode, "the plugin fails: {error}");
-            }
-            match failed.mode {
-                ErrorMode::Propagate => Err(refusal(&self.context, failed)),
-                ErrorMode::Ignore => self.next.consume(batch).await,
-                ErrorMode::Drop => {
-                    self.account.dropped(DROPPED_BY_ERROR, items);
-                    Ok(())
-                }
-            }
-        })
+        self.stage.consume(batch)
     }
 }
 
 impl Wasm {
-    async fn hand_on(&self, batch: Batch, outcome: Outcome) -> Result<(), ConsumeError> {
-        let items = batch.items();
-        match outcome {
-            Outcome::Unchanged => self.next.consume(batch).await,
-            Outcome::Replaced(new) => {
-                let dropped = items.saturating_sub(new.items());
-                self.next.consume(new).await?;
-                self.account.dropped(DROPPED_BY_PLUGIN, dropped);
-                Ok(())
-            }
-            Outcome::Dropped { .. } => {
-                self.account.dropped(DROPPED_BY_PLUGIN, items);
-                Ok(())
-            }
-        }
-    }
-
     fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the sender hears. An accident may not happen again, a plugin's answer says for itself.
-fn refusal(context: &Context, failed: Failed) -> ConsumeError {
-    let message = format!("{}: {}", context.id, failed.error);
-    match failed.error {
-        RunError::Accident(_) | RunError::Retryable(_) => ConsumeError::retryable(message),
-        RunError::Permanent(_) => ConsumeError::permanent(message),
     }
 }

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::component::ComponentId;
+use crate::plugin::ErrorMode;
 use crate::plugin::tests::guests;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
 use crate::yaml::GoDuration;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 use tailrace_otlp::view::put_attribute;
 use tailrace_otlp::{Limits as Validation, NONE, RequestWriter, Value};
