@@ -5,10 +5,10 @@
 
 use super::bindings::{attributes, lifecycle, processor, sampler, state, types};
 use super::error::{Failure, Incident};
-use super::guest::{Guest, TimedOut};
+use super::guest::{Guest, Shared, TimedOut};
+use super::imports::TooMuch;
 use super::interest::to_contract;
 use super::limits::Limits;
-use super::log::PluginLog;
 use super::program::Program;
 use crate::pdata::Signal;
 use std::sync::Arc;
@@ -48,9 +48,9 @@ impl Instance {
     pub(super) async fn new(
         program: &Arc<Program>,
         limits: &Arc<Limits>,
-        log: &Arc<PluginLog>,
+        shared: &Shared,
     ) -> Result<Self, Failure> {
-        let mut store = Store::new(&program.engine.wasm, Guest::new(Arc::clone(log), limits.memory_bytes));
+        let mut store = Store::new(&program.engine.wasm, Guest::new(shared, limits));
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
@@ -233,6 +233,9 @@ fn outcome<T>(
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return Err(Failure::new(Incident::Trap, format!("it trapped: {trap}{words}")));
+    }
+    if let Some(too_much) = error.downcast_ref::<TooMuch>() {
+        return Err(Failure::new(Incident::Output, format!("{too_much}{words}")));
     }
     let root = error.root_cause().to_string();
     if root.contains("fuel allocated for hostcalls") {

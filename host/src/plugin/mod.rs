@@ -11,6 +11,7 @@
 //! | `contract` | what a file is, found by looking, with errors that name the fix |
 //! | `program` | a version of a plugin: read, hashed, compiled, linked |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
+//! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
 //! | `directory` | the watched directory |
@@ -26,6 +27,7 @@ mod engine;
 mod error;
 mod generation;
 mod guest;
+mod imports;
 mod instance;
 mod interest;
 mod limits;

@@ -4,9 +4,9 @@
 
 use super::breaker::Breaker;
 use super::error::{Failure, Incident};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::limits::Limits;
-use super::log::PluginLog;
 use super::program::Program;
 use crate::telemetry::Gauge;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(super) struct Pool {
     program: Arc<Program>,
     config: Arc<str>,
     limits: Arc<Limits>,
-    log: Arc<PluginLog>,
+    shared: Arc<Shared>,
     idle: Mutex<Vec<Instance>>,
     turns: Semaphore,
     breaker: Mutex<Breaker>,
@@ -39,7 +39,7 @@ impl Pool {
         program: Arc<Program>,
         config: Arc<str>,
         limits: Arc<Limits>,
-        log: Arc<PluginLog>,
+        shared: Arc<Shared>,
         instances: usize,
         first: Instance,
         alive: Gauge,
@@ -49,7 +49,7 @@ impl Pool {
             program,
             config,
             limits,
-            log,
+            shared,
             idle: Mutex::new(vec![first]),
             turns: Semaphore::new(instances.max(1)),
             breaker: Mutex::default(),
@@ -81,7 +81,7 @@ impl Pool {
     }
 
     async fn make(&self) -> Result<Instance, Failure> {
-        let mut instance = Instance::new(&self.program, &self.limits, &self.log).await?;
+        let mut instance = Instance::new(&self.program, &self.limits, &self.shared).await?;
         match instance.configure(&self.config).await {
             Ok(Ok(_)) => {
                 self.alive.add(1);
