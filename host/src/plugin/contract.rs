@@ -9,6 +9,9 @@ const VERSION: &str = "0.1.0";
 /// Versions on this track link with each other in both directions.
 const TRACK: &str = "0.1.";
 const PACKAGE: &str = "tailrace:plugin/";
+/// Said of a sampler where batches are to be processed.
+pub(super) const SAMPLER_ONLY: &str =
+    "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor";
 
 /// Which interface the host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +70,7 @@ impl Interfaces {
                     "it exports both `attributes` and `processor`, and a wasm processor cannot know which one is \
                      meant: make two plugins of it",
                 )),
-                (false, false) if sampler => Err(LoadError::new(
-                    "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor",
-                )),
+                (false, false) if sampler => Err(LoadError::new(SAMPLER_ONLY)),
                 (false, false) => Err(LoadError::new(
                     "it exports neither `attributes` nor `processor` nor `sampler`, so there is nothing to call",
                 )),

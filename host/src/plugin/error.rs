@@ -24,6 +24,11 @@ impl LoadError {
     pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
     }
+
+    /// Whether it is a good plugin, but one for tail sampling.
+    pub fn is_for_tail_sampling(&self) -> bool {
+        self.0 == super::contract::SAMPLER_ONLY
+    }
 }
 
 /// What kind of accident happened; the word is the `reason` in metrics.

@@ -5,7 +5,9 @@ use super::bindings::types;
 use super::contract::Kind;
 use super::error::LoadError;
 use crate::pdata::Signal;
-use tailrace_columns::{Intrinsic, Level};
+use std::ops::Deref;
+use std::sync::Arc;
+use tailrace_columns::{Intrinsic, Level, Wants};
 use tailrace_otlp::KeySet;
 
 /// Selectors of attributes that one plugin may state.
@@ -17,13 +19,19 @@ const SELECTOR_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Interest {
     signals: Vec<Signal>,
-    /// Attributes: what is projected, or what a batch must have to be of interest.
-    pub(super) keys: KeySet,
-    pub(super) levels: Vec<Level>,
-    pub(super) intrinsics: Vec<Intrinsic>,
+    /// What is projected, or what a batch must have to be of interest.
+    pub(super) wants: Arc<Wants>,
     /// Called also for batches without any of it.
     pub(super) always: bool,
     pub(super) single: bool,
+}
+
+impl Deref for Interest {
+    type Target = Wants;
+
+    fn deref(&self) -> &Wants {
+        &self.wants
+    }
 }
 
 impl Interest {
@@ -86,7 +94,8 @@ impl Interest {
         };
         let levels = stated.levels.into_iter().map(level).collect();
         let single = matches!(stated.instances, Instances::Single);
-        Ok(Self { signals, keys, levels, intrinsics, always: stated.always, single })
+        let wants = Arc::new(Wants { keys, levels, intrinsics });
+        Ok(Self { signals, wants, always: stated.always, single })
     }
 
     /// Whether batches of this signal are of interest.

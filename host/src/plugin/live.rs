@@ -4,6 +4,7 @@
 //! are under way finish on the old. A candidate that does not load leaves the old version running, and the reason stays
 //! in the status until the file is good again.
 
+use super::chain::{self, Ahead, Step};
 use super::contract::Role;
 use super::error::{LoadError, RunError};
 use super::generation::Generation;
@@ -11,14 +12,15 @@ use super::limits::Limits;
 use super::metrics::PluginMetrics;
 use super::program::{Candidate, Hash};
 use super::work;
-use crate::pdata::Batch;
+use crate::component::Draft;
+use crate::pdata::{Batch, Signal};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tailrace_columns::{Decision, Traces, Wanted};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tailrace_columns::{Decision, Traces, Union, Wants};
 
 /// What happens to a batch for which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -145,6 +147,76 @@ impl Plugin {
         Ok(outcome)
     }
 
+    /// Runs a draft through the version that is current now. `union` tells what a scan is to look for, given what this
+    /// version wants.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no"; the draft is as it was before.
+    pub(super) async fn run_draft(
+        &self,
+        draft: &mut Draft,
+        union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
+    ) -> Result<Step, Failed> {
+        let generation = self.current.load_full();
+        let step = chain::run(&generation, &self.metrics, draft, union).await.map_err(|error| {
+            self.trouble().call = Some((SystemTime::now(), error.to_string()));
+            Failed { mode: self.error_mode(&generation), error }
+        })?;
+        if let Step::Dropped { reason: Some(reason) } = &step {
+            self.trouble().drop_reason = Some(reason.clone());
+        }
+        Ok(step)
+    }
+
+    /// What the version that is current now will want of a batch of this signal.
+    pub(super) fn ahead(&self, signal: Signal) -> Ahead {
+        chain::ahead(&self.current.load(), signal)
+    }
+
+    /// Counts time that was spent for it outside of a call.
+    pub(super) fn spent(&self, time: Duration) {
+        self.metrics.nanos.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// The same plugin with other options, as the next generation: it counts on in the same series. Blocks like
+    /// [`Self::offer`]; a program that is compiled already is not compiled again. This one is as it was, and may go on
+    /// running.
+    ///
+    /// # Errors
+    /// What the plugin has against its options, or what is wrong with the file.
+    pub fn reconfigured(&self, candidate: &Candidate, options: Options) -> Result<Self, LoadError> {
+        let current = self.current.load_full();
+        match Generation::load(candidate, current.number + 1, &options, &self.metrics) {
+            Ok(next) => {
+                let (plugin, hash) = (options.name.as_str(), next.hash().short());
+                tracing::info!(plugin, generation = next.number, version = next.version, hash, "plugin reconfigured");
+                let metrics = self.metrics.clone();
+                metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
+                metrics.reloads.add(1);
+                Ok(Self { options, current: ArcSwap::from_pointee(next), metrics, trouble: Mutex::default() })
+            }
+            Err(error) => {
+                self.refuse(Some(candidate.hash()), &error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that the file is good again, though it did not run in between.
+    pub fn no_trouble(&self) {
+        self.trouble().load = None;
+    }
+
+    /// It left its pipeline: there is no generation of it any more.
+    pub fn retired(&self) {
+        self.metrics.generation.set(0);
+    }
+
+    /// Counts a plugin that could not be loaded where none was before.
+    pub fn count_refused(metrics: &Metrics, labels: &[(&'static str, &str)]) {
+        PluginMetrics::open(metrics, labels).reload_failures.add(1);
+    }
+
     /// Asks the version that is current now about traces; one decision for each, in their order.
     ///
     /// # Errors
@@ -164,8 +236,7 @@ impl Plugin {
     pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
         let generation = self.current.load_full();
         let interest = &generation.interest;
-        let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
-        let traces = Traces::gather(batch.data(), batch.index(), wanted, generation.wants_spans).map_err(|error| {
+        let traces = Traces::gather(batch.data(), batch.index(), interest.wanted(), generation.wants_spans).map_err(|error| {
             let error = RunError::Permanent(error.to_string());
             Failed { mode: ErrorMode::Propagate, error }
         })?;

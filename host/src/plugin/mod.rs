@@ -3,7 +3,7 @@
 //! A plugin is a guest, untrusted for safety: it reads what it was given and nothing else, cannot stall a worker (a call
 //! yields at every tick and ends at its deadline), cannot grow without bound, and cannot emit malformed OTLP. A trap costs
 //! its instance, never the process. Nothing here loses data: [`Plugin::run`] says what became of a batch, and the caller
-//! decides. This module knows batches and bytes, never pipelines.
+//! decides. This module knows batches, bytes and the next consumer, never pipelines.
 //!
 //! | file | what |
 //! |---|---|
@@ -15,12 +15,13 @@
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
 //! | `directory` | the watched directory |
-//! | `stage` | the place in a pipeline where a plugin runs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
+//! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
 
 mod bindings;
 mod breaker;
 mod bundled;
+mod chain;
 mod contract;
 pub mod directory;
 mod engine;

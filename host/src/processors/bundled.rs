@@ -17,8 +17,8 @@
 mod tests;
 
 use crate::component::{
-    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
-    ProcessorFactory, Stability,
+    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,
+    ProcessorConfig, ProcessorFactory, Stability,
 };
 use crate::pdata::{Batch, Signal};
 use crate::plugin::stage::Stage;
@@ -26,6 +26,7 @@ use crate::plugin::{Candidate, ErrorMode, Limits, LoadError, Options, Plugin, Ro
 use crate::yaml::{Node, Problems, Section, Value};
 use std::sync::Arc;
 use std::time::Duration;
+use tailrace_columns::Wants;
 
 /// Key under which `attributes` is told the signal of its pipeline, on which it depends what `include` and `exclude` may say.
 const SIGNAL: &str = "signal";
@@ -158,5 +159,13 @@ impl Processor for Bundled {}
 impl Consumer for Bundled {
     fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
         self.0.consume(batch)
+    }
+
+    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        self.0.consume_draft(draft)
+    }
+
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        self.0.foresee(signal, wants)
     }
 }

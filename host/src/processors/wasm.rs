@@ -21,8 +21,8 @@ mod tests;
 pub use settings::{Config, LimitsConfig};
 
 use crate::component::{
-    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
-    ProcessorFactory, Stability, parse,
+    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,
+    ProcessorConfig, ProcessorFactory, Stability, parse,
 };
 use crate::pdata::{Batch, Signal};
 use crate::plugin::directory::{self, Watch};
@@ -32,6 +32,7 @@ use crate::shutdown::Deadline;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tailrace_columns::Wants;
 
 /// Makes `wasm` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -117,6 +118,14 @@ impl Processor for Wasm {}
 impl Consumer for Wasm {
     fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
         self.stage.consume(batch)
+    }
+
+    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        self.stage.consume_draft(draft)
+    }
+
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        self.stage.foresee(signal, wants)
     }
 }
 

@@ -126,7 +126,7 @@ fn level(target: Target) -> Level {
 }
 
 /// The number in the column `owners`.
-fn owner(target: Target) -> u32 {
+pub(crate) fn owner(target: Target) -> u32 {
     match target {
         Target::Resource(number) | Target::Scope(number) | Target::Metric(number) | Target::Item(number) => number,
         Target::Event { item, .. } | Target::Link { item, .. } | Target::Exemplar { item, .. } => item,
@@ -134,7 +134,7 @@ fn owner(target: Target) -> u32 {
 }
 
 /// The resource, scope, metric or item that a row belongs to.
-fn carrier(target: Target) -> Target {
+pub(crate) fn carrier(target: Target) -> Target {
     match target {
         Target::Event { item, .. } | Target::Link { item, .. } | Target::Exemplar { item, .. } => Target::Item(item),
         other => other,

@@ -109,6 +109,13 @@ impl Edits {
         self.ops.is_empty()
     }
 
+    /// By how much the edits can make a request longer, at most.
+    #[must_use]
+    pub fn growth_max(&self) -> usize {
+        // Tags and lengths of an attribute, and the lengths of the messages around it.
+        self.text.len().saturating_add(self.ops.len().saturating_mul(64))
+    }
+
     /// Forgets all edits but keeps the memory.
     pub fn clear(&mut self) {
         self.ops.clear();

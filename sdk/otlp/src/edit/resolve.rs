@@ -253,7 +253,10 @@ impl Message<'_> {
                 let start = patches.text.len();
                 wire::put_len_field(&mut patches.text, field, &message);
                 let old = range.start..range.start;
-                patches.list.push(Patch { container: place.container, old, new: start..patches.text.len() });
+                let patch = Patch { container: place.container, old, new: start..patches.text.len() };
+                // Before what is appended to a container without any bytes, too.
+                let front = patches.list.partition_point(|patch| patch.container < place.container);
+                patches.list.insert(front, patch);
             }
             Part::Single(_) | Part::Nth(..) => {
                 let last = payloads.len() - 1;
