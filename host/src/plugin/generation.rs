@@ -15,6 +15,7 @@ use super::log::{PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::pool::Pool;
 use super::program::{Candidate, Hash, Program};
+use super::state;
 use crate::pdata::Signal;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -82,14 +83,15 @@ impl Generation {
             }
         };
         let interest = Interest::check(stated, kind)?;
+        state::check(&program, interest.single)?;
         let wants_spans = match kind {
             Kind::Sampler => first.wants_spans().await.map_err(during("wants-spans"))?,
             _ => false,
         };
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
-        let (config, alive) = (Arc::clone(&options.config), metrics.instances.clone());
-        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, alive);
+        let (config, metrics) = (Arc::clone(&options.config), metrics.clone());
+        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
         Ok(Self {
             number,
             program,

@@ -147,7 +147,7 @@ pub(super) struct CallClock {
 }
 
 impl CallClock {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { born: Instant::now(), budget: Duration::ZERO, used: Duration::ZERO, resumed: Arc::default() }
     }
 

@@ -184,6 +184,29 @@ impl Instance {
         outcome(made, &mut self.store, budget)
     }
 
+    /// What a plugin that keeps something wants to keep; more than about `bytes` is a failure. The last call of the instance.
+    pub(super) async fn save(&mut self, bytes: usize) -> Result<Vec<u8>, Failure> {
+        let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        self.store.set_hostcall_fuel(bytes.saturating_add(OUTPUT_SLACK));
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_save(&mut self.store);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
+    /// Hands it what another instance saved; the inner error is its answer.
+    pub(super) async fn restore(&mut self, state: &[u8]) -> Result<Result<(), String>, Failure> {
+        let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_restore(&mut self.store, state);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
     /// Whether it has served long enough: memory never shrinks, and guests leak.
     pub(super) fn is_spent(&self) -> bool {
         let full = self.store.data().memory.used() > self.limits.recycle_memory_bytes;

@@ -14,6 +14,7 @@
 //! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
+//! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
@@ -38,6 +39,7 @@ mod metrics;
 mod pool;
 mod program;
 pub mod stage;
+mod state;
 mod wasi;
 mod work;
 

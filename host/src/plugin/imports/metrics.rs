@@ -88,9 +88,10 @@ fn another_kind(name: &str) -> String {
 
 /// What one instance has open.
 pub(in crate::plugin) struct Opened {
+    /// Let go before the plugin's, which looks who has a series.
+    series: Vec<Dynamic>,
     plugin: Arc<PluginSeries>,
     most: usize,
-    series: Vec<Dynamic>,
     numbers: HashMap<Key, u32>,
 }
 

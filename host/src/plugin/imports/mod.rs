@@ -7,6 +7,8 @@
 mod hashes;
 mod metrics;
 mod patterns;
+#[cfg(test)]
+mod tests;
 
 pub(super) use hashes::hash;
 pub(super) use metrics::{Opened, PluginSeries};

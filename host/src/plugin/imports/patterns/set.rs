@@ -16,8 +16,10 @@ const TEXT_BYTES_MAX: usize = 256 << 10;
 const PROGRAM_BYTES_MAX: usize = 1 << 20;
 /// All compiled expressions of a set.
 const SET_BYTES_MAX: usize = 16 << 20;
-/// What a scan may remember of the set's automaton.
-pub(super) const SCAN_BYTES_MAX: usize = 1 << 20;
+/// What a scan may remember of the set's automaton: for each byte of it, and at least and at most.
+const SCAN_BYTES_PER_BYTE: usize = 8;
+const SCAN_BYTES_MIN: usize = 128 << 10;
+const SCAN_BYTES_MAX: usize = 2 << 20;
 /// Classes such as `\w` in one expression: each is some kilobytes before the size of a program is known.
 const CLASSES_MAX: usize = 1000;
 /// States of an expression times slots of its groups: the memory of a search.
@@ -87,7 +89,8 @@ impl Set {
         };
         pace.spent(10 * all.get_nfa().states().len()).await?;
         let search = each.iter().map(|expression| 8 * expression.states() * expression.slots()).max().unwrap_or(0);
-        let memory_bytes = bytes + all.memory_usage() + search + SCAN_BYTES_MAX;
+        let scan = all.get_config().get_cache_capacity();
+        let memory_bytes = bytes + all.memory_usage() + search + scan;
         Ok(Ok(Self { each, all, memory_bytes }))
     }
 
@@ -118,10 +121,11 @@ fn expression(pattern: &str) -> Result<(Hir, Expression), Refused> {
 fn automaton(parsed: &[Hir]) -> Result<DFA, Refused> {
     let config = NfaConfig::new().nfa_size_limit(Some(SET_BYTES_MAX)).which_captures(WhichCaptures::None);
     let nfa = Compiler::new().configure(config).build_many_from_hir(parsed).map_err(|error| too_large(&error))?;
+    let scan = nfa.memory_usage().saturating_mul(SCAN_BYTES_PER_BYTE).clamp(SCAN_BYTES_MIN, SCAN_BYTES_MAX);
     let config = Config::new()
         .match_kind(MatchKind::All)
         .unicode_word_boundary(true)
-        .cache_capacity(SCAN_BYTES_MAX)
+        .cache_capacity(scan)
         .skip_cache_capacity_check(true)
         .minimum_cache_clear_count(None);
     Builder::new().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())
