@@ -193,7 +193,7 @@ impl Plugin {
                 let metrics = self.metrics.clone();
                 metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
                 metrics.reloads.add(1);
-                Ok(Self { options, current: ArcSwap::from_pointee(next), metrics, trouble: Mutex::default() })
+                Ok(Self { options, current: Current::new(next), metrics, trouble: Mutex::default() })
             }
             Err(error) => {
                 self.refuse(Some(candidate.hash()), &error.to_string());

@@ -18,7 +18,10 @@ impl Mask {
     /// Checks `hash_function` and `hmac_key`.
     pub(crate) fn new(settings: &Settings, faults: &mut Faults) -> Self {
         let algorithm = match settings.hash_function.to_lowercase().as_str() {
-            "" => return Self::Stars,
+            "" => {
+                refuse_key(settings, faults);
+                return Self::Stars;
+            }
             "md5" => Algorithm::Md5,
             "sha1" => Algorithm::Sha1,
             "sha3" => Algorithm::Sha3_256,
@@ -36,8 +39,10 @@ impl Mask {
         let least = match algorithm {
             Algorithm::HmacSha256 => 32,
             Algorithm::HmacSha512 => 64,
-            // A key for a function that takes none changes nothing, as in the Collector.
-            _ => return Self::Hash { algorithm, key: Vec::new() },
+            _ => {
+                refuse_key(settings, faults);
+                return Self::Hash { algorithm, key: Vec::new() };
+            }
         };
         let key = settings.hmac_key.as_bytes();
         if key.len() < least {
@@ -76,5 +81,12 @@ impl Mask {
             lines.join("\n")
         };
         Ok(texts.iter().map(join).collect())
+    }
+}
+
+/// A key that makes nothing safer is not taken.
+fn refuse_key(settings: &Settings, faults: &mut Faults) {
+    if !settings.hmac_key.is_empty() {
+        faults.add("hmac_key", "is used by hmac-sha256 and hmac-sha512 only: set `hash_function` to one of them");
     }
 }

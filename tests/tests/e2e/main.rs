@@ -10,3 +10,4 @@ mod limits;
 mod path;
 mod python;
 mod reload;
+mod standard;
