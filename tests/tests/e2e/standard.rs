@@ -1,11 +1,12 @@
 //! The Collector's `attributes`, `resource` and `redaction`: configurations of the Collector, unchanged, and every case of
-//! the three plugins through the components in the binary, from OTLP/JSON in to OTLP/JSON out.
+//! the three plugins through the components in the binary, from OTLP/JSON in to OTLP out.
 
 use hyper::Method;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest as Logs;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest as Metrics;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use prost::Message;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use std::fmt::Debug;
@@ -154,7 +155,7 @@ async fn every_case_through_the_components() {
         receivers[format!("otlp/{id}")] = json!({ "protocols": { "http": { "endpoint": "127.0.0.1:0" } } });
         processors[format!("{}/{id}", case.plugin)] = escaped(&case.config);
         for signal in case.input.as_object().unwrap().keys() {
-            exporters[format!("file/{id}-{signal}")] = json!({ "path": file(case, signal) });
+            exporters[format!("file/{id}-{signal}")] = json!({ "path": file(case, signal), "format": "proto" });
             pipelines[format!("{signal}/{id}")] = json!({
                 "receivers": [format!("otlp/{id}")],
                 "processors": [format!("{}/{id}", case.plugin)],
@@ -196,9 +197,10 @@ async fn assert_balanced_one_by_one(host: Host) {
     }
 }
 
-fn compare<M: DeserializeOwned + PartialEq + Debug>(file: &Path, expected: &Json, place: &str) {
-    let written = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{place}: {error}"));
-    let output: M = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{place}: {error}: {written}"));
+/// The one record in the file, which has its length in front of it, is what is expected.
+fn compare<M: Message + Default + DeserializeOwned + PartialEq + Debug>(file: &Path, expected: &Json, place: &str) {
+    let written = std::fs::read(file).unwrap_or_else(|error| panic!("{place}: {error}"));
+    let output = M::decode(&written[4..]).unwrap_or_else(|error| panic!("{place}: {error}"));
     let expected: M = serde_json::from_value(expected.clone()).unwrap();
     assert!(output == expected, "{place}: {output:#?}");
 }
