@@ -126,7 +126,7 @@ impl Additions {
                 _ => return Err(BadEdit::BadAddition(number)),
             };
             let key = self.key(key).filter(|key| !key.is_empty()).ok_or(BadEdit::BadAddition(number))?;
-            if matches!(value, Value::Empty | Value::Nested(_)) {
+            if !value.can_be_set() {
                 return Err(BadEdit::BadAddition(number));
             }
             additions.push(Addition { owner, level, put, key, value });

@@ -156,8 +156,7 @@ impl Edits {
             };
             let fits = match value {
                 Value::Empty => action != Action::Set,
-                Value::Nested(_) => false,
-                _ => action == Action::Set,
+                value => action == Action::Set && value.can_be_set(),
             };
             if !fits {
                 return Err(BadEdit::BadValue(row));

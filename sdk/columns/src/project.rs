@@ -247,6 +247,7 @@ impl<'a> Fields<'a> {
             }
             (Target::Item(_), Signal::Traces, Intrinsic::SpanParentId) => Otlp::Bytes(span().parent_span_id()?),
             (Target::Item(_), Signal::Logs, Intrinsic::LogSeverity) => Otlp::Int(log().severity_number().into()),
+            (Target::Item(_), Signal::Logs, Intrinsic::LogSeverityText) => Otlp::String(log().severity_text()),
             (Target::Item(_), Signal::Logs, Intrinsic::LogBody) => match log().body() {
                 Otlp::Empty => return None,
                 body => body,

@@ -159,6 +159,7 @@ pub(crate) fn set_field(
         Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
         Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
         Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
+        Intrinsic::LogSeverityText => tailrace_otlp::Intrinsic::LogSeverityText,
         Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
         Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
         Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
@@ -178,7 +179,8 @@ pub(crate) fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
         Value::Int(number) => Otlp::Int(number),
         Value::Double(number) => Otlp::Double(number),
         Value::Bytes(bytes) => Otlp::Bytes(bytes),
-        Value::Empty | Value::Nested(_) => return None,
+        Value::Nested(message) => Otlp::new(message),
+        Value::Empty => return None,
     })
 }
 

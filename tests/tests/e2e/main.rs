@@ -11,3 +11,4 @@ mod limits;
 mod path;
 mod python;
 mod reload;
+mod standard;
