@@ -2,7 +2,9 @@
 //! knows what was accepted. Client and backend are tonic's and prost's: independent of the host's own transport.
 
 pub mod backend;
+pub mod bomb;
 pub mod client;
+pub mod crafted;
 pub mod guests;
 pub mod host;
 pub mod http;
