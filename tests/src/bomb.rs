@@ -67,10 +67,10 @@ pub fn nested(levels: usize) -> Vec<u8> {
     attach(&Pieces::default().component(), &wat::parse_str(text).unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// A component that makes so many core instances, each with a memory of its own.
+/// A component that makes so many core instances.
 pub(crate) fn instances(count: usize) -> Vec<u8> {
     let instances = "(core instance (instantiate $m))".repeat(count);
-    let text = format!("(component (core module $m (memory 1)) {instances})");
+    let text = format!("(component (core module $m (func)) {instances})");
     wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
 }
 

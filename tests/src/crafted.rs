@@ -61,14 +61,16 @@ impl Default for Pieces {
 impl Pieces {
     fn module(&self) -> String {
         let Self { imports, more, pages, realloc, describe, configure, call, .. } = self;
-        let (interface, params, configure) = match self.world {
+        // The host tries a plugin with an empty batch before it is used: nothing happens then.
+        let (interface, params, empty, configure) = match self.world {
             "attributes-plugin" => (
                 "attributes@0.1.0#apply",
                 "(param i32)",
+                "(i32.eqz (i32.load offset=28 (local.get 0)))",
                 // `always`, since it asks for nothing.
                 format!("(i32.store8 (i32.const 1316) (i32.const 1)) (drop {configure}) (i32.const 1280)"),
             ),
-            _ => ("processor@0.1.0#process", "(param i32 i32 i32)", configure.to_string()),
+            _ => ("processor@0.1.0#process", "(param i32 i32 i32)", "(i32.eqz (local.get 2))", configure.to_string()),
         };
         format!(
             r#"(module
@@ -85,6 +87,8 @@ impl Pieces {
                     (global.set $armed (i32.const 1)))
                 (func $call (export "tailrace:plugin/{interface}") {params} (result i32)
                     (global.set $free (i32.const 65536))
+                    (if {empty} (then (return (i32.const 1024))))
+                    (global.set $armed (i32.const 2))
                     {call}))"#
         )
     }
@@ -127,6 +131,9 @@ pub const NAMES: &[&str] = &[
     "loop in start",
     "trap in start",
     "loop in describe",
+    "trap in describe",
+    "a name of 1e9 bytes",
+    "a long name",
     "tail calls without end",
     "recursion without end",
     "recursion at the edge of a host call",
@@ -166,41 +173,58 @@ fn pieces(name: &str) -> Pieces {
         "good" => good,
         // The host calls `cabi_realloc` while it hands over a batch ...
         "loop in realloc" => {
-            Pieces { realloc: "(if (global.get $armed) (then (loop $again (br $again)))) (i32.const 65536)", ..good }
+            Pieces { realloc: "(if (i32.and (global.get $armed) (i32.ne (local.get $size) (i32.const 0)))
+                (then (loop $again (br $again)))) (i32.const 65536)", ..good }
         }
         // ... and while it hands over what an import returns.
         "loop in realloc of an import" => Pieces {
             realloc: "(if (i32.gt_s (global.get $armed) (i32.const 1)) (then (loop $again (br $again))))
                 (i32.const 65536)",
-            call: "(global.set $armed (i32.const 2)) (call $random (i64.const 10) (i32.const 2048)) (i32.const 1024)".into(),
+            call: "(call $random (i64.const 10) (i32.const 2048)) (i32.const 1024)".into(),
             ..random()
         },
         "trap in realloc" => {
-            Pieces { realloc: "(if (global.get $armed) (then (unreachable))) (i32.const 65536)", ..good }
+            Pieces { realloc: "(if (i32.and (global.get $armed) (i32.ne (local.get $size) (i32.const 0)))
+                (then (unreachable))) (i32.const 65536)", ..good }
         }
         "realloc beyond memory" => {
-            Pieces { realloc: "(select (i32.const -8) (i32.const 65536) (global.get $armed))", ..good }
+            Pieces { realloc: "(select (i32.const -8) (i32.const 65536) (i32.and (global.get $armed) (i32.ne (local.get $size) (i32.const 0))))", ..good }
         }
         "realloc askew" => Pieces {
-            realloc: "(select (i32.const 65537) (i32.const 65536) (global.get $armed))",
+            realloc: "(select (i32.const 65537) (i32.const 65536) (i32.lt_u (i32.sub (local.get $size) (i32.const 1)) (i32.const 95)))",
             ..attributes()
         },
         // A guest may not call out while the host hands something over: else host and guest recursed.
         "host call in realloc" => Pieces {
-            realloc: "(if (global.get $armed) (then (call $random (i64.const 10) (i32.const 2048)))) (i32.const 65536)",
+            realloc: "(if (i32.and (global.get $armed) (i32.ne (local.get $size) (i32.const 0)))
+                (then (call $random (i64.const 10) (i32.const 2048)))) (i32.const 65536)",
             ..random()
         },
         "loop after the call" => {
-            let more = format!(r#"(func (export "cabi_post_tailrace:plugin/processor@0.1.0#process") (param i32) {LOOP})"#);
+            let more = format!(r#"(func (export "cabi_post_tailrace:plugin/processor@0.1.0#process") (param i32)
+                (if (i32.eq (global.get $armed) (i32.const 2)) (then {LOOP})))"#);
             Pieces { more, ..good }
         }
         "trap after the call" => {
-            let more = r#"(func (export "cabi_post_tailrace:plugin/processor@0.1.0#process") (param i32) (unreachable))"#;
+            let more = r#"(func (export "cabi_post_tailrace:plugin/processor@0.1.0#process") (param i32)
+                (if (i32.eq (global.get $armed) (i32.const 2)) (then (unreachable))))"#;
             Pieces { more: more.into(), ..good }
         }
         "loop in start" => Pieces { more: format!("(func $start {LOOP}) (start $start)"), ..good },
         "trap in start" => Pieces { more: "(func $start (unreachable)) (start $start)".into(), ..good },
         "loop in describe" => Pieces { describe: LOOP, ..good },
+        "trap in describe" => Pieces { describe: "(unreachable)", ..good },
+        "a name of 1e9 bytes" => Pieces {
+            describe: "(i32.store (i32.const 1024) (i32.const 2048)) (i32.store (i32.const 1028) (i32.const 1000000000))
+                (i32.const 1024)",
+            ..good
+        },
+        // 3 MiB of zeros.
+        "a long name" => Pieces {
+            describe: "(i32.store (i32.const 2048) (i32.const 65536)) (i32.store (i32.const 2052) (i32.const 3145728))
+                (i32.const 2048)",
+            ..good
+        },
         "tail calls without end" => {
             Pieces { more: "(func $again (result i32) (return_call $again))".into(), call: "(call $again)".into(), ..good }
         }
