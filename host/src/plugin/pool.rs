@@ -6,7 +6,7 @@ use super::breaker::Breaker;
 use super::error::{Failure, Incident};
 use super::instance::Instance;
 use super::limits::Limits;
-use super::log::PluginLog;
+use super::log::{PluginLog, cut};
 use super::program::Program;
 use crate::telemetry::Gauge;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,6 +88,7 @@ impl Pool {
                 Ok(instance)
             }
             Ok(Err(answer)) => {
+                let answer = cut(&answer, 1024);
                 let message = format!("a further instance refused the configuration that the first one took: {answer}");
                 Err(Failure::new(Incident::Start, message))
             }
