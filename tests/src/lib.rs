@@ -9,6 +9,8 @@ pub mod guests;
 pub mod host;
 pub mod http;
 pub mod ledger;
+pub mod neighbours;
 pub mod plugins;
+pub mod process;
 pub mod spans;
 pub mod wire;

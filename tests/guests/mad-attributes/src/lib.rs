@@ -15,6 +15,14 @@ use tailrace_sdk::guest::lifecycle::bindings::tailrace::plugin::host::{LogLevel,
 /// Tests replace these bytes in the compiled file to make versions that can be told apart.
 static STAMP: [u8; 12] = *b"@@STAMP-00@@";
 
+/// What it does without a configuration. Tests write another text here (`tailrace_tests::guests::behaving`).
+static BEHAVIOUR: [u8; 64] = *b"MAD-BEHAVIOUR->stamp                                            ";
+
+fn behaviour() -> String {
+    let text = std::hint::black_box(BEHAVIOUR);
+    String::from_utf8_lossy(&text[15..]).trim_end().to_owned()
+}
+
 thread_local! {
     static DO: RefCell<String> = const { RefCell::new(String::new()) };
     static HOARD: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -30,7 +38,7 @@ impl Lifecycle for Mad {
 
     fn configure(config: String) -> Result<Interest, String> {
         let config: serde_json::Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
-        let what = config["do"].as_str().unwrap_or("stamp").to_owned();
+        let what = config["do"].as_str().map_or_else(behaviour, str::to_owned);
         let mut interest = Interest {
             signals: vec![],
             attributes: vec![AttributeSelector::Exact("victim".into())],
