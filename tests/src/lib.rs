@@ -13,4 +13,5 @@ pub mod neighbours;
 pub mod plugins;
 pub mod process;
 pub mod spans;
+pub mod swaps;
 pub mod wire;
