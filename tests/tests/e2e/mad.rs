@@ -25,6 +25,7 @@ async fn row(name: &str, wasm: &[u8], reason: Option<&str>) {
     let (mut receivers, mut processors, mut exporters, mut pipelines) =
         (String::new(), format!("  wasm/good: {stamps}\n"), String::new(), String::new());
     let mut backends = Vec::new();
+    let timeout = if reason == Some("timeout") { "300ms" } else { "5s" };
     for mode in MODES.iter().chain(&["neighbour"]) {
         let backend = Backend::start().await;
         receivers += &format!("  otlp/{mode}: {{protocols: {{grpc: {{endpoint: '127.0.0.1:0'}}}}}}\n");
@@ -33,7 +34,7 @@ async fn row(name: &str, wasm: &[u8], reason: Option<&str>) {
         if *mode != "neighbour" {
             processors += &format!(
                 "  wasm/{mode}: {{directory: '{}', module: mad, error_mode: {mode}, \
-                 limits: {{timeout: 300ms, memory_mib: 48, output_mib: 4}}}}\n",
+                 limits: {{timeout: {timeout}, memory_mib: 48, output_mib: 4}}}}\n",
                 plugins.path().display()
             );
             through = format!("wasm/{mode}, wasm/good");
