@@ -35,6 +35,10 @@ pub fn mad_plugins() -> Vec<(String, Vec<u8>)> {
         "not UTF-8",
         "shout",
         "print without end",
+        "flood of metrics",
+        "match for ever",
+        "hash for ever",
+        "compile for ever",
         "panic in configure",
         "ask for a million",
     ];

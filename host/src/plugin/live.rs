@@ -1,7 +1,7 @@
 //! The plugin as its users hold it: the version that runs now, its swap for another, and what it says about itself.
 //!
 //! The switch is one atomic pointer: a batch takes the generation once and is processed by exactly that one; batches that
-//! are under way finish on the old. A candidate that does not load leaves the old version running, and the reason stays
+//! are under way finish on the old. Only a plugin that keeps state lets batches wait for the switch ([`super::state`]). A candidate that does not load leaves the old version running, and the reason stays
 //! in the status until the file is good again.
 
 use super::contract::Role;
@@ -10,10 +10,10 @@ use super::generation::Generation;
 use super::limits::Limits;
 use super::metrics::PluginMetrics;
 use super::program::{Candidate, Hash};
+use super::state::{self, Current};
 use super::work;
 use crate::pdata::Batch;
 use crate::telemetry::Metrics;
-use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,7 +83,7 @@ pub struct Failed {
 /// A plugin that runs and can be swapped.
 pub struct Plugin {
     options: Options,
-    current: ArcSwap<Generation>,
+    current: Current,
     metrics: PluginMetrics,
     trouble: Mutex<Trouble>,
 }
@@ -126,7 +126,7 @@ impl Plugin {
         let died = |_| Err(LoadError::new("loading it ended in a panic of the host"));
         let first = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);
-        Ok(Self { options, current: ArcSwap::from_pointee(first), metrics, trouble: Mutex::default() })
+        Ok(Self { options, current: Current::new(first), metrics, trouble: Mutex::default() })
     }
 
     /// Runs a batch through the version that is current now.
@@ -134,8 +134,8 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn run(&self, batch: &Batch) -> Result<Outcome, Failed> {
-        let generation = self.current.load_full();
-        let outcome = work::run(&generation, &self.metrics, batch).await.map_err(|error| {
+        let (generation, inside) = self.current.enter().await;
+        let outcome = state::run(&generation, inside, &self.metrics, batch).await.map_err(|error| {
             self.trouble().call = Some((SystemTime::now(), error.to_string()));
             Failed { mode: self.error_mode(&generation), error }
         })?;
@@ -150,7 +150,7 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let generation = self.current.load_full();
+        let (generation, _inside) = self.current.enter().await;
         work::decide(&generation, &self.metrics, traces).await.map_err(|error| {
             self.trouble().call = Some((SystemTime::now(), error.to_string()));
             Failed { mode: self.error_mode(&generation), error }

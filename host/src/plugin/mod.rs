@@ -11,8 +11,10 @@
 //! | `contract` | what a file is, found by looking, with errors that name the fix |
 //! | `program` | a version of a plugin: read, hashed, compiled, linked |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
+//! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
 //! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
+//! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 
@@ -25,6 +27,7 @@ mod engine;
 mod error;
 mod generation;
 mod guest;
+mod imports;
 mod instance;
 mod interest;
 mod limits;
@@ -33,6 +36,7 @@ mod log;
 mod metrics;
 mod pool;
 mod program;
+mod state;
 mod wasi;
 mod work;
 

@@ -4,11 +4,13 @@
 
 use super::breaker::Breaker;
 use super::error::{Failure, Incident};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::limits::Limits;
-use super::log::{PluginLog, cut};
+use super::log::cut;
+use super::metrics::PluginMetrics;
 use super::program::Program;
-use crate::telemetry::Gauge;
+use super::state::Kept;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant as Clock;
@@ -18,11 +20,13 @@ pub(super) struct Pool {
     program: Arc<Program>,
     config: Arc<str>,
     limits: Arc<Limits>,
-    log: Arc<PluginLog>,
+    shared: Arc<Shared>,
     idle: Mutex<Vec<Instance>>,
     turns: Semaphore,
     breaker: Mutex<Breaker>,
-    alive: Gauge,
+    metrics: PluginMetrics,
+    /// If the plugin keeps something when its instance is replaced.
+    kept: Option<Kept>,
 }
 
 /// An instance in use. Unless [`Lease::done`] is called it is thrown away: after an accident, and when the caller is gone
@@ -39,21 +43,24 @@ impl Pool {
         program: Arc<Program>,
         config: Arc<str>,
         limits: Arc<Limits>,
-        log: Arc<PluginLog>,
+        shared: Arc<Shared>,
         instances: usize,
         first: Instance,
-        alive: Gauge,
+        metrics: PluginMetrics,
     ) -> Self {
-        alive.add(1);
+        metrics.instances.add(1);
+        let keeps = program.exports.state.is_some();
+        let kept = keeps.then(|| Kept::new(shared.log.plugin(), limits.state_bytes, metrics.states.clone()));
         Self {
             program,
             config,
             limits,
-            log,
+            shared,
             idle: Mutex::new(vec![first]),
             turns: Semaphore::new(instances.max(1)),
             breaker: Mutex::default(),
-            alive,
+            metrics,
+            kept,
         }
     }
 
@@ -67,24 +74,22 @@ impl Pool {
             return Err(Failure::new(Incident::Resting, message));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let instance = match idle {
-            Some(instance) => instance,
-            None => match self.make().await {
-                Ok(instance) => instance,
-                Err(failure) => {
-                    self.accident();
-                    return Err(failure);
-                }
-            },
-        };
-        Ok(Lease { pool: self, instance: Some(instance), _turn: turn })
+        let mut lease = Lease { pool: self, instance: idle, _turn: turn };
+        if let Some(kept) = &self.kept {
+            lease.retire_if_spent(kept).await;
+        }
+        if lease.instance.is_none() {
+            lease.fill().await.inspect_err(|_| self.accident())?;
+        }
+        Ok(lease)
     }
 
-    async fn make(&self) -> Result<Instance, Failure> {
-        let mut instance = Instance::new(&self.program, &self.limits, &self.log).await?;
+    /// Another instance, configured.
+    pub(super) async fn make(&self) -> Result<Instance, Failure> {
+        let mut instance = Instance::new(&self.program, &self.limits, &self.shared).await?;
         match instance.configure(&self.config).await {
             Ok(Ok(_)) => {
-                self.alive.add(1);
+                self.metrics.instances.add(1);
                 Ok(instance)
             }
             Ok(Err(answer)) => {
@@ -94,6 +99,35 @@ impl Pool {
             }
             Err(failure) => Err(Failure::new(failure.incident, format!("in configure: {failure}"))),
         }
+    }
+
+    /// What is kept between instances, if anything.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// Saves what the one instance wants to keep, and ends it. To be called when nobody has it.
+    pub(super) async fn retire(&self) {
+        let Some(kept) = &self.kept else { return };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(mut instance) = idle {
+            kept.save(&mut instance).await;
+            self.dismiss(instance);
+        }
+    }
+
+    /// This instance serves from now on.
+    pub(super) fn use_instead(&self, instance: Instance) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *idle, vec![instance]);
+        drop(idle);
+        before.into_iter().for_each(|instance| self.dismiss(instance));
+    }
+
+    /// This instance is not needed any more.
+    pub(super) fn dismiss(&self, instance: Instance) {
+        self.metrics.instances.add(-1);
+        drop(instance);
     }
 
     fn accident(&self) {
@@ -109,7 +143,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).len();
-        self.alive.add(-(idle as i64));
+        self.metrics.instances.add(-(idle as i64));
     }
 }
 
@@ -122,8 +156,35 @@ impl Lease<'_> {
     /// The call ended without an accident: the instance may serve again, unless it is spent.
     pub(super) fn done(mut self) {
         self.pool.breaker.lock().unwrap_or_else(PoisonError::into_inner).good();
-        if let Some(instance) = self.instance.take_if(|instance| !instance.is_spent()) {
+        // One that keeps something is asked for it when the next batch comes: that takes a call.
+        let stays = |instance: &mut Instance| self.pool.kept.is_some() || !instance.is_spent();
+        if let Some(instance) = self.instance.take_if(stays) {
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        }
+    }
+
+    /// Ends an instance that has served long enough, and keeps what it wants to.
+    async fn retire_if_spent(&mut self, kept: &Kept) {
+        if let Some(instance) = self.instance.as_mut().filter(|instance| instance.is_spent()) {
+            kept.save(instance).await;
+            self.empty();
+        }
+    }
+
+    /// Makes an instance, with what was kept. One that does not take it makes room for one that starts fresh.
+    async fn fill(&mut self) -> Result<(), Failure> {
+        self.instance = Some(self.pool.make().await?);
+        let (Some(kept), Some(instance)) = (&self.pool.kept, &mut self.instance) else { return Ok(()) };
+        if !kept.restore(instance).await {
+            self.empty();
+            self.instance = Some(self.pool.make().await?);
+        }
+        Ok(())
+    }
+
+    fn empty(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            self.pool.dismiss(instance);
         }
     }
 
@@ -135,8 +196,6 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if self.instance.is_some() {
-            self.pool.alive.add(-1);
-        }
+        self.empty();
     }
 }

@@ -61,7 +61,16 @@ async fn check(guest: &str, bytes: Arc<[u8]>, what: &str, expected: Option<(Inci
 async fn what_never_ends_is_ended() {
     let attributes = guests::guest("mad-attributes");
     let timeout = Some((Incident::Timeout, "300ms"));
-    for what in ["loop", "poll the clock", "poll the host's clock", "print without end", "a line without end"] {
+    for what in [
+        "loop",
+        "poll the clock",
+        "poll the host's clock",
+        "print without end",
+        "a line without end",
+        // The host itself computes for the guest.
+        "match for ever",
+        "hash for ever",
+    ] {
         check("mad-attributes", Arc::clone(&attributes), what, timeout).await;
     }
     // While the host hands over a batch, or the answer of an import; after the call; without a loop.
@@ -259,6 +268,25 @@ async fn a_later_instance_may_refuse() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(message.contains("a further instance refused") && message.len() < 3000, "{} bytes", message.len());
+}
+
+/// Metrics and patterns without end: the host takes as many as the limits say, and the guest may go on.
+#[tokio::test]
+async fn floods_of_metrics_and_patterns_are_bounded() {
+    let metrics = Metrics::default();
+    let candidate = Candidate::new(guests::guest("mad-attributes"));
+    let mut options = tight("flood of metrics");
+    options.limits.timeout = Duration::from_secs(5);
+    let plugin = Plugin::load(&candidate, options, &metrics, &[]).unwrap();
+    let ran = plugin.run(&victims()).await;
+    assert!(ran.is_ok(), "{ran:?}");
+    let series = metrics.render().lines().filter(|line| line.starts_with("plugin_flood_")).count();
+    assert!((1..=100).contains(&series), "{series} series");
+    let start = Instant::now();
+    let plugin = load(guests::guest("mad-attributes"), tight("compile for ever")).unwrap();
+    let (kind, message) = incident(plugin.run(&victims()).await);
+    assert!(matches!(kind, Incident::Timeout | Incident::Memory), "{message}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 /// A flood of log lines costs the rate and no more, and no guest can make a line look like one of the host.

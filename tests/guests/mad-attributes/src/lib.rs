@@ -10,7 +10,9 @@ use tailrace_sdk::guest::attributes::{self, Additions, Edits, Failure, Projectio
 use tailrace_sdk::guest::lifecycle::bindings::exports::tailrace::plugin::lifecycle::{
     AttributeSelector, Guest as Lifecycle, Info, Instances, Interest, Level,
 };
-use tailrace_sdk::guest::lifecycle::bindings::tailrace::plugin::host::{LogLevel, log, now};
+use tailrace_sdk::guest::lifecycle::bindings::tailrace::plugin::host::{
+    LogLevel, MetricKind, Texts, compile_patterns, find_patterns, hash_texts, log, now, open_metric, record_metric,
+};
 
 /// Tests replace these bytes in the compiled file to make versions that can be told apart.
 static STAMP: [u8; 12] = *b"@@STAMP-00@@";
@@ -210,6 +212,36 @@ fn apply(values: &Projection) -> Result<Edits, Failure> {
         }
         "refuse at length" => return Err(Failure::Permanent("no\r\nx-evil: 1\u{0} ".repeat(100_000))),
         "panic at length" => panic!("{}", "oh\n".repeat(100_000)),
+        "flood of metrics" => {
+            for number in 0..20_000 {
+                if let Ok(metric) = open_metric(MetricKind::Counter, &format!("flood_{number}"), &[]) {
+                    record_metric(metric, 1.0);
+                }
+            }
+            edits(&[], &[], &[])
+        }
+        // A pattern that is slow on this text, and a text as long as may be.
+        "match for ever" => {
+            let pattern = "(?:a?){200}a{200}".to_owned();
+            let set = compile_patterns(&[pattern]).expect("a pattern");
+            let data = "a".repeat(1 << 20);
+            let texts = Texts { ends: vec![data.len() as u32], data };
+            loop {
+                std::hint::black_box(find_patterns(set, &texts));
+            }
+        }
+        "hash for ever" => loop {
+            let data = "x".repeat(2 << 20);
+            let texts = Texts { ends: vec![data.len() as u32], data };
+            std::hint::black_box(hash_texts("sha512", &[], &texts)).expect("a hash");
+        },
+        "compile for ever" => {
+            let patterns: Vec<String> = (0..1000).map(|n| format!("[a-z]{{{}}}\\w+{n}", n % 50)).collect();
+            for _ in 0..1_000_000 {
+                let _ = std::hint::black_box(compile_patterns(&patterns));
+            }
+            edits(&[], &[], &[])
+        }
         "look around" => {
             let open = std::fs::read("/etc/passwd").is_ok()
                 || std::fs::read_dir("/").is_ok()
