@@ -91,6 +91,9 @@ pub(super) async fn run(
     }
     let ran = attributes(generation, metrics, draft, &view).await;
     work::account(metrics, start, items, &ran);
+    if let Ok(Step::Goes) = ran {
+        metrics.items_out.add(draft.items() as u64);
+    }
     ran
 }
 

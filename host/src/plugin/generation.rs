@@ -6,6 +6,7 @@
 use super::bindings::lifecycle;
 use super::contract::Kind;
 use super::error::{Failure, LoadError, RunError};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
@@ -16,6 +17,7 @@ use super::pool::Pool;
 use super::program::{Candidate, Hash, Loader, Program};
 use super::quarantine::Quarantine;
 use super::rollback::{Probation, Verdict};
+use super::state;
 use crate::pdata::{Batch, Signal};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,12 +90,12 @@ impl Generation {
         let kind = program.interfaces.kind(options.role)?;
         let limits = Arc::new(options.limits.clone());
         let log = PluginLog::new(&options.name, limits.log_lines_per_second, metrics.log_suppressed.clone());
-        let log = Arc::new(log);
+        let shared = Arc::new(Shared { log: Arc::new(log), series: Arc::clone(&metrics.series) });
         let during = |what: &str| {
             let what = what.to_owned();
             move |failure: Failure| LoadError(format!("in {what}: {failure}"))
         };
-        let mut first = Instance::new(&program, &limits, &log).await.map_err(|failure| LoadError(failure.message))?;
+        let mut first = Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
         let info = first.describe().await.map_err(during("describe"))?;
         let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
             Ok(interest) => interest,
@@ -103,6 +105,7 @@ impl Generation {
             }
         };
         let interest = Interest::check(stated, kind)?;
+        state::check(&program, interest.single)?;
         let wants_spans = match kind {
             Kind::Sampler => first.wants_spans().await.map_err(during("wants-spans"))?,
             _ => false,
@@ -110,7 +113,7 @@ impl Generation {
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
         let (config, metrics) = (Arc::clone(&options.config), metrics.clone());
-        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), log, instances, first, metrics);
+        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
         Ok(Self {
             number,
             program,

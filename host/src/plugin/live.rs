@@ -1,8 +1,9 @@
 //! The plugin as its users hold it: the version that runs now, and a batch through it.
 //!
 //! The switch is one atomic pointer: a batch takes the generation once and is processed by exactly that one; batches that
-//! are under way finish on the old. How another version takes its place, and how it is taken back, is in [`super::swap`];
-//! what the plugin says about itself in [`super::view`].
+//! are under way finish on the old. Only a plugin that keeps state lets batches wait for the switch ([`super::state`]). How
+//! another version takes its place, and how it is taken back, is in [`super::swap`]; what the plugin says about itself in
+//! [`super::view`].
 
 use super::chain::{self, Ahead, Step};
 use super::contract::Role;
@@ -13,11 +14,11 @@ use super::metrics::PluginMetrics;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
 use super::swap::{Offer, Swaps};
+use super::state::{self, Current};
 use super::work;
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
 use crate::telemetry::{Metrics, names};
-use arc_swap::ArcSwap;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ pub(super) struct Inner {
     pub(super) platform: Arc<Platform>,
     /// The file that it follows.
     pub(super) file: Option<PathBuf>,
-    pub(super) current: ArcSwap<Generation>,
+    pub(super) current: Current,
     pub(super) metrics: PluginMetrics,
     pub(super) registry: Metrics,
     pub(super) swaps: Swaps,
@@ -173,7 +174,7 @@ impl Plugin {
             options,
             platform: Arc::clone(platform),
             file: file.map(Path::to_owned),
-            current: ArcSwap::from_pointee(first),
+            current: Current::new(first),
             metrics,
             registry: counted.metrics.clone(),
             swaps,
@@ -190,9 +191,9 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn run(&self, batch: &Batch) -> Result<Outcome, Failed> {
-        let generation = self.inner.current.load_full();
+        let (generation, inside) = self.inner.current.enter().await;
         let result = match self.inner.admit(&generation, batch) {
-            Ok(()) => work::run(&generation, &self.inner.metrics, batch).await,
+            Ok(()) => state::run(&generation, inside, &self.inner.metrics, batch).await,
             Err(failure) => Err(failure.into()),
         };
         let outcome = self.inner.settle(&generation, Some(batch), result)?;
@@ -212,7 +213,7 @@ impl Plugin {
         draft: &mut Draft,
         union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
     ) -> Result<Step, Failed> {
-        let generation = self.inner.current.load_full();
+        let (generation, _inside) = self.inner.current.enter().await;
         // As it was last written: the same whenever a sender tries again.
         let batch = draft.parts().0.clone();
         let result = match self.inner.admit(&generation, &batch) {
@@ -274,7 +275,7 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let generation = self.inner.current.load_full();
+        let (generation, _inside) = self.inner.current.enter().await;
         let result = work::decide(&generation, &self.inner.metrics, traces).await;
         self.inner.settle(&generation, None, result)
     }

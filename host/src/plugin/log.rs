@@ -38,6 +38,11 @@ impl PluginLog {
         Self { plugin: plugin.to_owned(), lines_per_second, suppressed, bucket: Mutex::new(bucket) }
     }
 
+    /// Whose log it is.
+    pub(super) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
     /// Writes a line, if there is room for it.
     pub(super) fn line(&self, level: LogLevel, text: &str) {
         let Some(missing) = self.admit() else { return };

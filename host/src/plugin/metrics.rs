@@ -1,7 +1,10 @@
 //! What a plugin costs and does, counted once per batch.
 
 use super::error::Incident;
+use super::imports::PluginSeries;
+use super::state::StateMetrics;
 use crate::telemetry::{Counter, Gauge, Histogram, Metrics, names};
+use std::sync::Arc;
 
 /// The series of one plugin in one place of the configuration.
 #[derive(Clone)]
@@ -24,6 +27,9 @@ pub(super) struct PluginMetrics {
     pub(super) instances: Gauge,
     pub(super) memory: Gauge,
     pub(super) log_suppressed: Counter,
+    pub(super) states: StateMetrics,
+    /// Series of the plugin's own.
+    pub(super) series: Arc<PluginSeries>,
     failures: [Counter; Incident::ALL.len()],
 }
 
@@ -54,6 +60,8 @@ impl PluginMetrics {
             instances: metrics.gauge(&names::PLUGIN_INSTANCES, labels),
             memory: metrics.gauge(&names::PLUGIN_MEMORY, labels),
             log_suppressed: counter(&names::PLUGIN_LOG_SUPPRESSED),
+            states: StateMetrics::open(metrics, labels),
+            series: Arc::new(PluginSeries::new(metrics, labels, counter(&names::PLUGIN_SERIES_REFUSED))),
             failures: Incident::ALL.map(|incident| with(&names::PLUGIN_FAILURES, "reason", incident.as_str())),
         }
     }

@@ -14,9 +14,11 @@
 //! | `cache`, `last_good`, `private_dir` | compiled plugins and last good versions on disk |
 //! | `platform` | what the plugins of a process share |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
+//! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
 //! | `instance`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
 //! | `generation`, `live`, `view` | a configured version with its instances; the one that runs now; what it says of itself |
 //! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
+//! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
@@ -33,6 +35,7 @@ mod engine;
 mod error;
 mod generation;
 mod guest;
+mod imports;
 mod instance;
 mod interest;
 mod last_good;
@@ -47,6 +50,7 @@ mod program;
 mod quarantine;
 mod rollback;
 pub mod stage;
+mod state;
 mod swap;
 mod view;
 mod wasi;

@@ -5,12 +5,13 @@
 
 use super::breaker::Breaker;
 use super::error::{Failure, Incident};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::limits::Limits;
-use super::log::PluginLog;
 use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::rollback::Tally;
+use super::state::Kept;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -21,17 +22,19 @@ pub(super) struct Pool {
     program: Arc<Program>,
     config: Arc<str>,
     limits: Arc<Limits>,
-    log: Arc<PluginLog>,
+    shared: Arc<Shared>,
     idle: Mutex<Vec<Housed>>,
     turns: Semaphore,
     breaker: Mutex<Breaker>,
     metrics: PluginMetrics,
     tally: Tally,
+    /// If the plugin keeps something when its instance is replaced.
+    kept: Option<Kept>,
 }
 
 /// An instance, counted for as long as it lives.
-struct Housed {
-    instance: Instance,
+pub(super) struct Housed {
+    pub(super) instance: Instance,
     /// The memory that has been counted for it.
     bytes: i64,
     metrics: PluginMetrics,
@@ -76,21 +79,24 @@ impl Pool {
         program: Arc<Program>,
         config: Arc<str>,
         limits: Arc<Limits>,
-        log: Arc<PluginLog>,
+        shared: Arc<Shared>,
         instances: usize,
         first: Instance,
         metrics: PluginMetrics,
     ) -> Self {
+        let keeps = program.exports.state.is_some();
+        let kept = keeps.then(|| Kept::new(shared.log.plugin(), limits.state_bytes, metrics.states.clone()));
         Self {
             program,
             config,
             limits,
-            log,
+            shared,
             idle: Mutex::new(vec![Housed::new(first, &metrics)]),
             turns: Semaphore::new(instances.max(1)),
             breaker: Mutex::default(),
             metrics,
             tally: Tally::default(),
+            kept,
         }
     }
 
@@ -103,15 +109,19 @@ impl Pool {
             return Err(Failure::new(Incident::Resting, message));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let housed = match idle {
-            Some(housed) => housed,
-            None => self.make().await?,
-        };
-        Ok(Lease { pool: self, housed: Some(housed), _turn: turn })
+        let mut lease = Lease { pool: self, housed: idle, _turn: turn };
+        if let Some(kept) = &self.kept {
+            lease.retire_if_spent(kept).await;
+        }
+        if lease.housed.is_none() {
+            lease.fill().await?;
+        }
+        Ok(lease)
     }
 
-    async fn make(&self) -> Result<Housed, Failure> {
-        let mut instance = Instance::new(&self.program, &self.limits, &self.log).await?;
+    /// Another instance, configured.
+    pub(super) async fn make(&self) -> Result<Housed, Failure> {
+        let mut instance = Instance::new(&self.program, &self.limits, &self.shared).await?;
         match instance.configure(&self.config).await {
             Ok(Ok(_)) => Ok(Housed::new(instance, &self.metrics)),
             Ok(Err(answer)) => {
@@ -135,6 +145,25 @@ impl Pool {
     /// Its calls and how they ended.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What is kept between instances, if anything.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// Saves what the one instance wants to keep, and ends it. To be called when nobody has it.
+    pub(super) async fn retire(&self) {
+        let Some(kept) = &self.kept else { return };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(mut housed) = idle {
+            kept.save(&mut housed.instance).await;
+        }
+    }
+
+    /// This instance serves from now on.
+    pub(super) fn use_instead(&self, housed: Housed) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = vec![housed];
     }
 
     /// Bytes of the memories of instances that are not in use.
@@ -161,9 +190,29 @@ impl Lease<'_> {
         self.pool.breaker().good();
         let Some(mut housed) = self.housed.take() else { return };
         housed.count();
-        if !housed.instance.is_spent() {
+        // One that keeps something is asked for it when the next batch comes: that takes a call.
+        if self.pool.kept.is_some() || !housed.instance.is_spent() {
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(housed);
         }
+    }
+
+    /// Ends an instance that has served long enough, and keeps what it wants to.
+    async fn retire_if_spent(&mut self, kept: &Kept) {
+        if let Some(housed) = self.housed.as_mut().filter(|housed| housed.instance.is_spent()) {
+            kept.save(&mut housed.instance).await;
+            self.housed = None;
+        }
+    }
+
+    /// Makes an instance, with what was kept. One that does not take it makes room for one that starts fresh.
+    async fn fill(&mut self) -> Result<(), Failure> {
+        self.housed = Some(self.pool.make().await?);
+        let (Some(kept), Some(housed)) = (&self.pool.kept, &mut self.housed) else { return Ok(()) };
+        if !kept.restore(&mut housed.instance).await {
+            self.housed = None;
+            self.housed = Some(self.pool.make().await?);
+        }
+        Ok(())
     }
 
     /// The call ended in an accident: the instance goes.

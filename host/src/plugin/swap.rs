@@ -14,7 +14,6 @@ use super::metrics::PluginMetrics;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};
-use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -225,8 +224,8 @@ impl Inner {
         swaps.history().before = next.probation().map(|_| before);
         swaps.propose(candidate);
         let (platform, file, registry) = (Arc::clone(&self.platform), self.file.clone(), self.registry.clone());
-        let (current_next, trouble) = (ArcSwap::from_pointee(next), Mutex::default());
-        let next = Self { options, platform, file, current: current_next, metrics, registry, swaps, trouble };
+        let (heir, trouble) = (self.current.succeed(next), Mutex::default());
+        let next = Self { options, platform, file, current: heir, metrics, registry, swaps, trouble };
         let now = next.current.load_full();
         tracing::info!(
             plugin = next.name(),

@@ -129,6 +129,16 @@ pub static PLUGIN_QUARANTINED: Desc = Desc::gauge(
 /// Lines of a plugin that were not written.
 pub static PLUGIN_LOG_SUPPRESSED: Desc =
     Desc::counter("tailrace_plugin_log_suppressed_lines", "Lines of the plugin that exceeded its rate.");
+/// Series that a plugin wanted and did not get.
+pub static PLUGIN_SERIES_REFUSED: Desc = Desc::counter(
+    "tailrace_plugin_refused_series",
+    "Series of its own that the plugin could not open, because of metric_series or their names.",
+);
+/// State that plugins handed on to the next instance.
+pub static PLUGIN_STATES: Desc = Desc::counter(
+    "tailrace_plugin_states",
+    "States that were to be handed to the next instance of the plugin, by result.",
+);
 /// Tail sampling: traces by policy and vote.
 pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_count_traces_sampled",

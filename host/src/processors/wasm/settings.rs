@@ -77,6 +77,10 @@ pub struct LimitsConfig {
     pub recycle_age: GoDuration,
     /// Memory beyond which an instance is replaced; 0 is three quarters of `memory_mib`.
     pub recycle_memory_mib: usize,
+    /// Series of metrics that the plugin may open, all instances together.
+    pub metric_series: usize,
+    /// What the plugin may keep when its instance is replaced.
+    pub state_mib: usize,
 }
 
 /// What one plugin of a directory may use: what is not given is as the processor's `limits` say.
@@ -111,6 +115,8 @@ impl Default for LimitsConfig {
             recycle_calls: limits.recycle_calls,
             recycle_age: limits.recycle_age.into(),
             recycle_memory_mib: 0,
+            metric_series: limits.metric_series,
+            state_mib: limits.state_bytes / MIB,
         }
     }
 }
@@ -166,6 +172,7 @@ impl LimitsConfig {
             ("limits.memory_mib", limits.memory_mib),
             ("limits.output_mib", limits.output_mib),
             ("limits.module_mib", limits.module_mib),
+            ("limits.state_mib", limits.state_mib),
         ] {
             if !(1..=4096).contains(&mib) {
                 check.error(key, "must be between 1 and 4096");
@@ -176,6 +183,9 @@ impl LimitsConfig {
         }
         if limits.instances > 1024 {
             check.error("limits.instances", "must be at most 1024");
+        }
+        if limits.metric_series > 10_000 {
+            check.error("limits.metric_series", "must be at most 10000; 0 lets the plugin have none");
         }
         if limits.log_lines_per_second == 0 {
             check.error("limits.log_lines_per_second", "must be at least 1");
@@ -232,6 +242,8 @@ impl LimitsConfig {
             recycle_age: duration(&self.recycle_age),
             recycle_memory_bytes: recycle_mib.saturating_mul(MIB),
             module_bytes: self.module_mib.saturating_mul(MIB),
+            metric_series: self.metric_series,
+            state_bytes: self.state_mib.saturating_mul(MIB),
         }
     }
 }
