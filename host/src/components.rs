@@ -11,6 +11,9 @@ pub const FACTORIES: Factories = Factories {
         processors::batch::FACTORY,
         processors::tail_sampling::FACTORY,
         processors::wasm::FACTORY,
+        processors::bundled::ATTRIBUTES,
+        processors::bundled::RESOURCE,
+        processors::bundled::REDACTION,
     ],
     exporters: &[
         exporters::otlp_grpc::FACTORY,

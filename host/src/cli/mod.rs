@@ -5,12 +5,14 @@
 //! tailrace validate --config FILE                                check, without listening
 //! tailrace components                                            what is built in
 //! tailrace demo [--for 20s]                                      see it work
+//! tailrace plugin new|dev|build|test|inspect|bench|list          write plugins
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod compile;
 mod components;
 mod demo;
+mod plugin;
 mod run;
 
 use crate::plugin::{Platform, PlatformSettings};
@@ -38,6 +40,8 @@ enum Command {
     /// The compiler of plugins: how a collector starts itself again, of no use to people
     #[command(name = crate::plugin::COMPILE_SUBCOMMAND, hide = true)]
     Compile(compile::CompileArgs),
+    /// Write, build, try, test and inspect plugins
+    Plugin(plugin::PluginArgs),
 }
 
 /// Where the configuration comes from.
@@ -61,5 +65,6 @@ pub fn run() -> ExitCode {
         Some(Command::Components) => components::list(),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Compile(args)) => compile::run(&args),
+        Some(Command::Plugin(args)) => plugin::run(&args),
     }
 }

@@ -113,8 +113,17 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 pub(super) fn inspect(engine: &Engine, component: &Component) -> Result<Interfaces, LoadError> {
     let types = component.component_type();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let ours: Vec<(&str, &str)> =
-        exports.iter().filter_map(|name| name.strip_prefix(PACKAGE)?.split_once('@')).collect();
+    interfaces(&exports)
+}
+
+/// The interface and the version of an export of the contract.
+pub(super) fn ours(export: &str) -> Option<(&str, &str)> {
+    export.strip_prefix(PACKAGE)?.split_once('@')
+}
+
+/// The same, from the names of what a component exports.
+pub(super) fn interfaces(exports: &[String]) -> Result<Interfaces, LoadError> {
+    let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
     if let Some((name, version)) = ours.iter().find(|(_, version)| !version.starts_with(TRACK)) {
         return Err(LoadError(format!(
             "it exports {PACKAGE}{name}@{version}, but this host speaks contract {VERSION}: \

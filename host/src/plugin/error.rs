@@ -7,7 +7,20 @@ use std::fmt;
 #[error("{0}")]
 pub struct LoadError(pub String);
 
+/// What stands before a plugin's own words about its configuration.
+const REFUSED: &str = "it refuses its configuration: ";
+
 impl LoadError {
+    /// The plugin has this against its configuration.
+    pub(super) fn configuration(answer: &str) -> Self {
+        Self(format!("{REFUSED}{answer}"))
+    }
+
+    /// What the plugin has against its configuration, if that is the reason.
+    pub fn about_configuration(&self) -> Option<&str> {
+        self.0.strip_prefix(REFUSED)
+    }
+
     pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
     }

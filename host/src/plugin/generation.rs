@@ -100,8 +100,7 @@ impl Generation {
         let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
             Ok(interest) => interest,
             Err(answer) => {
-                let answer = cut(&answer, 1024);
-                return Err(LoadError(format!("it refuses its configuration: {answer}")));
+                return Err(LoadError::configuration(cut(&answer, 1024)));
             }
         };
         let interest = Interest::check(stated, kind)?;

@@ -42,7 +42,7 @@ pub enum ErrorMode {
 }
 
 impl ErrorMode {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Propagate => "propagate",
             Self::Ignore => "ignore",

@@ -20,9 +20,12 @@
 //! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
 //! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
+//! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
 
+mod about;
+mod bench;
 mod bindings;
 mod breaker;
 mod bundled;
@@ -43,6 +46,7 @@ mod limits;
 mod live;
 mod log;
 mod metrics;
+mod outline;
 mod platform;
 mod pool;
 mod private_dir;
@@ -59,13 +63,27 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use about::{About, Compiled, Wish};
+pub use bench::Bench;
 pub use bundled::bundled;
 pub use compile::{CompileSettings, SUBCOMMAND as COMPILE_SUBCOMMAND, compiling_process};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::{ErrorMode, Failed, Options, Outcome, Plugin};
+pub use outline::Outline;
 pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
 pub use swap::Offer;
+
+/// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started
+/// inside a runtime. Blocks.
+fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, LoadError> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
+        Ok(runtime.block_on(work))
+    };
+    let died = |_| Err(LoadError::new("it ended in a panic of the host"));
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(died))
+}

@@ -116,10 +116,16 @@ pub(crate) fn items(index: &Index, target: Target) -> Range<usize> {
     match target {
         Target::Resource(number) => {
             let Some(resource) = index.resources.get(number as usize) else { return 0..0 };
+            // Not scope by scope: there may be very many, empty ones too, and very many drops of one resource.
+            let items_before = |scope: usize| {
+                let parent = match index.metrics.is_empty() {
+                    true => scope,
+                    false => index.metrics.partition_point(|metric| (metric.scope as usize) < scope),
+                };
+                index.items.partition_point(|item| (item.parent as usize) < parent)
+            };
             let scopes = resource.scopes();
-            let start = scopes.clone().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            let end = scopes.rev().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            start.map_or(0, |items| items.start)..end.map_or(0, |items| items.end)
+            items_before(scopes.start)..items_before(scopes.end)
         }
         Target::Scope(number) => index.items_of_scope(number as usize),
         Target::Metric(number) => index.metrics.get(number as usize).map_or(0..0, tailrace_otlp::Metric::items),
@@ -159,6 +165,7 @@ pub(crate) fn set_field(
         Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
         Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
         Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
+        Intrinsic::LogSeverityText => tailrace_otlp::Intrinsic::LogSeverityText,
         Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
         Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
         Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
@@ -178,7 +185,8 @@ pub(crate) fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
         Value::Int(number) => Otlp::Int(number),
         Value::Double(number) => Otlp::Double(number),
         Value::Bytes(bytes) => Otlp::Bytes(bytes),
-        Value::Empty | Value::Nested(_) => return None,
+        Value::Nested(message) => Otlp::new(message),
+        Value::Empty => return None,
     })
 }
 

@@ -4,27 +4,27 @@
 //! ```
 //! use tailrace_sdk::metrics::{Counter, Histogram};
 //!
-//! let seen = Counter::open("orders_seen");
-//! let large = Counter::with_labels("orders_large", &[("currency", "eur")]);
+//! let seen = Counter::open("orders_seen_total");
+//! let large = Counter::with_labels("orders_large_total", &[("currency", "eur")]);
 //! let amounts = Histogram::open("order_amount");
 //! seen.add(3);
 //! large.add(1);
 //! amounts.record(249.95);
-//! assert_eq!(tailrace_sdk::metrics::value("orders_seen", &[]), Some(3.0));
+//! assert_eq!(tailrace_sdk::metrics::value("orders_seen_total", &[]), Some(3.0));
 //! ```
 //!
 //! Open a series once, when the plugin is made, and keep it; to count is a call to the host, so count once per batch where
-//! you can. Names are of the form `[a-z][a-z0-9_]*`; Prometheus wants units last (`_seconds`, `_bytes`), and the host ends
-//! the names of counters with `_total`. A plugin has at most `metric_series` series (100), all its instances together, so
-//! never take values of telemetry as labels unless there are few. A series that the host refuses counts nothing; the
-//! reason is in the log, once for each name.
+//! you can. Names are of the form `[a-z][a-z0-9_]*` and appear as they are; Prometheus wants units last (`_seconds`,
+//! `_bytes`) and after them `_total` for counters. A plugin has at most `metric_series` series (100), all its instances
+//! together, so never take values of telemetry as labels unless there are few. A series that the host refuses counts
+//! nothing; the reason is in the log, once for each name.
 
 use crate::host::{self, MetricKind};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// A sum that only grows: `plugin_<name>_total`.
+/// A sum that only grows.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(Series);
 

@@ -8,6 +8,8 @@ mod health;
 mod ledger;
 mod levels;
 mod limits;
+mod mad;
 mod path;
 mod python;
 mod reload;
+mod standard;

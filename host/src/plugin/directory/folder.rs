@@ -13,6 +13,9 @@
 //!
 //! At most `plugins_max` run. Those that run already come first; one too many is not loaded, and the status says so.
 
+#[cfg(test)]
+mod tests;
+
 use super::look::{self, Fingerprint, Look};
 use super::{Candidate, STABLE};
 use crate::plugin::stage::Member;

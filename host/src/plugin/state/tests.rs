@@ -112,7 +112,11 @@ async fn what_fails_starts_fresh() {
             }
             assert_eq!(count(&plugin).await, 1, "{what}, {swap}");
             assert_eq!((states(&metrics, result), states(&metrics, "restored")), (1.0, 0.0), "{what}, {swap}");
-            assert_eq!((&plugin.status()["instances"], &plugin.status()["failures"]), (&1.into(), &json!({})), "{what}");
+            assert_eq!(
+                (&plugin.status()["instances"], &plugin.status()["failures"]),
+                (&1.into(), &json!({})),
+                "{what}"
+            );
         }
     }
 }
@@ -156,6 +160,6 @@ async fn an_accident_starts_fresh() {
     let limits = Limits { timeout: Duration::from_millis(1), ..limits() };
     let (plugin, _) = load(&json!({"do": "work hard"}), limits);
     let victim: &[(&str, &str)] = &[("victim", "x")];
-    incident(plugin.run(&batch(&[victim; 500])).await);
+    incident(plugin.run(&batch(&[victim; 200])).await);
     assert_eq!(plugin.status()["instances"], 0);
 }

@@ -227,7 +227,7 @@ impl Config {
 
 impl LimitsConfig {
     /// As the plugin host wants them, on a machine with so many workers.
-    pub(super) fn limits(&self, workers: usize) -> Limits {
+    pub(crate) fn limits(&self, workers: usize) -> Limits {
         let recycle_mib = match self.recycle_memory_mib {
             0 => self.memory_mib.saturating_mul(3) / 4,
             mib => mib,

@@ -79,3 +79,55 @@ pub(super) fn read(sidecar: Option<(&Path, &str)>, processor: &Config, workers: 
         _ => Err(problems.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processors::wasm::LimitsConfig;
+    use std::time::Duration;
+
+    fn processor() -> Config {
+        let limits = LimitsConfig { memory_mib: 20, output_mib: 3, ..LimitsConfig::default() };
+        Config { error_mode: Some(ErrorMode::Ignore), limits, ..Config::default() }
+    }
+
+    fn read_text(text: &str) -> Result<Setup, String> {
+        read(Some((Path::new("p/10-a.yaml"), text)), &processor(), 4)
+    }
+
+    /// What the sidecar does not say is as the processor says, key by key.
+    #[test]
+    fn stands_on_the_processor() {
+        let none = read(None, &processor(), 4).unwrap();
+        assert_eq!((none.config.as_str(), none.error_mode), ("{}", Some(ErrorMode::Ignore)));
+        assert_eq!((none.limits.memory_bytes, none.limits.output_bytes), (20 << 20, 3 << 20));
+        assert_eq!(read_text("").unwrap(), none);
+        let some = read_text("config: {a: [1]}\nerror_mode: drop\nlimits: {timeout: 7ms, output_mib: 5}").unwrap();
+        assert_eq!((some.config.as_str(), some.error_mode), (r#"{"a":[1]}"#, Some(ErrorMode::Drop)));
+        assert_eq!(some.limits.timeout, Duration::from_millis(7));
+        assert_eq!((some.limits.memory_bytes, some.limits.output_bytes), (20 << 20, 5 << 20));
+    }
+
+    /// `${...}` is expanded as in the configuration.
+    #[test]
+    fn expands() {
+        assert_eq!(read_text("config: {a: '${env:TAILRACE_NO_SUCH:-7}'}").unwrap().config, r#"{"a":7}"#);
+    }
+
+    /// Each fault names file, line and key; one that only follows together with the processor's limits too.
+    #[test]
+    fn faults_have_places() {
+        for (text, parts) in [
+            ("confg: {}\n", &["p/10-a.yaml:1:1: error: confg", "config"][..]),
+            ("\nerror_mode: perhaps\n", &["p/10-a.yaml:2:13", "error_mode"]),
+            ("config: 7\n", &["p/10-a.yaml:1:9", "must be a map"]),
+            ("limits: {timeout: 0s, memory: 1}\n", &["limits::memory"]),
+            ("limits:\n  recycle_memory_mib: 30\n", &["p/10-a.yaml:2:", "limits::recycle_memory_mib", "memory_mib"]),
+            ("- a list\n", &["p/10-a.yaml:1:1"]),
+            ("config: {", &["p/10-a.yaml:"]),
+        ] {
+            let faults = read_text(text).unwrap_err();
+            assert!(parts.iter().all(|part| faults.contains(part)), "{text:?}: {faults}");
+        }
+    }
+}

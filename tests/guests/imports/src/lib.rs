@@ -49,7 +49,9 @@ impl Plugin for Imports {
 impl Attributes for Imports {
     fn attribute(&mut self, attribute: &Attribute<'_>) -> Edit {
         match attribute.value {
-            Value::String(question) => Edit::set(self.answer(question).unwrap_or_else(|error| format!("error: {error}"))),
+            Value::String(question) => {
+                Edit::set(self.answer(question).unwrap_or_else(|error| format!("error: {error}")))
+            }
             _ => Edit::Keep,
         }
     }

@@ -36,7 +36,7 @@ impl Plugin for Keeper {
 impl Attributes for Keeper {
     fn group(&mut self, group: &mut Group<'_>) -> Result<(), Failure> {
         assert!(!self.saved, "a call after save");
-        if group.len() > 0 {
+        if !group.is_empty() {
             self.batches += 1;
         }
         if self.config.what == "work hard" {

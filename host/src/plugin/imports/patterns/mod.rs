@@ -26,6 +26,8 @@ use vm::{Scratch, Search};
 
 /// Sets of one instance.
 const SETS_MAX: usize = 64;
+/// What a search costs, however short it is.
+const SEARCH_STEPS: usize = 50;
 /// Bytes of one match in what goes back to the guest.
 const MATCH_BYTES: usize = 16;
 
@@ -163,6 +165,7 @@ impl Patterns {
 impl Pace<'_> {
     /// Runs a search to its end; whether there is a match.
     async fn run(&mut self, search: &mut Search<'_>) -> wasmtime::Result<bool> {
+        self.spent(SEARCH_STEPS).await?;
         let mut counted = 0;
         loop {
             let done = search.run(SLICE);

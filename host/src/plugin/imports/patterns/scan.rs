@@ -53,9 +53,9 @@ impl Scan {
         let Ok(mut state) = set.all.start_state_forward(&mut self.cache, &Input::new(text)) else {
             return Ok(Err(Unknown));
         };
-        // As many bytes between two looks at the clock as cost some slices, if every one of them needs a new state.
+        // As many bytes between two looks at the clock as cost a slice, if every one of them needs a new state.
         let worst = STEPS_PER_STATE * set.all.get_nfa().states().len() + 1;
-        for slice in text.as_bytes().chunks((10 * SLICE / worst).clamp(1, 16 << 10)) {
+        for slice in text.as_bytes().chunks((SLICE / worst).clamp(1, 16 << 10)) {
             let (before, mut steps) = ((self.cache.memory_usage(), self.cache.clear_count()), 0);
             for byte in slice {
                 match set.all.next_state(&mut self.cache, state, *byte) {

@@ -66,14 +66,56 @@ impl Instance {
 }
 
 const PATTERNS: &[&str] = &[
-    "a+", "a*", "", "a|ab|abc", "(a|ab)(c|bcd)?(d*)", "^a", "b$", r"\ba", r"\b", r"\B", r"(?m)^.*$", r"(?i)STRASSE|ß", ".",
-    r"(?s).+", r"\d{3}-\d{4}", r"(?P<user>[^@\s]+)@(?P<host>[a-z.]+)", "x*?y", "[^a]", r"\p{Greek}+", "(a)|(b)", "(a*)*",
-    "(a|b)*?c", r"(?-u:\b)a", "é", r"\w+", "[[:digit:]]+", "(?:a{2,3}){2}", r"\z", r"a\b|b",
+    "a+",
+    "a*",
+    "",
+    "a|ab|abc",
+    "(a|ab)(c|bcd)?(d*)",
+    "^a",
+    "b$",
+    r"\ba",
+    r"\b",
+    r"\B",
+    r"(?m)^.*$",
+    r"(?i)STRASSE|ß",
+    ".",
+    r"(?s).+",
+    r"\d{3}-\d{4}",
+    r"(?P<user>[^@\s]+)@(?P<host>[a-z.]+)",
+    "x*?y",
+    "[^a]",
+    r"\p{Greek}+",
+    "(a)|(b)",
+    "(a*)*",
+    "(a|b)*?c",
+    r"(?-u:\b)a",
+    "é",
+    r"\w+",
+    "[[:digit:]]+",
+    "(?:a{2,3}){2}",
+    r"\z",
+    r"a\b|b",
 ];
 
 const TEXTS: &[&str] = &[
-    "", "a", "ab", "abc", "abcd", "aab aaa", "xxy", "b\nab\na", "ann@example.com, bob@x.org", "555-1234 5555-12345", "é aé",
-    "αβγ a", "straße STRASSE", "aaaaaa", "ß", "cab", "日本語 abc", "a\u{301}b",
+    "",
+    "a",
+    "ab",
+    "abc",
+    "abcd",
+    "aab aaa",
+    "xxy",
+    "b\nab\na",
+    "ann@example.com, bob@x.org",
+    "555-1234 5555-12345",
+    "é aé",
+    "αβγ a",
+    "straße STRASSE",
+    "aaaaaa",
+    "ß",
+    "cab",
+    "日本語 abc",
+    "a\u{301}b",
 ];
 
 #[tokio::test]
@@ -139,7 +181,7 @@ async fn bad_sets_are_refused() {
     }
     assert!(instance.compile(&["one more"]).await.unwrap_err().contains("64 sets"));
     let mut poor = Instance::new(Duration::from_secs(60));
-    poor.memory = Memory::new(1 << 20);
+    poor.memory = Memory::new(100 << 10);
     assert!(poor.compile(&["a"]).await.unwrap_err().contains("memory_mib"));
 }
 
@@ -194,8 +236,9 @@ async fn no_question_outlasts_the_call() {
             })
             .await;
             let took = start.elapsed();
-            assert!(took < Duration::from_millis(1500), "{patterns:?}, {question}: {took:?}");
-            assert!(asked.is_ok() || turns > 3, "{patterns:?}, {question}: only {turns} turns in {took:?}");
+            let first = patterns[0];
+            assert!(took < Duration::from_millis(1500), "{first:?}, {question}: {took:?}");
+            assert!(asked.is_ok() || turns > 1, "{first:?}, {question}: only {turns} turns in {took:?}");
         }
     }
 }
