@@ -3,14 +3,14 @@
 GUESTS  := redact drop-health mask-email
 PLUGINS := target/plugins
 
-.PHONY: demo test fmt lint plugins build bench toolchain python clean
+.PHONY: demo test fmt lint plugins build bench toolchain python js clean
 
 ## See it work: a collector, a generator and a backend on this machine, and a plugin that you can swap.
 demo: toolchain
 	cargo run --release -p tailrace -- demo $(ARGS)
 
 ## Everything that CI checks.
-test: toolchain fmt lint plugins python
+test: toolchain fmt lint plugins python js
 	cargo test --workspace
 
 fmt: toolchain
@@ -46,6 +46,24 @@ python: target/python/.ready
 target/python/.ready: tests/python/requirements.txt
 	python3 -m venv target/python
 	target/python/bin/pip install --quiet --requirement $<
+	touch $@
+
+## What makes components of Python: in an environment of its own, like a user's.
+python: target/python-plugins/.ready
+
+target/python-plugins/.ready: tests/python/plugins.txt
+	python3 -m venv target/python-plugins
+	target/python-plugins/bin/pip install --quiet --requirement $<
+	touch $@
+
+## What makes components of JavaScript, if there is node; the tests that need it say SKIP if not.
+js:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory target/js/.ready; else echo "npm is missing: no tests of JavaScript plugins"; fi
+
+target/js/.ready: tests/js/package.json
+	mkdir -p target/js
+	cp $< target/js/
+	cd target/js && npm install --silent --no-audit --no-fund --no-package-lock
 	touch $@
 
 clean:

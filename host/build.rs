@@ -3,17 +3,23 @@
 //! The nested cargo has a target directory of its own, `guests` beside our profile's, so that the two never wait for
 //! each other's lock; it shares our job server. Plugins are the same whatever profile the host is built with.
 
+#[path = "build/embed.rs"]
+mod embed;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is built in; the same list as in `plugin::bundled`.
-const BUNDLED: [&str; 2] = ["redact", "mask-email"];
+/// What is built in; the same list as in `plugin::bundled`, and `nothing` for `plugin::bench`.
+const BUNDLED: [&str; 6] = ["redact", "mask-email", "attributes", "resource", "redaction", "nothing"];
 
 fn main() {
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));
     let Some(root) = manifest_dir.parent() else { fail("the host has no workspace around it") };
-    for path in ["plugins", "sdk", "wit", "Cargo.toml", "Cargo.lock", "host/build.rs"] {
+    for path in ["plugins", "sdk", "wit", "Cargo.toml", "Cargo.lock", "host/build.rs", "host/build", "host/templates"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    if let Err(error) = embed::embed(root, &PathBuf::from(var("OUT_DIR"))) {
+        fail(&format!("templates and SDKs cannot be embedded: {error}"));
     }
     let target = guests_dir();
     let mut cargo = Command::new(var("CARGO"));

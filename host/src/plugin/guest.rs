@@ -158,6 +158,22 @@ impl CallClock {
         self.resumed.store(nanos(self.born), Relaxed);
     }
 
+    /// What has been computed so far is added up.
+    fn pause(&mut self) {
+        let now = nanos(self.born);
+        self.used += Duration::from_nanos(now.saturating_sub(self.resumed.swap(now, Relaxed)));
+    }
+
+    /// The call is over.
+    pub(super) fn end(&mut self) {
+        self.pause();
+    }
+
+    /// Time that calls have computed since this was last asked for, or since the last call began.
+    pub(super) fn take_used(&mut self) -> Duration {
+        std::mem::take(&mut self.used)
+    }
+
     /// For a call into the host that may take long.
     pub(super) fn pace(&mut self) -> Pace<'_> {
         Pace { clock: self, left: SLICE }
@@ -180,8 +196,7 @@ impl CallClock {
 
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let computed = nanos(self.born).saturating_sub(self.resumed.load(Relaxed));
-        self.used += Duration::from_nanos(computed);
+        self.pause();
         if self.used >= self.budget {
             return Err(TimedOut(self.budget).into());
         }

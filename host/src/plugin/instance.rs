@@ -213,6 +213,11 @@ impl Instance {
         self.calls >= self.limits.recycle_calls || full || self.born.elapsed() >= self.limits.recycle_age
     }
 
+    /// Time that the last call computed, not counting waits; once.
+    pub(super) fn take_computed(&mut self) -> Duration {
+        self.store.data_mut().clock.take_used()
+    }
+
     /// Bytes of its memories.
     pub(super) fn memory_bytes(&self) -> usize {
         self.store.data().memory.used()
@@ -223,6 +228,8 @@ fn begin(store: &mut Store<Guest>, budget: Duration) {
     let guest = store.data_mut();
     guest.clock.begin(budget);
     guest.words.take();
+    // What an earlier call wanted and lived without does not explain an accident of this one.
+    guest.memory.take_refused();
     store.set_epoch_deadline(1);
 }
 
@@ -232,6 +239,7 @@ fn outcome<T>(
     store: &mut Store<Guest>,
     budget: Duration,
 ) -> Result<T, Failure> {
+    store.data_mut().clock.end();
     let error = match made {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error,

@@ -234,10 +234,8 @@ impl Current {
         to.inherit(from);
         match successor {
             Ok(mut successor) => {
-                if to.restore(&mut successor).await {
+                if to.restore(&mut successor.instance).await {
                     next.pool.use_instead(successor);
-                } else {
-                    next.pool.dismiss(successor);
                 }
             }
             Err(failure) => to.forget(&failure),

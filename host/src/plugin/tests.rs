@@ -14,6 +14,7 @@ use std::time::Duration;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
 pub(crate) mod guests;
+mod mad;
 
 /// Options with a little more time than the default: a loaded test machine is slow.
 pub(super) fn options(config: &str) -> Options {
@@ -178,13 +179,17 @@ async fn a_trap_costs_an_instance() {
 #[tokio::test]
 async fn endless_traps_end_in_rest() {
     let plugin = mad("trap").unwrap();
-    let batch = batch(&[&[("victim", "x")]]);
+    let mut number = 0;
+    let mut another = || {
+        number += 1;
+        batch(&[&[("victim", &number.to_string())]])
+    };
     for _ in 0..3 {
-        assert_eq!(incident(plugin.run(&batch).await).0, Incident::Trap);
+        assert_eq!(incident(plugin.run(&another()).await).0, Incident::Trap);
     }
-    assert_eq!(incident(plugin.run(&batch).await).0, Incident::Resting);
+    assert_eq!(incident(plugin.run(&another()).await).0, Incident::Resting);
     let back = async {
-        while incident(plugin.run(&batch).await).0 == Incident::Resting {
+        while incident(plugin.run(&another()).await).0 == Incident::Resting {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -159,6 +159,11 @@ impl std::fmt::Debug for Metrics {
 pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Metrics {
+    /// Whether this is the same registry.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The counter of these labels; the same one at every call.
     pub fn counter(&self, desc: &Desc, signal: Option<Signal>, labels: Labels<'_>) -> Counter {
         match self.series(desc, signal, labels, || Series::Counter(Counter::default())) {

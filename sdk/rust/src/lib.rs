@@ -35,7 +35,7 @@ mod host {
     pub(crate) use crate::native::*;
 }
 
-pub use attributes::{Attribute, Attributes, Edit, Group, Nested, NewValue};
+pub use attributes::{Attribute, Attributes, Edit, Group, NewValue, NoValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
 pub use processor::{Batch, Item, Outcome, Processor};

@@ -11,7 +11,7 @@ mod audit;
 mod backend;
 mod config;
 mod gauges;
-mod generator;
+pub(super) mod generator;
 mod ledger;
 mod plugins;
 mod screen;

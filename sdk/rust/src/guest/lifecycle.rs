@@ -2,14 +2,9 @@
 
 /// Made from `wit/`.
 #[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "plugin",
-        pub_export_macro: true,
-        default_bindings_module: "tailrace_sdk::guest::lifecycle::bindings",
-    });
-}
+#[rustfmt::skip]
+#[path = "bindings/lifecycle.rs"]
+pub mod bindings;
 
 use bindings::exports::tailrace::plugin::lifecycle::{AttributeSelector, ErrorMode, Instances, Level};
 pub use bindings::exports::tailrace::plugin::lifecycle::{Guest, Info, Interest};

@@ -2,16 +2,9 @@
 
 /// Made from `wit/`: this export alone; the lifecycle comes with its own bindings.
 #[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        inline: "package tailrace:sdk; world processor-half { export tailrace:plugin/processor@0.1.0; }",
-        path: "../../wit",
-        world: "tailrace:sdk/processor-half",
-        pub_export_macro: true,
-        default_bindings_module: "tailrace_sdk::guest::processor::bindings",
-        with: { "tailrace:plugin/types@0.1.0": crate::guest::lifecycle::bindings::tailrace::plugin::types },
-    });
-}
+#[rustfmt::skip]
+#[path = "bindings/processor.rs"]
+pub mod bindings;
 
 pub use super::lifecycle::{Failure, Signal};
 use super::lifecycle::{failure, signal};

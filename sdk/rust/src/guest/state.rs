@@ -2,15 +2,9 @@
 
 /// Made from `wit/`: this export alone; the lifecycle comes with its own bindings.
 #[allow(unsafe_code, missing_docs, clippy::all, unreachable_pub, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        inline: "package tailrace:sdk; world state-half { export tailrace:plugin/state@0.1.0; }",
-        path: "../../wit",
-        world: "tailrace:sdk/state-half",
-        pub_export_macro: true,
-        default_bindings_module: "tailrace_sdk::guest::state::bindings",
-    });
-}
+#[rustfmt::skip]
+#[path = "bindings/state.rs"]
+pub mod bindings;
 
 pub use bindings::exports::tailrace::plugin::state::Guest;
 

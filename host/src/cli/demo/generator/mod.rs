@@ -12,6 +12,7 @@ mod encode;
 pub(super) mod model;
 mod send;
 pub(super) mod shop;
+pub(in crate::cli) mod traffic;
 
 use super::ledger::SpanLedger;
 use super::span_ids::SpanIds;

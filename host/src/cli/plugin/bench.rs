@@ -1,0 +1,227 @@
+//! `tailrace plugin bench`: what a plugin costs, step by step, beside the last run.
+
+use super::cases::{self, otlp};
+use super::inspect;
+use super::paint::{self, Paint};
+use super::test::read;
+use super::{Fault, fault, project};
+use crate::cli::demo::generator::traffic::Traffic;
+use crate::pdata::{Batch, Limits as Validation, Signal};
+use crate::plugin::{Bench, Candidate, Hash, Outline};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Traces of the shop in the batch that is used if there is no other: about 700 spans.
+const TRACES: usize = 100;
+/// The same traces in each run.
+const SEED: u64 = 1;
+
+/// Flags of `bench`.
+#[derive(Args, Debug)]
+pub(super) struct BenchArgs {
+    /// The component: a .wasm file
+    file: PathBuf,
+    /// What goes through it: OTLP JSON, as in the input.json of a case [default: about 700 spans of a small shop]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// What to configure it with, as JSON or @FILE [default: the config.json of the first case beside it, else {}]
+    #[arg(long, value_name = "JSON")]
+    config: Option<String>,
+    /// How long to measure
+    #[arg(long = "for", value_name = "DURATION", default_value = "2s", value_parser = crate::cli::run::duration)]
+    time: Duration,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures, shows and remembers.
+pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
+    let bytes = read(&args.file)?;
+    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", args.file.display()));
+    let (role, kind) = Outline::read(&bytes).and_then(|outline| outline.role()).map_err(bad)?;
+    let config = match &args.config {
+        Some(config) => inspect::config(config)?,
+        None => config_of_case(&args.file).unwrap_or_else(|| "{}".to_owned()),
+    };
+    let batches = input(args.input.as_deref())?;
+    let limits = project::limits(None).map_err(fault)?;
+    let candidate = Candidate::new(bytes);
+    let bench = Bench::run(&candidate, role, &config, &limits, &batches, args.time).map_err(bad)?;
+    let figures = figures(&bench, &candidate.hash().to_string(), &config);
+    let record = Record::of(args);
+    let last = record.as_ref().and_then(Record::read);
+    if let Some(record) = &record {
+        // Without a place to remember it there is only nothing to compare the next run with.
+        let _ = record.write(&figures);
+    }
+    if args.json {
+        println!("{:#}", json!({ "now": figures, "last": last }));
+        return Ok(());
+    }
+    for line in lines(&bench, kind, &figures, last.as_ref(), Paint::stdout()) {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// The configuration of the first case of the project in whose `dist/` the component lies.
+fn config_of_case(component: &Path) -> Option<String> {
+    let component = component.canonicalize().ok()?;
+    let project = component.parent()?.parent()?;
+    let cases = cases::load(&project.join("cases"), None).ok()?;
+    cases.first().map(|case| case.config.clone())
+}
+
+fn input(file: Option<&Path>) -> Result<Vec<Batch>, Fault> {
+    let Some(file) = file else {
+        let mut traffic = Traffic::new(SEED);
+        let data: Vec<u8> = (0..TRACES).flat_map(|_| traffic.trace()).collect();
+        return Ok(vec![Batch::validate(Signal::Traces, data.into(), &Validation::default()).map_err(fault)?]);
+    };
+    let failed = |error: String| fault(format!("{}: {error}", file.display()));
+    let value: Value = serde_json::from_slice(&read(file)?).map_err(|error| failed(error.to_string()))?;
+    otlp::batches(&value).map_err(failed)
+}
+
+/// The steps whose times are for each item, with what they are.
+const STEPS: [(&str, &str); 4] = [
+    ("scan", "the host looks for what the plugin asked for"),
+    ("crossing", "into the guest and back, with a plugin that does nothing"),
+    ("guest", "the plugin itself"),
+    ("splice", "the host checks and applies what came back"),
+];
+
+/// The figures as they are remembered: nanoseconds, those of steps for each item.
+fn figures(bench: &Bench, hash: &str, config: &str) -> Value {
+    let each = |time: Duration| time.as_nanos() as f64 / f64::max(bench.items as f64, 1.0);
+    let whole = |time: Duration| time.as_nanos() as f64;
+    json!({
+        "sha256": hash,
+        "config": config,
+        "items": bench.items,
+        "calls": bench.calls,
+        "repetitions": bench.repetitions,
+        "memory_bytes": bench.memory_bytes,
+        "compile": whole(bench.compile),
+        "instantiate": whole(bench.instantiate),
+        "scan": each(bench.scan),
+        "crossing": each(bench.crossing),
+        "guest": each(bench.guest),
+        "splice": each(bench.splice),
+        "total": each(bench.scan + bench.crossing + bench.guest + bench.splice),
+    })
+}
+
+fn lines(bench: &Bench, kind: &str, now: &Value, last: Option<&Value>, paint: Paint) -> Vec<String> {
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64);
+    let row = |key: &str, what: &str| {
+        let figure = number(now, key).unwrap_or_default();
+        let before = last.and_then(|last| number(last, key));
+        let before = before.map(|before| (paint::time(before), change(before, figure, paint)));
+        let (before, change) = before.unwrap_or_default();
+        format!("  {key:<12}{:>10}  {before:>10}  {change:>7}  {}", paint::time(figure), paint.dim(what))
+            .trim_end()
+            .to_owned()
+    };
+    let Bench { items, calls, repetitions, .. } = bench;
+    let mut lines = vec![
+        format!(
+            "{kind}: {items} items in {calls} calls, {repetitions} times; {} of memory",
+            paint::bytes(bench.memory_bytes)
+        ),
+        paint.bold(&format!("  {:<12}{:>10}  {:>10}  {:>7}", "per item", "now", "last run", "")).trim_end().to_owned(),
+    ];
+    lines.extend(STEPS.iter().map(|(key, what)| row(key, what)));
+    lines.push(paint.bold(&row("total", "")));
+    lines.push(paint.bold("  once"));
+    lines.push(row("instantiate", "an instance, configured"));
+    lines.push(row("compile", "once for each version and machine"));
+    if *calls == 0 {
+        lines
+            .push(paint.yellow(
+                "nothing of what the plugin asks for is in the input: give it one with --input, or a --config",
+            ));
+    }
+    if last.is_some_and(|last| last.get("config") != now.get("config") || last.get("items") != now.get("items")) {
+        lines.push(paint.yellow("the last run had another configuration or input"));
+    }
+    lines
+}
+
+/// How much more or less, coloured if that is more than noise.
+fn change(before: f64, now: f64, paint: Paint) -> String {
+    if before < 1.0 {
+        return String::new();
+    }
+    let percent = (now / before - 1.0) * 100.0;
+    let text = format!("{percent:+.0} %");
+    match percent {
+        percent if percent > 10.0 => paint.red(&text),
+        percent if percent < -10.0 => paint.green(&text),
+        _ => text,
+    }
+}
+
+/// Where the last run of a component with an input is remembered.
+struct Record(PathBuf);
+
+impl Record {
+    /// In the user's cache directory; `None` if there is none.
+    fn of(args: &BenchArgs) -> Option<Self> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+        let path = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string();
+        let key = format!("{}\n{}", path(&args.file), args.input.as_deref().map(path).unwrap_or_default());
+        Some(Self(cache.join("tailrace/bench").join(format!("{}.json", Hash::of(key.as_bytes()).short()))))
+    }
+
+    fn read(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(&self.0).ok()?).ok()
+    }
+
+    fn write(&self, figures: &Value) -> std::io::Result<()> {
+        if let Some(folder) = self.0.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&self.0, figures.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_run_stands_beside_this_one() {
+        let nanos = Duration::from_nanos;
+        let bench = |guest| Bench {
+            items: 10,
+            calls: 1,
+            compile: nanos(5_000_000),
+            instantiate: nanos(20_000),
+            scan: nanos(1_000),
+            crossing: nanos(500),
+            guest: nanos(guest),
+            splice: nanos(200),
+            repetitions: 3,
+            memory_bytes: 65_536,
+        };
+        let (now, last) = (figures(&bench(4_000), "b", "{}"), figures(&bench(2_000), "a", "{}"));
+        let shown = lines(&bench(4_000), "attributes", &now, Some(&last), Paint::plain());
+        assert_eq!(shown[0], "attributes: 10 items in 1 calls, 3 times; 65.5 kB of memory");
+        assert_eq!(shown[4], "  guest           400 ns      200 ns   +100 %  the plugin itself");
+        assert_eq!(shown[6], "  total           570 ns      370 ns    +54 %");
+        let first = lines(&bench(4_000), "attributes", &now, None, Paint::plain());
+        assert_eq!(first[6], "  total           570 ns");
+    }
+
+    #[test]
+    fn the_shop_is_the_default_input() {
+        let batches = input(None).unwrap();
+        assert!(batches[0].items() > TRACES);
+        assert_eq!(batches[0].data(), input(None).unwrap()[0].data());
+    }
+}

@@ -1,0 +1,168 @@
+//! `tailrace plugin inspect`: what a component is, and what it says about itself.
+
+use super::build::imports;
+use super::paint::{self, Paint};
+use super::test::read;
+use super::{Fault, fault, project};
+use crate::plugin::{About, Candidate, ErrorMode, Outline, Wish};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Flags of `inspect`.
+#[derive(Args, Debug)]
+pub(super) struct InspectArgs {
+    /// The component: a .wasm file
+    file: PathBuf,
+    /// What to configure it with, as JSON or @FILE: its interest may depend on it
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    config: String,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that is known about a component.
+struct Known {
+    outline: Outline,
+    kind: &'static str,
+    contract: String,
+    about: About,
+    bytes: usize,
+    hash: String,
+}
+
+/// Says what it is.
+pub(super) fn run(args: &InspectArgs) -> Result<(), Fault> {
+    let config = config(&args.config)?;
+    let bytes = read(&args.file)?;
+    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", args.file.display()));
+    let outline = Outline::read(&bytes).map_err(bad)?;
+    let contract = outline.contract().map_err(bad)?.to_owned();
+    let (role, kind) = outline.role().map_err(bad)?;
+    let limits = project::limits(None).map_err(fault)?;
+    let candidate = Candidate::new(bytes);
+    let about = About::ask(&candidate, &config, role, &limits).map_err(bad)?;
+    let (bytes, hash) = (candidate.len(), candidate.hash().to_string());
+    let known = Known { outline, kind, contract, about, bytes, hash };
+    if args.json {
+        println!("{:#}", as_json(&known));
+    } else {
+        for line in lines(&known, Paint::stdout()) {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+/// A configuration from the command line: JSON, or the name of a file after an `@`.
+pub(super) fn config(flag: &str) -> Result<String, Fault> {
+    let text = match flag.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| fault(format!("--config: {file}: {error}")))?,
+        None => flag.to_owned(),
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| fault(format!("--config: no JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(fault("--config: must be an object, as in '{\"keys\": [\"user.email\"]}'"));
+    }
+    Ok(text)
+}
+
+fn lines(known: &Known, paint: Paint) -> Vec<String> {
+    let Known { outline, about, .. } = known;
+    let row = |name: &str, text: String| format!("  {name:<13}{text}");
+    let all = |list: &[String], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
+    let interfaces: Vec<String> = outline.interfaces().iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut lines = vec![
+        paint.bold(&format!("{} {}", about.name, about.version)),
+        row("contract", format!("tailrace:plugin@{}", known.contract)),
+        row("kind", known.kind.to_owned()),
+        row("exports", all(&interfaces, "nothing")),
+        row("imports", all(&imports(&outline.imports), "nothing")),
+        row("size", paint::bytes(known.bytes)),
+        row("sha256", known.hash.clone()),
+        row("error mode", about.error_mode.map_or("propagate (it has no wish)", ErrorMode::as_str).to_owned()),
+        row("compiled in", duration(about.compiled_in)),
+        row(
+            "instance in",
+            format!("{}, {} of memory", duration(about.instantiated_in), paint::bytes(about.memory_bytes)),
+        ),
+    ];
+    match &about.interest {
+        Ok(wish) => {
+            lines.push("  wants to see".to_owned());
+            lines.extend(wishes(wish).into_iter().map(|(name, text)| format!("    {name:<11}{text}")));
+        }
+        Err(error) => {
+            let text = format!("not known: with this configuration it says: {error} (give it one with --config)");
+            lines.push(row("wants to see", paint.yellow(&text)));
+        }
+    }
+    match about.config_schema.as_deref().map(pretty) {
+        None => lines.push(row("config", "it has no JSON Schema".to_owned())),
+        Some(schema) => {
+            lines.push(row("config", "JSON Schema".to_owned()));
+            lines.extend(schema.lines().map(|line| paint.dim(&format!("    {line}"))));
+        }
+    }
+    lines
+}
+
+fn wishes(wish: &Wish) -> Vec<(&'static str, String)> {
+    let list = |list: &[&str], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
+    let texts = |list: &[String]| list.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut rows = vec![("signals", list(&wish.signals, "all"))];
+    if !wish.attributes.is_empty() {
+        rows.push(("attributes", texts(&wish.attributes)));
+    }
+    if !wish.intrinsics.is_empty() {
+        rows.push(("fields", texts(&wish.intrinsics)));
+    }
+    rows.push(("levels", list(&wish.levels, "all")));
+    rows.push((
+        "called",
+        if wish.always { "for every batch" } else { "when something of this is in a batch" }.to_owned(),
+    ));
+    rows.push(("instances", if wish.single { "one" } else { "as many as run at once" }.to_owned()));
+    rows
+}
+
+fn pretty(schema: &str) -> String {
+    serde_json::from_str::<Value>(schema).map_or_else(|_| schema.to_owned(), |value| format!("{value:#}"))
+}
+
+fn duration(duration: Duration) -> String {
+    paint::time(duration.as_nanos() as f64)
+}
+
+fn as_json(known: &Known) -> Value {
+    let Known { outline, about, .. } = known;
+    let interfaces: Vec<&str> = outline.interfaces().iter().map(|(name, _)| *name).collect();
+    let schema = about.config_schema.as_deref();
+    let schema = schema.map(|text| serde_json::from_str::<Value>(text).unwrap_or_else(|_| text.into()));
+    json!({
+        "name": about.name,
+        "version": about.version,
+        "contract": known.contract,
+        "kind": known.kind,
+        "interfaces": interfaces,
+        "imports": outline.imports,
+        "bytes": known.bytes,
+        "sha256": known.hash,
+        "error_mode": about.error_mode.map(ErrorMode::as_str),
+        "compile_nanoseconds": about.compiled_in.as_nanos() as u64,
+        "instantiate_nanoseconds": about.instantiated_in.as_nanos() as u64,
+        "memory_bytes": about.memory_bytes,
+        "interest": about.interest.as_ref().ok().map(|wish| json!({
+            "signals": wish.signals,
+            "attributes": wish.attributes,
+            "levels": wish.levels,
+            "intrinsics": wish.intrinsics,
+            "always": wish.always,
+            "single": wish.single,
+        })),
+        "interest_error": about.interest.as_ref().err(),
+        "config_schema": schema,
+    })
+}

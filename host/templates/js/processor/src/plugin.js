@@ -1,0 +1,16 @@
+import { drop, plugin } from "../.tailrace/sdk/js/index.js";
+
+/** Drops whole batches in which one of some texts occurs: `{"drop_batches_with": ["load-test"]}`. */
+export default plugin({
+  name: "{{name}}",
+  version: "0.1.0",
+
+  configure({ drop_batches_with: texts }) {
+    if (!Array.isArray(texts) || texts.length === 0) throw new Error("drop_batches_with: name at least one text");
+    this.texts = texts;
+  },
+
+  process(batch) {
+    if (this.texts.some((text) => batch.includes(text))) return drop("unwanted text");
+  },
+});

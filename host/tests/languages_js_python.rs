@@ -1,0 +1,270 @@
+//! JavaScript and Python plugins, as their authors meet them: the SDKs' own tests, the examples with every case, the
+//! templates from `new` to a passed case, and what is said when a tool is missing.
+//!
+//! `make js python` installs what makes components into `target/js` and `target/python-plugins`. A language whose toolchain is not on this
+//! machine is skipped, and says so; where it is, it has to work.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a failure here is a failed test, and a skipped one says so"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tailrace_tests::plugins::repository;
+
+/// What a language needs besides itself, and where `make` puts it.
+struct Toolchain {
+    lang: &'static str,
+    interpreter: &'static str,
+    target: &'static str,
+    folder: &'static str,
+}
+
+const JS: Toolchain =
+    Toolchain { lang: "js", interpreter: "node", target: "js", folder: "target/js/node_modules/componentize-qjs" };
+const PYTHON: Toolchain = Toolchain {
+    lang: "python",
+    interpreter: "python3",
+    target: "python",
+    folder: "target/python-plugins/bin/componentize-py",
+};
+
+impl Toolchain {
+    /// Whether it is here; if not, that is said.
+    fn is_here(&self) -> bool {
+        let here = Command::new(self.interpreter).arg("--version").output().is_ok_and(|output| output.status.success());
+        if !here {
+            eprintln!("SKIP plugins in {}: {} is not installed", self.lang, self.interpreter);
+        } else if !repository().join(self.folder).exists() {
+            eprintln!("SKIP plugins in {}: `make {}` has not been run", self.lang, self.target);
+            return false;
+        }
+        here
+    }
+}
+
+/// A command that finds what `make` installed.
+fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    let path = std::env::var("PATH").unwrap_or_default();
+    let tools = repository().join("target/python-plugins/bin");
+    command.stdin(Stdio::null()).env_remove("RUST_LOG").env_remove("VIRTUAL_ENV");
+    command.env("PATH", format!("{}:{path}", tools.display()));
+    command.env("NODE_PATH", repository().join("target/js/node_modules"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+fn tailrace() -> Command {
+    command(env!("CARGO_BIN_EXE_tailrace"))
+}
+
+/// Runs to the end; its standard output, if it was content.
+#[track_caller]
+fn content(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().expect("it runs");
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr));
+    stdout
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Builds a project and runs its cases, which must be at least so many.
+fn check_cases(project: &Path, cases_min: usize) {
+    let said = content(tailrace().args(["plugin", "test", "--json", text(project)]));
+    let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let cases = report["cases"].as_array().expect("cases").len();
+    assert!(cases >= cases_min, "{}: {cases} cases are too few to be all of them", project.display());
+    eprintln!("{}: {report}", project.display());
+}
+
+/// A new project in a folder that goes away with the test.
+struct Project {
+    _folder: tempfile::TempDir,
+    dir: PathBuf,
+}
+
+impl Project {
+    fn new(lang: &str, kind: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut new = tailrace();
+        content(new.args(["plugin", "new", "my-plugin", "--lang", lang, "--kind", kind]).current_dir(&folder));
+        Self { dir: folder.path().join("my-plugin"), _folder: folder }
+    }
+}
+
+/// An author's unit tests, without Wasm.
+fn node_tests(dir: &Path, pattern: &str) {
+    content(command("node").args(["--test", pattern]).current_dir(dir));
+}
+
+fn python_tests(dir: &Path) {
+    content(command("python3").args(["-m", "unittest"]).current_dir(dir));
+}
+
+#[test]
+fn javascript_sdk() {
+    if JS.is_here() {
+        let sdk = repository().join("sdk/js");
+        for file in ["attributes", "host", "sampler"] {
+            node_tests(&sdk, &format!("test/{file}.test.js"));
+        }
+    }
+}
+
+/// The types that authors get are those of the functions that are there, and wrong use does not compile.
+#[test]
+fn typescript_types() {
+    if JS.is_here() {
+        let tsc = repository().join("target/js/node_modules/typescript/bin/tsc");
+        let files = ["right.ts", "wrong.ts"].map(|file| repository().join("sdk/js/test/types").join(file));
+        content(command("node").arg(&tsc).args(["--noEmit", "--strict", "--target", "es2022"]).args([
+            "--module",
+            "nodenext",
+            text(&files[0]),
+            text(&files[1]),
+        ]));
+    }
+}
+
+#[test]
+fn python_sdk() {
+    if PYTHON.is_here() {
+        let mut python = command("python3");
+        content(
+            python
+                .args(["-m", "unittest", "discover", "-s", "tests", "-t", "."])
+                .current_dir(repository().join("sdk/python")),
+        );
+    }
+}
+
+#[test]
+fn javascript_tidy() {
+    if JS.is_here() {
+        let project = repository().join("examples/plugin-js/tidy");
+        node_tests(&project, "test/plugin.test.js");
+        check_cases(&project, 8);
+    }
+}
+
+#[test]
+fn javascript_keep_orders() {
+    if JS.is_here() {
+        let project = repository().join("examples/plugin-js/keep-orders");
+        node_tests(&project, "test/plugin.test.js");
+        check_cases(&project, 4);
+    }
+}
+
+#[test]
+fn python_tidy() {
+    if PYTHON.is_here() {
+        let project = repository().join("examples/plugin-python/tidy");
+        python_tests(&project);
+        check_cases(&project, 8);
+    }
+}
+
+#[test]
+fn python_keep_orders() {
+    if PYTHON.is_here() {
+        let project = repository().join("examples/plugin-python/keep-orders");
+        python_tests(&project);
+        check_cases(&project, 4);
+    }
+}
+
+/// From an empty folder to a passed case, for each kind.
+#[test]
+fn javascript_templates() {
+    if JS.is_here() {
+        for kind in ["attributes", "processor", "sampler"] {
+            let project = Project::new("js", kind);
+            node_tests(&project.dir, "test/plugin.test.js");
+            check_cases(&project.dir, 1);
+        }
+    }
+}
+
+/// The components of two kinds are those of the examples; to make and compile one takes half a minute.
+#[test]
+fn python_templates() {
+    if PYTHON.is_here() {
+        for kind in ["attributes", "processor", "sampler"] {
+            let project = Project::new("python", kind);
+            python_tests(&project.dir);
+            if kind == "processor" {
+                check_cases(&project.dir, 2);
+            }
+        }
+    }
+}
+
+/// A build that fails for want of a tool says which command installs it, and leaves nothing behind.
+#[test]
+fn a_missing_tool_is_named_with_the_command_that_installs_it() {
+    let tools = [
+        (JS, "npm install --prefix", "componentize-qjs@0.4.5"),
+        (PYTHON, "-m venv", "-m pip install componentize-py==0.25.1"),
+    ];
+    for (toolchain, command, package) in tools {
+        if !toolchain.is_here() {
+            continue;
+        }
+        let project = Project::new(toolchain.lang, "attributes");
+        let mut build = tailrace();
+        build.args(["plugin", "build", text(&project.dir)]).env_remove("NODE_PATH").env_remove("PATH");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = build.env("PATH", path).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(command) && said.contains(package), "{said}");
+        assert!(!project.dir.join("dist/my-plugin.wasm").exists());
+    }
+}
+
+/// What an author gets wrong is said in the author's words, with the place.
+#[test]
+fn mistakes_are_shown_as_the_language_shows_them() {
+    if JS.is_here() {
+        let project = Project::new("js", "attributes");
+        let source = project.dir.join("src/plugin.js");
+        for (wrong, expected) in [
+            ("export default plugin({", "src/plugin.js"),
+            ("export default 1;", "must end with `export default plugin({...})`"),
+            (
+                "import { plugin } from '../.tailrace/sdk/js/index.js';\nexport default plugin({name: 'a', version: '1', decide() {}});",
+                "tailrace-plugin.yaml says attributes",
+            ),
+        ] {
+            fails(&project, &source, wrong, expected);
+        }
+    }
+    if PYTHON.is_here() {
+        let project = Project::new("python", "attributes");
+        let source = project.dir.join("plugin.py");
+        for (wrong, expected) in [
+            ("def f(:", "SyntaxError"),
+            ("x = 1", "must define one plugin"),
+            ("import no_such_package", "no_such_package"),
+        ] {
+            fails(&project, &source, wrong, expected);
+        }
+    }
+}
+
+fn fails(project: &Project, source: &Path, wrong: &str, expected: &str) {
+    std::fs::write(source, wrong).expect("writable");
+    let output = tailrace().args(["plugin", "build", text(&project.dir)]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(expected), "{said}");
+}
