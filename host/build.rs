@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is built in; the same list as in `plugin::bundled`, and `nothing` for `plugin::bench`.
-const BUNDLED: [&str; 3] = ["redact", "mask-email", "nothing"];
+const BUNDLED: [&str; 6] = ["redact", "mask-email", "attributes", "resource", "redaction", "nothing"];
 
 fn main() {
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));

@@ -11,6 +11,9 @@ pub const FACTORIES: Factories = Factories {
         processors::batch::FACTORY,
         processors::tail_sampling::FACTORY,
         processors::wasm::FACTORY,
+        processors::bundled::ATTRIBUTES,
+        processors::bundled::RESOURCE,
+        processors::bundled::REDACTION,
     ],
     exporters: &[
         exporters::otlp_grpc::FACTORY,
@@ -19,5 +22,5 @@ pub const FACTORIES: Factories = Factories {
         exporters::file::FACTORY,
         exporters::nop::FACTORY,
     ],
-    extensions: &[extensions::health_check::FACTORY],
+    extensions: &[extensions::health_check::FACTORY, extensions::plugins::FACTORY],
 };

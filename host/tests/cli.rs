@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn tailrace() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tailrace"));
-    command.stdin(Stdio::null()).env_remove("RUST_LOG");
+    // No cache: what a test does is not to be seen by another, nor in the home of whoever runs it.
+    command.stdin(Stdio::null()).env_remove("RUST_LOG").env("TAILRACE_CACHE_DIR", "");
     command
 }
 

@@ -9,11 +9,13 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod compile;
 mod components;
 mod demo;
 mod plugin;
 mod run;
 
+use crate::plugin::{Platform, PlatformSettings};
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -35,6 +37,9 @@ enum Command {
     Components,
     /// Run a collector, a generator and a backend on this machine, and show what happens
     Demo(demo::DemoArgs),
+    /// The compiler of plugins: how a collector starts itself again, of no use to people
+    #[command(name = crate::plugin::COMPILE_SUBCOMMAND, hide = true)]
+    Compile(compile::CompileArgs),
     /// Write, build, try, test and inspect plugins
     Plugin(plugin::PluginArgs),
 }
@@ -53,11 +58,13 @@ struct Sources {
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    Platform::new(PlatformSettings::of_the_command()).install();
     match cli.command {
         None => run::run(&cli.run),
         Some(Command::Validate(sources)) => run::validate(&sources),
         Some(Command::Components) => components::list(),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Compile(args)) => compile::run(&args),
         Some(Command::Plugin(args)) => plugin::run(&args),
     }
 }

@@ -4,6 +4,7 @@ use super::Sources;
 use crate::collector::{self, Collector, Options};
 use crate::components::FACTORIES;
 use crate::config::{self, Config};
+use crate::plugin::Platform;
 use crate::shutdown::Deadline;
 use crate::telemetry::{Line, log};
 use crate::yaml::GoDuration;
@@ -49,6 +50,9 @@ pub(super) fn validate(sources: &Sources) -> ExitCode {
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     let Some(config) = load(&args.sources) else { return ExitCode::FAILURE };
+    let mut platform = Platform::of_process().settings().clone();
+    platform.start_with_last_good = true;
+    Platform::new(platform).install();
     let logs = &config.service.telemetry.logs;
     log::install(&logs.level, logs.encoding, std::env::var("RUST_LOG").ok().as_deref());
     let mut options = Options { admin_endpoint: Some(args.admin_endpoint.clone()), ..Options::default() };

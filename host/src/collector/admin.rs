@@ -1,7 +1,9 @@
-//! The admin listener: `GET /status` shows health, listeners, the ledger and what each component says of itself.
+//! The admin listener: `GET /status` shows health, listeners, the ledger and what each component says of itself,
+//! `GET /plugins` an array with everything about each plugin.
 //!
 //! Read-only and local by default. It shows no telemetry of the user's, only counts, names, versions and reasons.
 
+use crate::plugin::Platform;
 use crate::telemetry::{Line, State, Telemetry};
 use crate::web::{self, Reply};
 use http::{Method, Request, StatusCode};
@@ -10,9 +12,15 @@ use serde_json::{Map, Value, json};
 pub(super) fn answer<B>(request: &Request<B>, telemetry: &Telemetry) -> Reply {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => web::json(StatusCode::OK, &status(telemetry)),
-        (_, "/status") => web::reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n"),
+        (&Method::GET, "/plugins") => web::json(StatusCode::OK, &plugins(telemetry)),
+        (_, "/status" | "/plugins") => web::reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n"),
         _ => web::not_found(),
     }
+}
+
+/// The plugins of this collector, by place.
+fn plugins(telemetry: &Telemetry) -> Value {
+    Platform::views(telemetry.metrics()).into()
 }
 
 fn status(telemetry: &Telemetry) -> Value {

@@ -1,9 +1,12 @@
 //! Handing a batch on, and what the answer means.
 
-use crate::pdata::Batch;
+use super::Draft;
+use crate::pdata::{Batch, Signal};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tailrace_columns::Wants;
 
 /// A future behind a pointer: one allocation per batch and stage, none per item.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -16,6 +19,22 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Consumer: Send + Sync + 'static {
     /// Takes `batch`, or says why not.
     fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>>;
+
+    /// Takes a batch of which edits are still to be written. Plugin stages go on editing; for everybody else it is
+    /// written first.
+    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        match draft.into_batch() {
+            Ok(batch) => self.consume(batch),
+            Err(error) => Box::pin(std::future::ready(Err(ConsumeError::permanent(error.to_string())))),
+        }
+    }
+
+    /// Whether this stage goes on editing drafts; then it adds what it, and what comes behind it, will want to see of
+    /// batches of this signal. A hint: it is asked before the batch comes, and may have changed by then.
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        let _ = (signal, wants);
+        false
+    }
 }
 
 /// Why a stage did not take a batch; it carries the decision what to do next.

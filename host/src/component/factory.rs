@@ -8,7 +8,7 @@ use crate::pdata::Signal;
 use crate::shutdown::Deadline;
 use crate::telemetry::{Account, Telemetry};
 use crate::workers::Workers;
-use crate::yaml::{Problems, Section, Settings};
+use crate::yaml::{Problem, Problems, Section, Settings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,12 +41,22 @@ pub trait Extension: Component {}
 
 /// Why a component could not be built or started. Names the component and the value.
 #[derive(Debug, thiserror::Error)]
-#[error("{id}: {message}")]
 pub struct BuildError {
     /// Which component.
     pub id: ComponentId,
     /// What is wrong.
     pub message: String,
+    /// Whether the message names the place by itself, as a fault of the configuration does.
+    placed: bool,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.placed {
+            write!(f, "{}: ", self.id)?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 /// How far a component can be trusted, in the Collector's words.
@@ -106,7 +116,13 @@ pub struct Context {
 impl Context {
     /// An error of this component.
     pub fn error(&self, message: impl fmt::Display) -> BuildError {
-        BuildError { id: self.id.clone(), message: message.to_string() }
+        BuildError { id: self.id.clone(), message: message.to_string(), placed: false }
+    }
+
+    /// Faults of this component's section that could only be found by building it, with their places.
+    pub fn faults(&self, problems: &Problems) -> BuildError {
+        let lines: Vec<_> = problems.iter().map(Problem::without_severity).collect();
+        BuildError { id: self.id.clone(), message: lines.join("\n"), placed: true }
     }
 }
 
@@ -161,6 +177,9 @@ pub trait ExporterConfig: Send + Sync {
 
 /// Checked settings that can become an extension.
 pub trait ExtensionConfig: Send + Sync {
+    /// Sets up what other components share. Called for each extension that runs, before anything is built.
+    fn prepare(&self) {}
+
     /// Makes it; see the module for what is allowed here.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! plus one line in `components.rs`.
 
 mod consumer;
+mod draft;
 mod factory;
 pub mod handover;
 mod id;
@@ -11,6 +12,7 @@ mod id;
 pub(crate) mod testing;
 
 pub use consumer::{BoxFuture, ConsumeError, Consumer};
+pub use draft::Draft;
 pub use factory::{
     BuildError, ComponentInfo, Context, ExporterConfig, ExporterFactory, Exporters, Extension, ExtensionConfig,
     ExtensionFactory, Factories, Outputs, Parsed, ProcessorConfig, ProcessorFactory, ReceiverConfig, ReceiverFactory,

@@ -19,9 +19,15 @@ mod telemetry;
 pub use environment::{Environment, Process};
 pub use telemetry::{Logs, Telemetry};
 
+/// A YAML text that stands beside the configuration, such as the sidecar of a plugin: parsed, and every `${...}` expanded.
+/// `None` if it cannot be parsed; nothing in it is the same as null.
+pub fn read_beside(name: &str, text: &str, environment: &dyn Environment, problems: &mut Problems) -> Option<Node> {
+    Some(expand::expand(parse(name, text, problems)?, environment, problems))
+}
+
 use crate::component::{ComponentId, ExporterConfig, ExtensionConfig, Factories, ProcessorConfig, ReceiverConfig};
 use crate::pdata::Signal;
-use crate::yaml::Problems;
+use crate::yaml::{Node, Problems, parse};
 use std::collections::BTreeMap;
 
 /// A checked configuration: what is in here can be built, as far as can be told without trying.

@@ -3,10 +3,11 @@
 //! `otelcol_processor_*_items`, the ledger and later `top` and `tap` read the same edges. An edge adds two relaxed
 //! atomics per batch and never waits.
 
-use crate::component::{BoxFuture, ConsumeError, Consumer};
-use crate::pdata::Batch;
+use crate::component::{BoxFuture, ConsumeError, Consumer, Draft};
+use crate::pdata::{Batch, Signal};
 use crate::telemetry::{Account, Counter};
 use std::sync::Arc;
+use tailrace_columns::Wants;
 
 /// What an edge counts on one of its sides.
 pub(super) struct Side {
@@ -31,21 +32,41 @@ impl Consumer for Edge {
         Box::pin(async move {
             let items = batch.items();
             let outcome = self.next.consume(batch).await;
-            if let Some(counter) = self.into.as_ref().and_then(|side| side.items.as_ref()) {
-                counter.add(items as u64);
-            }
-            if outcome.is_ok() {
-                if let Some(side) = &self.into {
-                    side.account.taken(items);
-                }
-                if let Some(side) = &self.from {
-                    side.account.handed_on(items);
-                    if let Some(counter) = &side.items {
-                        counter.add(items as u64);
-                    }
-                }
-            }
+            self.count(items, outcome.is_ok());
             outcome
         })
+    }
+
+    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        Box::pin(async move {
+            let items = draft.items();
+            let outcome = self.next.consume_draft(draft).await;
+            self.count(items, outcome.is_ok());
+            outcome
+        })
+    }
+
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        self.next.foresee(signal, wants)
+    }
+}
+
+impl Edge {
+    fn count(&self, items: usize, taken: bool) {
+        if let Some(counter) = self.into.as_ref().and_then(|side| side.items.as_ref()) {
+            counter.add(items as u64);
+        }
+        if !taken {
+            return;
+        }
+        if let Some(side) = &self.into {
+            side.account.taken(items);
+        }
+        if let Some(side) = &self.from {
+            side.account.handed_on(items);
+            if let Some(counter) = &side.items {
+                counter.add(items as u64);
+            }
+        }
     }
 }

@@ -44,6 +44,8 @@ impl Graph {
     /// # Errors
     /// Every component that cannot be built, not only the first.
     pub fn build(config: &Config, telemetry: &Telemetry, workers: &Workers) -> Result<Self, Vec<BuildError>> {
+        let extensions = config.service.extensions.iter().filter_map(|id| config.extensions.get(id));
+        extensions.for_each(|extension| extension.prepare());
         let mut builder = Builder { config, telemetry, workers, errors: Vec::new() };
         let (exporters, stations) = builder.exporters();
         let mut processors = Vec::new();

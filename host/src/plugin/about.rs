@@ -5,13 +5,15 @@ use super::bindings::lifecycle::{AttributeSelector, ErrorMode as StatedMode, Ins
 use super::bindings::types;
 use super::contract::Role;
 use super::error::LoadError;
+use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
 use super::live::ErrorMode;
 use super::log::PluginLog;
+use super::metrics::PluginMetrics;
 use super::program::{Candidate, Program};
-use crate::telemetry::Counter;
+use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,9 +75,9 @@ impl About {
         compiled_in: Duration,
     ) -> Result<Self, LoadError> {
         let kind = program.interfaces.kind(role)?;
-        let log = PluginLog::new("inspect", limits.log_lines_per_second, Counter::default());
+        let shared = shared("inspect", &limits);
         let start = Instant::now();
-        let instance = Instance::new(&program, &Arc::new(limits), &Arc::new(log)).await;
+        let instance = Instance::new(&program, &Arc::new(limits), &shared).await;
         let mut instance = instance.map_err(|failure| LoadError(failure.message))?;
         let instantiated_in = start.elapsed();
         let info = instance.describe().await.map_err(|failure| LoadError(format!("in describe: {failure}")))?;
@@ -153,6 +155,13 @@ impl Compiled {
         let program = compile(candidate)?;
         Ok(Self { _program: program, took: start.elapsed() })
     }
+}
+
+/// What instances share that serve no pipeline: a log, and metrics that nobody reads.
+pub(super) fn shared(name: &str, limits: &Limits) -> Shared {
+    let metrics = PluginMetrics::open(&Metrics::default(), &[]);
+    let log = PluginLog::new(name, limits.log_lines_per_second, metrics.log_suppressed.clone());
+    Shared { log: Arc::new(log), series: metrics.series }
 }
 
 /// The one place where tools compile.

@@ -7,17 +7,15 @@
 //! | guest | the call of the plugin, less the crossing |
 //! | splice | the host checks and applies what came back |
 
-use super::about::compile;
+use super::about::{compile, shared};
 use super::bindings::processor;
 use super::contract::{Kind, Role};
 use super::error::{Failure, LoadError};
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::PluginLog;
 use super::program::{Candidate, Program};
 use crate::pdata::{Batch, Limits as Validation};
-use crate::telemetry::Counter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tailrace_columns::{Limits as EditLimits, Projection, Traces, Wanted, project, splice};
@@ -106,8 +104,7 @@ impl Subject<'_> {
         }
         let instantiate = start.elapsed() / INSTANCES;
         let (mut instance, interest) = self.configured(kind).await?;
-        let log = Arc::new(PluginLog::new("bench", 1, Counter::default()));
-        let zero = Instance::new(&self.nothing, &self.limits, &log).await;
+        let zero = Instance::new(&self.nothing, &self.limits, &shared("nothing", &self.limits)).await;
         let mut zero = zero.map_err(|failure| LoadError(failure.message))?;
         let wants_spans = match kind {
             Kind::Sampler => instance.wants_spans().await.map_err(|failure| LoadError(failure.message))?,
@@ -138,9 +135,9 @@ impl Subject<'_> {
 
     /// A fresh instance, and what it wants to see.
     async fn configured(&self, kind: Kind) -> Result<(Instance, Interest), LoadError> {
-        let log = Arc::new(PluginLog::new("bench", self.limits.log_lines_per_second, Counter::default()));
+        let shared = shared("bench", &self.limits);
         let failed = |failure: Failure| LoadError(failure.message);
-        let mut instance = Instance::new(&self.program, &self.limits, &log).await.map_err(failed)?;
+        let mut instance = Instance::new(&self.program, &self.limits, &shared).await.map_err(failed)?;
         let stated = instance.configure(self.config).await.map_err(failed)?;
         let stated = stated.map_err(|answer| LoadError(format!("it refuses its configuration: {answer}")))?;
         Ok((instance, Interest::check(stated, kind)?))

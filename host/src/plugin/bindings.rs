@@ -27,7 +27,15 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "tailrace:inside/every",
     ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { default: trappable },
+    imports: {
+        // What may take long gives way to others in between.
+        "tailrace:plugin/host.compile-patterns": async | trappable,
+        "tailrace:plugin/host.match-patterns": async | trappable,
+        "tailrace:plugin/host.find-patterns": async | trappable,
+        "tailrace:plugin/host.capture-groups": async | trappable,
+        "tailrace:plugin/host.hash-texts": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
 });
 

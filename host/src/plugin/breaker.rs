@@ -1,7 +1,8 @@
 //! Rest after traps: a plugin that traps on everything must not cost a new instance for every batch.
 //!
 //! After [`TRAPS_BEFORE_REST`] accidents in a row calls fail at once for a while, which doubles with each further
-//! accident up to [`REST_MAX`]. One good call ends it.
+//! accident up to [`REST_MAX`]. One good call ends it. Accidents on an input that is known for them are left out (see
+//! [`super::quarantine`]): one poisoned batch that comes again and again is no reason to refuse its neighbours.
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -5,10 +5,13 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The version of the contract that this host speaks.
-const VERSION: &str = "0.1.0";
+pub(super) const VERSION: &str = "0.1.0";
 /// Versions on this track link with each other in both directions.
 const TRACK: &str = "0.1.";
 const PACKAGE: &str = "tailrace:plugin/";
+/// Said of a sampler where batches are to be processed.
+pub(super) const SAMPLER_ONLY: &str =
+    "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor";
 
 /// Which interface the host calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,13 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
+    /// The names of those that are there.
+    pub(super) fn names(self) -> Vec<&'static str> {
+        let Self { attributes, processor, sampler, state } = self;
+        let all = [("attributes", attributes), ("processor", processor), ("sampler", sampler), ("state", state)];
+        all.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
+    }
+
     /// Which interface is called in this role.
     pub(super) fn kind(self, role: Role) -> Result<Kind, LoadError> {
         let Self { attributes, processor, sampler, .. } = self;
@@ -67,9 +77,7 @@ impl Interfaces {
                     "it exports both `attributes` and `processor`, and a wasm processor cannot know which one is \
                      meant: make two plugins of it",
                 )),
-                (false, false) if sampler => Err(LoadError::new(
-                    "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor",
-                )),
+                (false, false) if sampler => Err(LoadError::new(SAMPLER_ONLY)),
                 (false, false) => Err(LoadError::new(
                     "it exports neither `attributes` nor `processor` nor `sampler`, so there is nothing to call",
                 )),

@@ -8,12 +8,14 @@
 //! One thread per directory, shared by every plugin in it; compiling happens on that thread. A file that vanishes, or that
 //! does not load, leaves the running version in place. The thread ends with the last [`Watch`].
 
+mod folder;
 mod look;
 
 #[cfg(test)]
 mod tests;
 
 use super::{Candidate, Plugin};
+pub use folder::{Folder, FolderOptions, Found, Loader};
 use look::{Fingerprint, Look};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher};
@@ -29,17 +31,25 @@ use std::time::{Duration, Instant};
 const QUIET: Duration = Duration::from_millis(60);
 /// ... but not longer than this.
 const QUIET_MAX: Duration = Duration::from_millis(500);
+/// How often a directory that is not there is looked for.
+const ABSENT: Duration = Duration::from_secs(1);
 /// A file counts as complete if it looked the same this long ago.
 const STABLE: Duration = Duration::from_millis(60);
 
 /// Keeps a plugin in step with its file; ends when dropped. Dropping the last one of a directory waits for its thread.
 pub struct Watch {
     directory: Arc<Directory>,
-    entry: Arc<Entry>,
+    entry: Arc<dyn Follow>,
+}
+
+/// Something in a directory that follows it.
+trait Follow: Send + Sync {
+    /// Brings what runs in step with what is there; gives when to look again if that is soon.
+    fn follow(&self) -> Option<Duration>;
 }
 
 struct Directory {
-    entries: Arc<Mutex<Vec<Arc<Entry>>>>,
+    entries: Arc<Mutex<Vec<Arc<dyn Follow>>>>,
     hints: Sender<Hint>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -71,11 +81,25 @@ enum Hint {
 /// If the system has no thread left.
 pub fn watch(file: &Path, rescan: Duration, plugin: Arc<Plugin>, bytes_max: usize) -> io::Result<Watch> {
     let path = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let directory = Directory::shared(path, rescan)?;
-    let entry = Arc::new(Entry { file: file.to_owned(), plugin, bytes_max, seen: Mutex::default() });
-    directory.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&entry));
-    let _ = directory.hints.send(Hint::Look);
-    Ok(Watch { directory, entry })
+    let entry = Entry { file: file.to_owned(), plugin, bytes_max, seen: Mutex::default() };
+    Watch::start(path, rescan, Arc::new(entry))
+}
+
+/// Follows the plugins of a directory from now on; a change since it was opened is noticed at once.
+///
+/// # Errors
+/// If the system has no thread left.
+pub fn watch_folder(path: &Path, rescan: Duration, folder: Arc<Folder>) -> io::Result<Watch> {
+    Watch::start(path, rescan, folder)
+}
+
+impl Watch {
+    fn start(path: &Path, rescan: Duration, entry: Arc<dyn Follow>) -> io::Result<Self> {
+        let directory = Directory::shared(path, rescan)?;
+        directory.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&entry));
+        let _ = directory.hints.send(Hint::Look);
+        Ok(Self { directory, entry })
+    }
 }
 
 /// Reads a plugin for the first time, as soon as the file has stopped changing. Blocks for a moment.
@@ -105,7 +129,7 @@ impl Directory {
 
     fn start(path: PathBuf, rescan: Duration) -> io::Result<Self> {
         let (hints, heard) = channel();
-        let entries = Arc::<Mutex<Vec<Arc<Entry>>>>::default();
+        let entries = Arc::<Mutex<Vec<Arc<dyn Follow>>>>::default();
         let follower =
             Follower { path, rescan, hints: hints.clone(), heard, entries: Arc::clone(&entries), armed: None };
         let thread = std::thread::Builder::new().name("plugin-directory".to_owned()).spawn(|| follower.run())?;
@@ -135,7 +159,7 @@ struct Follower {
     rescan: Duration,
     hints: Sender<Hint>,
     heard: Receiver<Hint>,
-    entries: Arc<Mutex<Vec<Arc<Entry>>>>,
+    entries: Arc<Mutex<Vec<Arc<dyn Follow>>>>,
     /// The watcher, and the directory (not the path) that it watches.
     armed: Option<(notify::RecommendedWatcher, Fingerprint)>,
 }
@@ -154,7 +178,9 @@ impl Follower {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.arm();
-            wait = if self.scan() { self.rescan } else { STABLE };
+            let there = look::of(&self.path).fingerprint().is_some();
+            let rescan = if there { self.rescan } else { self.rescan.min(ABSENT) };
+            wait = self.scan().map_or(rescan, |soon| soon.min(rescan));
         }
     }
 
@@ -202,18 +228,28 @@ impl Follower {
         }
     }
 
-    /// Looks at every file; false if one of them must be looked at again soon.
-    fn scan(&self) -> bool {
+    /// Looks at everything; gives when one of them must be looked at again, if that is soon.
+    fn scan(&self) -> Option<Duration> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Every one is followed, whatever the others say.
-        let unsettled = entries.iter().filter(|entry| !entry.follow()).count();
-        unsettled == 0
+        entries.iter().filter_map(|entry| entry.follow()).min()
+    }
+}
+
+impl Follow for Entry {
+    fn follow(&self) -> Option<Duration> {
+        (!self.settles()).then_some(STABLE)
+    }
+}
+
+impl Follow for Folder {
+    fn follow(&self) -> Option<Duration> {
+        Folder::follow(self)
     }
 }
 
 impl Entry {
     /// Brings the plugin in step with the file; false if the file seems to be changing still.
-    fn follow(&self) -> bool {
+    fn settles(&self) -> bool {
         let look = look::of(&self.file);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if look.fingerprint().is_some() && look.fingerprint() == seen.read {

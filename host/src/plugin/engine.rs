@@ -47,6 +47,11 @@ impl Engine {
     }
 }
 
+/// An engine that only compiles, with the settings of [`engine`]; on all cores if nothing else has to run meanwhile.
+pub(super) fn for_compiling(parallel: bool) -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(settings().parallel_compilation(parallel))
+}
+
 /// Only what the contract needs is switched on: each feature of Wasm is code that a guest can aim at.
 fn settings() -> Config {
     let mut config = Config::new();

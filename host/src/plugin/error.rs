@@ -7,9 +7,27 @@ use std::fmt;
 #[error("{0}")]
 pub struct LoadError(pub String);
 
+/// What stands before a plugin's own words about its configuration.
+const REFUSED: &str = "it refuses its configuration: ";
+
 impl LoadError {
+    /// The plugin has this against its configuration.
+    pub(super) fn configuration(answer: &str) -> Self {
+        Self(format!("{REFUSED}{answer}"))
+    }
+
+    /// What the plugin has against its configuration, if that is the reason.
+    pub fn about_configuration(&self) -> Option<&str> {
+        self.0.strip_prefix(REFUSED)
+    }
+
     pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
+    }
+
+    /// Whether it is a good plugin, but one for tail sampling.
+    pub fn is_for_tail_sampling(&self) -> bool {
+        self.0 == super::contract::SAMPLER_ONLY
     }
 }
 
@@ -30,12 +48,22 @@ pub enum Incident {
     Start,
     /// It trapped several times in a row and rests.
     Resting,
+    /// It had accidents on this very input.
+    Quarantined,
 }
 
 impl Incident {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Trap, Self::Timeout, Self::Memory, Self::Output, Self::Malformed, Self::Start, Self::Resting];
+    pub const ALL: [Self; 8] = [
+        Self::Trap,
+        Self::Timeout,
+        Self::Memory,
+        Self::Output,
+        Self::Malformed,
+        Self::Start,
+        Self::Resting,
+        Self::Quarantined,
+    ];
 
     /// Its name in metrics.
     pub fn as_str(self) -> &'static str {
@@ -47,7 +75,18 @@ impl Incident {
             Self::Malformed => "malformed",
             Self::Start => "start",
             Self::Resting => "resting",
+            Self::Quarantined => "quarantined",
         }
+    }
+
+    /// Whether the same input may well cause it again.
+    pub(super) fn is_about_the_input(self) -> bool {
+        !matches!(self, Self::Start | Self::Resting | Self::Quarantined)
+    }
+
+    /// Whether no call was made at all.
+    pub(super) fn is_without_a_call(self) -> bool {
+        matches!(self, Self::Resting | Self::Quarantined)
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::bindings::lifecycle;
 use super::contract::Kind;
-use super::error::{Failure, LoadError};
+use super::error::{Failure, LoadError, RunError};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
@@ -13,11 +14,16 @@ use super::live::{ErrorMode, Options};
 use super::log::{PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::pool::Pool;
-use super::program::{Candidate, Hash, Program};
-use crate::pdata::Signal;
-use std::sync::Arc;
-use std::time::SystemTime;
+use super::program::{Candidate, Hash, Loader, Program};
+use super::quarantine::Quarantine;
+use super::rollback::{Probation, Verdict};
+use super::state;
+use crate::pdata::{Batch, Signal};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 use tailrace_columns::{Columns, Traces};
+use tokio::time::Instant;
 
 /// Longest name and version of a plugin.
 const NAME_BYTES: usize = 100;
@@ -36,26 +42,42 @@ pub(super) struct Generation {
     pub(super) version: String,
     pub(super) error_mode: Option<ErrorMode>,
     pub(super) loaded: SystemTime,
+    probation: Probation,
+    quarantine: Mutex<Quarantine>,
+    /// Whether the quarantine remembers anything; asked for each batch, without a lock.
+    accident_prone: AtomicBool,
 }
 
 impl Generation {
-    /// Makes generation `number` of a candidate.
+    /// Makes generation `number` of a candidate, to be watched as `probation` says.
     pub(super) fn load(
         candidate: &Candidate,
+        loader: Loader<'_>,
         number: u64,
         options: &Options,
         metrics: &PluginMetrics,
+        probation: Probation,
     ) -> Result<Self, LoadError> {
         let limit = options.limits.module_bytes;
         if candidate.len() > limit {
             let message = format!("it has {} bytes; module_mib allows {limit}", candidate.len());
             return Err(LoadError(message));
         }
-        let program = Program::compile(candidate)?;
+        Self::of(Program::compile(candidate, loader)?, number, options, metrics, probation)
+    }
+
+    /// Makes generation `number` of a program.
+    pub(super) fn of(
+        program: Arc<Program>,
+        number: u64,
+        options: &Options,
+        metrics: &PluginMetrics,
+        probation: Probation,
+    ) -> Result<Self, LoadError> {
         // Guests run in futures with timers. Loading happens wherever a thread may block, with or without a runtime
         // around, so it brings its own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
-        runtime.block_on(Self::start(program, number, options, metrics))
+        runtime.block_on(Self::start(program, number, options, metrics, probation))
     }
 
     async fn start(
@@ -63,33 +85,34 @@ impl Generation {
         number: u64,
         options: &Options,
         metrics: &PluginMetrics,
+        probation: Probation,
     ) -> Result<Self, LoadError> {
         let kind = program.interfaces.kind(options.role)?;
         let limits = Arc::new(options.limits.clone());
         let log = PluginLog::new(&options.name, limits.log_lines_per_second, metrics.log_suppressed.clone());
-        let log = Arc::new(log);
+        let shared = Arc::new(Shared { log: Arc::new(log), series: Arc::clone(&metrics.series) });
         let during = |what: &str| {
             let what = what.to_owned();
             move |failure: Failure| LoadError(format!("in {what}: {failure}"))
         };
-        let mut first = Instance::new(&program, &limits, &log).await.map_err(|failure| LoadError(failure.message))?;
+        let mut first = Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
         let info = first.describe().await.map_err(during("describe"))?;
         let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
             Ok(interest) => interest,
             Err(answer) => {
-                let answer = cut(&answer, 1024);
-                return Err(LoadError(format!("it refuses its configuration: {answer}")));
+                return Err(LoadError::configuration(cut(&answer, 1024)));
             }
         };
         let interest = Interest::check(stated, kind)?;
+        state::check(&program, interest.single)?;
         let wants_spans = match kind {
             Kind::Sampler => first.wants_spans().await.map_err(during("wants-spans"))?,
             _ => false,
         };
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
-        let (config, alive) = (Arc::clone(&options.config), metrics.instances.clone());
-        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), log, instances, first, alive);
+        let (config, metrics) = (Arc::clone(&options.config), metrics.clone());
+        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
         Ok(Self {
             number,
             program,
@@ -106,7 +129,57 @@ impl Generation {
                 lifecycle::ErrorMode::Drop => ErrorMode::Drop,
             }),
             loaded: SystemTime::now(),
+            probation,
+            quarantine: Mutex::default(),
+            accident_prone: AtomicBool::new(false),
         })
+    }
+
+    /// How long this batch fails without a call, and after how many accidents; or nothing.
+    pub(super) fn held(&self, batch: &Batch) -> Option<(Duration, u32)> {
+        if !self.accident_prone.load(Relaxed) {
+            return None;
+        }
+        self.quarantine().held(batch, Instant::now())
+    }
+
+    /// How a batch, or a call about traces, ended; the verdict about this version, if it is due.
+    pub(super) fn ended<T>(&self, batch: Option<&Batch>, result: &Result<T, RunError>) -> Option<Verdict> {
+        let (tally, now) = (self.pool.tally(), Instant::now());
+        let failed = tally.ended(result);
+        let mut last = None;
+        match result {
+            Err(RunError::Accident(failure)) if failure.incident.is_without_a_call() => {}
+            Err(RunError::Accident(failure)) => {
+                last = Some(failure.incident);
+                let first = batch.is_none_or(|batch| self.quarantine().accident(batch, failure.incident, now));
+                self.accident_prone.store(!self.quarantine().is_empty(), Relaxed);
+                if first {
+                    self.pool.accident();
+                }
+            }
+            _ if self.accident_prone.load(Relaxed) => {
+                let mut quarantine = self.quarantine();
+                batch.inspect(|batch| quarantine.good(batch, now));
+                self.accident_prone.store(!quarantine.is_empty(), Relaxed);
+            }
+            _ => {}
+        }
+        self.probation.judge(tally, failed, last, now)
+    }
+
+    /// Inputs that are answered without a call now.
+    pub(super) fn quarantined(&self) -> usize {
+        self.quarantine().count(Instant::now())
+    }
+
+    /// How long this version is watched still.
+    pub(super) fn probation(&self) -> Option<Duration> {
+        self.probation.rest(Instant::now())
+    }
+
+    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hash of the file.

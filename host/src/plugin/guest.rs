@@ -2,7 +2,9 @@
 
 use super::bindings::host::{self, LogLevel, Matches, MetricKind, Texts};
 use super::bindings::types;
-use super::limits::Memory;
+use super::engine::TICK;
+use super::imports::{self, Opened, Patterns, PluginSeries};
+use super::limits::{Limits, Memory};
 use super::log::{LastWords, PluginLog, Printed};
 use super::wasi;
 use std::sync::Arc;
@@ -23,17 +25,37 @@ pub(super) struct Guest {
     pub(super) memory: Memory,
     pub(super) clock: CallClock,
     pub(super) words: LastWords,
+    metrics: Opened,
+    patterns: Patterns,
+    /// What one call into the host may hand back.
+    output_bytes: usize,
+}
+
+/// What all instances of a version share.
+pub(super) struct Shared {
+    pub(super) log: Arc<PluginLog>,
+    pub(super) series: Arc<PluginSeries>,
 }
 
 impl Guest {
-    /// With at most `memory_bytes`, writing to `log`.
-    pub(super) fn new(log: Arc<PluginLog>, memory_bytes: usize) -> Self {
-        let words = LastWords::default();
+    /// Under these limits.
+    pub(super) fn new(shared: &Shared, limits: &Limits) -> Self {
+        let (words, log) = (LastWords::default(), Arc::clone(&shared.log));
         let printed = |level| Printed::new(Arc::clone(&log), level, words.clone());
         let wasi = wasi::closed(printed(LogLevel::Info), printed(LogLevel::Error));
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        Self { wasi, table, log, memory: Memory::new(memory_bytes), clock: CallClock::new(), words }
+        Self {
+            wasi,
+            table,
+            log,
+            memory: Memory::new(limits.memory_bytes),
+            clock: CallClock::new(),
+            words,
+            metrics: Opened::new(Arc::clone(&shared.series), limits.metric_series),
+            patterns: Patterns::default(),
+            output_bytes: limits.output_bytes,
+        }
     }
 }
 
@@ -63,39 +85,50 @@ impl host::Host for Guest {
 
     fn open_metric(
         &mut self,
-        _: MetricKind,
-        _: String,
-        _: Vec<(String, String)>,
+        kind: MetricKind,
+        name: String,
+        labels: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<u32, String>> {
-        Ok(Err("not there yet".to_owned()))
+        Ok(self.metrics.open(kind, name, labels))
     }
 
-    fn record_metric(&mut self, _: u32, _: f64) -> wasmtime::Result<()> {
+    fn record_metric(&mut self, metric: u32, value: f64) -> wasmtime::Result<()> {
+        self.metrics.record(metric, value);
         Ok(())
     }
 
-    fn compile_patterns(&mut self, _: Vec<String>) -> wasmtime::Result<Result<u32, String>> {
-        Ok(Err("not there yet".to_owned()))
+    async fn compile_patterns(&mut self, patterns: Vec<String>) -> wasmtime::Result<Result<u32, String>> {
+        self.patterns.compile(patterns, &mut self.memory, &mut self.clock.pace()).await
     }
 
-    fn pattern_groups(&mut self, _: u32, _: u32) -> wasmtime::Result<Vec<String>> {
-        Ok(Vec::new())
+    fn pattern_groups(&mut self, set: u32, pattern: u32) -> wasmtime::Result<Vec<String>> {
+        Ok(self.patterns.groups(set, pattern))
     }
 
-    fn match_patterns(&mut self, _: u32, _: Texts) -> wasmtime::Result<Matches> {
-        Ok(Matches { texts: Vec::new(), patterns: Vec::new(), starts: Vec::new(), ends: Vec::new() })
+    async fn match_patterns(&mut self, set: u32, texts: Texts) -> wasmtime::Result<Matches> {
+        self.patterns.matching(set, &texts, self.output_bytes, &mut self.clock.pace()).await
     }
 
-    fn find_patterns(&mut self, _: u32, _: Texts) -> wasmtime::Result<Matches> {
-        Ok(Matches { texts: Vec::new(), patterns: Vec::new(), starts: Vec::new(), ends: Vec::new() })
+    async fn find_patterns(&mut self, set: u32, texts: Texts) -> wasmtime::Result<Matches> {
+        self.patterns.find(set, &texts, self.output_bytes, &mut self.clock.pace()).await
     }
 
-    fn capture_groups(&mut self, _: u32, _: u32, _: String) -> wasmtime::Result<Vec<Option<(u32, u32)>>> {
-        Ok(Vec::new())
+    async fn capture_groups(
+        &mut self,
+        set: u32,
+        pattern: u32,
+        text: String,
+    ) -> wasmtime::Result<Vec<Option<(u32, u32)>>> {
+        self.patterns.captures(set, pattern, &text, &mut self.clock.pace()).await
     }
 
-    fn hash_texts(&mut self, _: String, _: Vec<u8>, _: Texts) -> wasmtime::Result<Result<Vec<u8>, String>> {
-        Ok(Err("not there yet".to_owned()))
+    async fn hash_texts(
+        &mut self,
+        algorithm: String,
+        key: Vec<u8>,
+        texts: Texts,
+    ) -> wasmtime::Result<Result<Vec<u8>, String>> {
+        imports::hash(&algorithm, &key, &texts, self.output_bytes, &mut self.clock.pace()).await
     }
 }
 
@@ -114,7 +147,7 @@ pub(super) struct CallClock {
 }
 
 impl CallClock {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { born: Instant::now(), budget: Duration::ZERO, used: Duration::ZERO, resumed: Arc::default() }
     }
 
@@ -125,10 +158,45 @@ impl CallClock {
         self.resumed.store(nanos(self.born), Relaxed);
     }
 
+    /// What has been computed so far is added up.
+    fn pause(&mut self) {
+        let now = nanos(self.born);
+        self.used += Duration::from_nanos(now.saturating_sub(self.resumed.swap(now, Relaxed)));
+    }
+
+    /// The call is over.
+    pub(super) fn end(&mut self) {
+        self.pause();
+    }
+
+    /// Time that calls have computed since this was last asked for, or since the last call began.
+    pub(super) fn take_used(&mut self) -> Duration {
+        std::mem::take(&mut self.used)
+    }
+
+    /// For a call into the host that may take long.
+    pub(super) fn pace(&mut self) -> Pace<'_> {
+        Pace { clock: self, left: SLICE }
+    }
+
+    /// Called now and then in the midst of a long call into the host: let others work, or end the call.
+    async fn breathe(&mut self) -> Result<(), TimedOut> {
+        let computed = nanos(self.born).saturating_sub(self.resumed.load(Relaxed));
+        let computed = Duration::from_nanos(computed);
+        if self.used + computed >= self.budget {
+            return Err(TimedOut(self.budget));
+        }
+        if computed >= TICK {
+            self.used += computed;
+            tokio::task::yield_now().await;
+            self.resumed.store(nanos(self.born), Relaxed);
+        }
+        Ok(())
+    }
+
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let computed = nanos(self.born).saturating_sub(self.resumed.load(Relaxed));
-        self.used += Duration::from_nanos(computed);
+        self.pause();
         if self.used >= self.budget {
             return Err(TimedOut(self.budget).into());
         }
@@ -140,6 +208,30 @@ impl CallClock {
                 resumed.store(nanos(born), Relaxed);
             }),
         ))
+    }
+}
+
+/// Steps between two looks at the clock; a step is some nanoseconds.
+pub(super) const SLICE: usize = 100_000;
+
+/// Counts the steps of a long call into the host against the clock of the guest's call.
+pub(super) struct Pace<'a> {
+    clock: &'a mut CallClock,
+    left: usize,
+}
+
+impl Pace<'_> {
+    /// So many steps were taken.
+    ///
+    /// # Errors
+    /// The time of the call is over.
+    pub(super) async fn spent(&mut self, steps: usize) -> wasmtime::Result<()> {
+        self.left = self.left.saturating_sub(steps);
+        if self.left == 0 {
+            self.left = SLICE;
+            self.clock.breathe().await?;
+        }
+        Ok(())
     }
 }
 

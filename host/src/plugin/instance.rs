@@ -5,10 +5,10 @@
 
 use super::bindings::{attributes, lifecycle, processor, sampler, state, types};
 use super::error::{Failure, Incident};
-use super::guest::{Guest, TimedOut};
+use super::guest::{Guest, Shared, TimedOut};
+use super::imports::TooMuch;
 use super::interest::to_contract;
 use super::limits::Limits;
-use super::log::PluginLog;
 use super::program::Program;
 use crate::pdata::Signal;
 use std::sync::Arc;
@@ -48,9 +48,9 @@ impl Instance {
     pub(super) async fn new(
         program: &Arc<Program>,
         limits: &Arc<Limits>,
-        log: &Arc<PluginLog>,
+        shared: &Shared,
     ) -> Result<Self, Failure> {
-        let mut store = Store::new(&program.engine.wasm, Guest::new(Arc::clone(log), limits.memory_bytes));
+        let mut store = Store::new(&program.engine.wasm, Guest::new(shared, limits));
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
@@ -184,10 +184,38 @@ impl Instance {
         outcome(made, &mut self.store, budget)
     }
 
+    /// What a plugin that keeps something wants to keep; more than about `bytes` is a failure. The last call of the instance.
+    pub(super) async fn save(&mut self, bytes: usize) -> Result<Vec<u8>, Failure> {
+        let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        self.store.set_hostcall_fuel(bytes.saturating_add(OUTPUT_SLACK));
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_save(&mut self.store);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
+    /// Hands it what another instance saved; the inner error is its answer.
+    pub(super) async fn restore(&mut self, state: &[u8]) -> Result<Result<(), String>, Failure> {
+        let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
+        let budget = self.limits.timeout;
+        begin(&mut self.store, budget);
+        let _ticking = self.program.engine.ticking();
+        let call = guest.call_restore(&mut self.store, state);
+        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
+        outcome(made, &mut self.store, budget)
+    }
+
     /// Whether it has served long enough: memory never shrinks, and guests leak.
     pub(super) fn is_spent(&self) -> bool {
         let full = self.store.data().memory.used() > self.limits.recycle_memory_bytes;
         self.calls >= self.limits.recycle_calls || full || self.born.elapsed() >= self.limits.recycle_age
+    }
+
+    /// Time that the last call computed, not counting waits; once.
+    pub(super) fn take_computed(&mut self) -> Duration {
+        self.store.data_mut().clock.take_used()
     }
 
     /// Bytes of its memories.
@@ -200,6 +228,8 @@ fn begin(store: &mut Store<Guest>, budget: Duration) {
     let guest = store.data_mut();
     guest.clock.begin(budget);
     guest.words.take();
+    // What an earlier call wanted and lived without does not explain an accident of this one.
+    guest.memory.take_refused();
     store.set_epoch_deadline(1);
 }
 
@@ -209,6 +239,7 @@ fn outcome<T>(
     store: &mut Store<Guest>,
     budget: Duration,
 ) -> Result<T, Failure> {
+    store.data_mut().clock.end();
     let error = match made {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error,
@@ -233,6 +264,9 @@ fn outcome<T>(
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return Err(Failure::new(Incident::Trap, format!("it trapped: {trap}{words}")));
+    }
+    if let Some(too_much) = error.downcast_ref::<TooMuch>() {
+        return Err(Failure::new(Incident::Output, format!("{too_much}{words}")));
     }
     let root = error.root_cause().to_string();
     if root.contains("fuel allocated for hostcalls") {

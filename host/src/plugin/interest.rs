@@ -4,8 +4,11 @@ use super::bindings::lifecycle::{AttributeSelector, Instances, Interest as State
 use super::bindings::types;
 use super::contract::Kind;
 use super::error::LoadError;
+use super::log::cut;
 use crate::pdata::Signal;
-use tailrace_columns::{Intrinsic, Level};
+use std::ops::Deref;
+use std::sync::Arc;
+use tailrace_columns::{Intrinsic, Level, Wants};
 use tailrace_otlp::KeySet;
 
 /// Selectors of attributes that one plugin may state.
@@ -17,19 +20,27 @@ const SELECTOR_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Interest {
     signals: Vec<Signal>,
-    /// Attributes: what is projected, or what a batch must have to be of interest.
-    pub(super) keys: KeySet,
-    pub(super) levels: Vec<Level>,
-    pub(super) intrinsics: Vec<Intrinsic>,
+    /// The attributes as it stated them; a prefix ends in `*`.
+    pub(super) stated: Vec<String>,
+    /// What is projected, or what a batch must have to be of interest.
+    pub(super) wants: Arc<Wants>,
     /// Called also for batches without any of it.
     pub(super) always: bool,
     pub(super) single: bool,
 }
 
+impl Deref for Interest {
+    type Target = Wants;
+
+    fn deref(&self) -> &Wants {
+        &self.wants
+    }
+}
+
 impl Interest {
     /// Checks what a plugin of `kind` stated.
     pub(super) fn check(stated: Stated, kind: Kind) -> Result<Self, LoadError> {
-        let mut signals: Vec<Signal> = stated.signals.into_iter().map(from_contract).collect();
+        let mut signals = once(stated.signals.into_iter().map(from_contract));
         if signals.is_empty() {
             signals.extend(Signal::ALL);
         }
@@ -40,6 +51,12 @@ impl Interest {
             )));
         }
         let mut keys = KeySet::new();
+        let shown = |selector: &AttributeSelector| match selector {
+            AttributeSelector::Exact(key) => key.clone(),
+            AttributeSelector::Prefix(prefix) => format!("{prefix}*"),
+            AttributeSelector::All => "*".to_owned(),
+        };
+        let attributes = stated.attributes.iter().map(shown).collect();
         for selector in stated.attributes {
             match selector {
                 AttributeSelector::Exact(key) | AttributeSelector::Prefix(key) if key.len() > SELECTOR_BYTES_MAX => {
@@ -57,13 +74,22 @@ impl Interest {
             Intrinsic::from_name(name).ok_or_else(|| {
                 let known: Vec<_> = Intrinsic::ALL.iter().map(|known| known.name()).collect();
                 LoadError(format!(
-                    "its interest names the intrinsic {name:?}, which this Tailrace does not know (it knows {}): use a \
+                    "its interest names the intrinsic {:?}, which this Tailrace does not know (it knows {}): use a \
                      newer Tailrace",
+                    cut(name, 100),
                     known.join(", ")
                 ))
             })
         });
         let intrinsics = intrinsics.collect::<Result<Vec<_>, _>>()?;
+        if let Some(twice) =
+            intrinsics.iter().enumerate().find(|(at, it)| intrinsics.iter().take(*at).any(|one| one == *it))
+        {
+            return Err(LoadError(format!(
+                "its interest names the intrinsic {:?} twice: once is enough",
+                twice.1.name()
+            )));
+        }
         if kind == Kind::Processor && (stated.always || !(stated.levels.is_empty() && intrinsics.is_empty())) {
             return Err(LoadError::new(
                 "its interest names levels or intrinsics, or says `always`, which only `attributes` plugins can ask \
@@ -84,15 +110,27 @@ impl Interest {
             StatedLevel::Exemplar => Level::Exemplar,
             StatedLevel::Metric => Level::Metric,
         };
-        let levels = stated.levels.into_iter().map(level).collect();
+        let levels = once(stated.levels.into_iter().map(level));
         let single = matches!(stated.instances, Instances::Single);
-        Ok(Self { signals, keys, levels, intrinsics, always: stated.always, single })
+        let wants = Arc::new(Wants { keys, levels, intrinsics });
+        Ok(Self { signals, stated: attributes, wants, always: stated.always, single })
     }
 
     /// Whether batches of this signal are of interest.
     pub(super) fn wants(&self, signal: Signal) -> bool {
         self.signals.contains(&signal)
     }
+}
+
+/// Each of them once: what says the same a million times is looked through for every batch otherwise.
+fn once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
 }
 
 fn from_contract(signal: types::Signal) -> Signal {

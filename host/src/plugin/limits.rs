@@ -24,6 +24,10 @@ pub struct Limits {
     pub recycle_memory_bytes: usize,
     /// Size of the file.
     pub module_bytes: usize,
+    /// Series of metrics that a plugin may open, all its instances together.
+    pub metric_series: usize,
+    /// What a plugin may keep when its instance is replaced.
+    pub state_bytes: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +42,8 @@ impl Default for Limits {
             recycle_age: Duration::from_secs(3600),
             recycle_memory_bytes: 48 << 20,
             module_bytes: 64 << 20,
+            metric_series: 100,
+            state_bytes: 16 << 20,
         }
     }
 }
@@ -51,11 +57,13 @@ impl Limits {
 /// Entries of all tables of an instance.
 const TABLE_ELEMENTS_MAX: usize = 1_000_000;
 
-/// Counts the memory of a store over all its memories, and refuses what exceeds the limit.
+/// Counts the memory of a store over all its memories, and what the host holds for it, and refuses what exceeds the limit.
 #[derive(Debug)]
 pub(super) struct Memory {
     limit: usize,
     used: usize,
+    /// What the host holds for the instance.
+    held: usize,
     elements: usize,
     /// What was asked for when growth was refused.
     refused: Option<usize>,
@@ -64,12 +72,22 @@ pub(super) struct Memory {
 impl Memory {
     /// At most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, used: 0, elements: 0, refused: None }
+        Self { limit, used: 0, held: 0, elements: 0, refused: None }
     }
 
     /// Bytes of all memories; they never shrink.
     pub(super) fn used(&self) -> usize {
         self.used
+    }
+
+    /// Takes memory for what the host holds for the instance, for as long as it lives; false if there is no room.
+    pub(super) fn hold(&mut self, bytes: usize) -> bool {
+        let held = self.held.saturating_add(bytes);
+        let fits = self.used.saturating_add(held) <= self.limit;
+        if fits {
+            self.held = held;
+        }
+        fits
     }
 
     /// The size that was refused since the last call of this.
@@ -81,8 +99,9 @@ impl Memory {
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let used = self.used.saturating_sub(current).saturating_add(desired);
-        if used > self.limit {
-            self.refused = Some(used);
+        let all = used.saturating_add(self.held);
+        if all > self.limit {
+            self.refused = Some(all);
             return Ok(false);
         }
         self.used = used;
@@ -126,5 +145,16 @@ mod tests {
         assert!(memory.memory_growing(30, 40, None).unwrap());
         assert_eq!(memory.used(), 100);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
+    }
+
+    /// What the host holds for an instance is a part of its memory.
+    #[test]
+    fn what_is_held_counts() {
+        let mut memory = Memory::new(100);
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(memory.hold(30) && !memory.hold(11));
+        assert!(!memory.memory_growing(60, 71, None).unwrap());
+        assert!(memory.memory_growing(60, 70, None).unwrap() && !memory.hold(1));
+        assert_eq!(memory.used(), 70);
     }
 }

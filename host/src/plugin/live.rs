@@ -1,24 +1,33 @@
-//! The plugin as its users hold it: the version that runs now, its swap for another, and what it says about itself.
+//! The plugin as its users hold it: the version that runs now, and a batch through it.
 //!
 //! The switch is one atomic pointer: a batch takes the generation once and is processed by exactly that one; batches that
-//! are under way finish on the old. A candidate that does not load leaves the old version running, and the reason stays
-//! in the status until the file is good again.
+//! are under way finish on the old. Only a plugin that keeps state lets batches wait for the switch ([`super::state`]). How
+//! another version takes its place, and how it is taken back, is in [`super::swap`]; what the plugin says about itself in
+//! [`super::view`].
 
+use super::chain::{self, Ahead, Step};
 use super::contract::Role;
-use super::error::{LoadError, RunError};
+use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
 use super::limits::Limits;
 use super::metrics::PluginMetrics;
+use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
+use super::swap::{Offer, Swaps};
+use super::state::{self, Current};
 use super::work;
-use crate::pdata::Batch;
-use crate::telemetry::Metrics;
-use arc_swap::ArcSwap;
-use serde_json::{Value, json};
-use std::path::Path;
+use crate::component::Draft;
+use crate::pdata::{Batch, Signal};
+use crate::telemetry::{Metrics, names};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tailrace_columns::{Decision, Traces, Wanted};
+use std::time::{Duration, SystemTime};
+use tailrace_columns::{Decision, Traces, Union, Wants};
+
+/// Failed calls that are kept for the status.
+const ERRORS_MAX: usize = 5;
 
 /// What happens to a batch for which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -82,35 +91,41 @@ pub struct Failed {
 
 /// A plugin that runs and can be swapped.
 pub struct Plugin {
-    options: Options,
-    current: ArcSwap<Generation>,
-    metrics: PluginMetrics,
-    trouble: Mutex<Trouble>,
+    pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Default)]
-struct Trouble {
+/// What is shared with the thread that takes a version back, and with the list of plugins.
+pub(super) struct Inner {
+    pub(super) options: Options,
+    pub(super) platform: Arc<Platform>,
+    /// The file that it follows.
+    pub(super) file: Option<PathBuf>,
+    pub(super) current: Current,
+    pub(super) metrics: PluginMetrics,
+    pub(super) registry: Metrics,
+    pub(super) swaps: Swaps,
+    pub(super) trouble: Mutex<Trouble>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Trouble {
     /// Why the file as it lies in the directory does not run.
-    load: Option<(SystemTime, Option<Hash>, String)>,
-    /// The last call that failed.
-    call: Option<(SystemTime, String)>,
+    pub(super) load: Option<(SystemTime, Option<Hash>, String)>,
+    /// Calls that failed lately, the last one at the end: when, why, and how often in a row.
+    pub(super) calls: VecDeque<(SystemTime, String, u64)>,
     /// The plugin's words when it last dropped a whole batch.
-    drop_reason: Option<String>,
+    pub(super) drop_reason: Option<String>,
 }
 
-/// What became of a candidate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Offer {
-    /// It runs already.
-    Same,
-    /// It runs now, as this generation.
-    Swapped(u64),
-    /// It does not; the old version goes on.
-    Refused(LoadError),
+/// Where a plugin counts: the registry, and the labels of this place in the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub(super) metrics: &'a Metrics,
+    pub(super) labels: &'a [(&'static str, &'a str)],
 }
 
 impl Plugin {
-    /// Loads the first version. Blocks; may be called inside and outside of a runtime.
+    /// Loads a plugin that follows no file. Blocks; may be called inside and outside of a runtime.
     ///
     /// # Errors
     /// What is wrong with the file, or what the plugin has against its configuration.
@@ -120,13 +135,55 @@ impl Plugin {
         metrics: &Metrics,
         labels: &[(&'static str, &str)],
     ) -> Result<Self, LoadError> {
-        let metrics = PluginMetrics::open(metrics, labels);
+        Self::load_in(&Platform::of_process(), None, candidate, options, Counted { metrics, labels })
+    }
+
+    /// Loads the first version of a plugin that follows `file`, of which `candidate` was read. If that does not load, and the
+    /// platform allows it, the last good version of this place is loaded instead, with a loud warning.
+    ///
+    /// # Errors
+    /// As [`Plugin::load`].
+    pub fn load_file(
+        file: &Path,
+        candidate: &Candidate,
+        options: Options,
+        metrics: &Metrics,
+        labels: &[(&'static str, &str)],
+    ) -> Result<Self, LoadError> {
+        Self::load_in(&Platform::of_process(), Some(file), candidate, options, Counted { metrics, labels })
+    }
+
+    /// Loads a plugin into this platform.
+    pub(super) fn load_in(
+        platform: &Arc<Platform>,
+        file: Option<&Path>,
+        candidate: &Candidate,
+        options: Options,
+        counted: Counted<'_>,
+    ) -> Result<Self, LoadError> {
+        platform.check_room()?;
+        let metrics = PluginMetrics::open(counted.metrics, counted.labels);
+        let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
-        let load = || Generation::load(candidate, 1, &options, &metrics);
+        let load = || swaps.first(platform, candidate, &options, &metrics);
         let died = |_| Err(LoadError::new("loading it ended in a panic of the host"));
-        let first = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
+        let (first, instead_of) = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);
-        Ok(Self { options, current: ArcSwap::from_pointee(first), metrics, trouble: Mutex::default() })
+        let trouble = Trouble { load: instead_of, ..Trouble::default() };
+        let inner = Inner {
+            options,
+            platform: Arc::clone(platform),
+            file: file.map(Path::to_owned),
+            current: Current::new(first),
+            metrics,
+            registry: counted.metrics.clone(),
+            swaps,
+            trouble: Mutex::new(trouble),
+        };
+        let inner = Arc::new(inner);
+        enlist(&inner);
+        inner.show_quarantine(counted.labels);
+        Ok(Self { inner })
     }
 
     /// Runs a batch through the version that is current now.
@@ -134,15 +191,83 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn run(&self, batch: &Batch) -> Result<Outcome, Failed> {
-        let generation = self.current.load_full();
-        let outcome = work::run(&generation, &self.metrics, batch).await.map_err(|error| {
-            self.trouble().call = Some((SystemTime::now(), error.to_string()));
-            Failed { mode: self.error_mode(&generation), error }
-        })?;
+        let (generation, inside) = self.inner.current.enter().await;
+        let result = match self.inner.admit(&generation, batch) {
+            Ok(()) => state::run(&generation, inside, &self.inner.metrics, batch).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let outcome = self.inner.settle(&generation, Some(batch), result)?;
         if let Outcome::Dropped { reason: Some(reason) } = &outcome {
-            self.trouble().drop_reason = Some(reason.clone());
+            self.inner.trouble().drop_reason = Some(reason.clone());
         }
         Ok(outcome)
+    }
+
+    /// Runs a draft through the version that is current now. `union` tells what a scan is to look for, given what this
+    /// version wants.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no"; the draft is as it was before.
+    pub(super) async fn run_draft(
+        &self,
+        draft: &mut Draft,
+        union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
+    ) -> Result<Step, Failed> {
+        let (generation, _inside) = self.inner.current.enter().await;
+        // As it was last written: the same whenever a sender tries again.
+        let batch = draft.parts().0.clone();
+        let result = match self.inner.admit(&generation, &batch) {
+            Ok(()) => chain::run(&generation, &self.inner.metrics, draft, union).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let step = self.inner.settle(&generation, Some(&batch), result)?;
+        if let Step::Dropped { reason: Some(reason) } = &step {
+            self.inner.trouble().drop_reason = Some(reason.clone());
+        }
+        Ok(step)
+    }
+
+    /// What the version that is current now will want of a batch of this signal.
+    pub(super) fn ahead(&self, signal: Signal) -> Ahead {
+        chain::ahead(&self.inner.current.load(), signal)
+    }
+
+    /// Counts time that was spent for it outside of a call.
+    pub(super) fn spent(&self, time: Duration) {
+        self.inner.metrics.nanos.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// The same plugin with other options, as the next generation: it counts on in the same series. Blocks like
+    /// [`Self::offer`]; a program that is compiled already is not compiled again. This one is as it was, and may go on
+    /// running.
+    ///
+    /// # Errors
+    /// What the plugin has against its options, or what is wrong with the file.
+    pub fn reconfigured(
+        &self,
+        candidate: &Candidate,
+        options: Options,
+        labels: &[(&'static str, &str)],
+    ) -> Result<Self, LoadError> {
+        let refuse = |error: &LoadError| self.inner.refuse(Some(candidate.hash()), &error.to_string());
+        let inner = self.inner.reconfigured(candidate, options).inspect_err(refuse)?;
+        inner.show_quarantine(labels);
+        Ok(Self { inner })
+    }
+
+    /// Notes that what lies in the directory is what runs.
+    pub fn no_trouble(&self) {
+        self.inner.trouble().load = None;
+    }
+
+    /// It left its pipeline: there is no generation of it any more.
+    pub fn retired(&self) {
+        self.inner.metrics.generation.set(0);
+    }
+
+    /// Counts a plugin that could not be loaded where none was before.
+    pub fn count_refused(metrics: &Metrics, labels: &[(&'static str, &str)]) {
+        PluginMetrics::open(metrics, labels).reload_failures.add(1);
     }
 
     /// Asks the version that is current now about traces; one decision for each, in their order.
@@ -150,11 +275,9 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let generation = self.current.load_full();
-        work::decide(&generation, &self.metrics, traces).await.map_err(|error| {
-            self.trouble().call = Some((SystemTime::now(), error.to_string()));
-            Failed { mode: self.error_mode(&generation), error }
-        })
+        let (generation, _inside) = self.inner.current.enter().await;
+        let result = work::decide(&generation, &self.inner.metrics, traces).await;
+        self.inner.settle(&generation, None, result)
     }
 
     /// Asks about each trace in a batch, as if nothing more of it would come: for trying out a sampler.
@@ -162,136 +285,127 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
-        let generation = self.current.load_full();
+        let generation = self.inner.current.load_full();
         let interest = &generation.interest;
-        let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
-        let traces = Traces::gather(batch.data(), batch.index(), wanted, generation.wants_spans).map_err(|error| {
-            let error = RunError::Permanent(error.to_string());
-            Failed { mode: ErrorMode::Propagate, error }
-        })?;
+        let traces = Traces::gather(batch.data(), batch.index(), interest.wanted(), generation.wants_spans).map_err(
+            |error| {
+                let error = RunError::Permanent(error.to_string());
+                Failed { mode: ErrorMode::Propagate, error }
+            },
+        )?;
         let decisions = self.decide(&traces).await?;
         Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
     }
 
-    /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
-    fn error_mode(&self, generation: &Generation) -> ErrorMode {
-        self.options.error_mode.or(generation.error_mode).unwrap_or(ErrorMode::Propagate)
-    }
-
-    /// Puts another version in its place, if it loads. Blocks for as long as that takes; batches flow on meanwhile. Not to be
-    /// called from two threads at once, and not on a worker.
+    /// Puts another version in its place, if it loads. Blocks for as long as that takes; batches flow on meanwhile. Not to
+    /// be called on a worker.
     pub fn offer(&self, candidate: &Candidate) -> Offer {
-        let current = self.current.load_full();
-        let plugin = self.options.name.as_str();
-        if current.hash() == candidate.hash() {
-            self.trouble().load = None;
-            return Offer::Same;
-        }
-        match Generation::load(candidate, current.number + 1, &self.options, &self.metrics) {
-            Ok(next) => {
-                let number = next.number;
-                tracing::info!(
-                    plugin,
-                    generation = number,
-                    version = next.version,
-                    hash = next.hash().short(),
-                    replaced = current.hash().short(),
-                    "plugin reloaded"
-                );
-                self.current.store(Arc::new(next));
-                self.metrics.generation.set(i64::try_from(number).unwrap_or(i64::MAX));
-                self.metrics.reloads.add(1);
-                self.trouble().load = None;
-                Offer::Swapped(number)
-            }
-            Err(error) => {
-                self.refuse(Some(candidate.hash()), &error.to_string());
-                Offer::Refused(error)
-            }
-        }
+        self.inner.offer(candidate)
     }
 
     /// Notes why the file in the directory cannot be used; the running version goes on.
     pub fn refuse(&self, hash: Option<Hash>, reason: &str) {
-        if self.note(hash, reason) {
-            self.metrics.reload_failures.add(1);
-        }
+        self.inner.refuse(hash, reason);
     }
 
     /// Notes that the file is gone; the running version goes on.
     pub fn missing(&self, file: &Path) {
-        self.note(None, &format!("{} is missing", file.display()));
+        self.inner.note(None, &format!("{} is missing", file.display()));
     }
 
-    /// Logs and keeps a reason, once; whether it is new.
-    fn note(&self, hash: Option<Hash>, reason: &str) -> bool {
-        let mut trouble = self.trouble();
-        if trouble.load.as_ref().is_some_and(|(_, before, text)| *before == hash && text == reason) {
-            return false;
-        }
-        let (plugin, generation) = (self.options.name.as_str(), self.current.load().number);
-        let hash_short = hash.map(|hash| hash.short());
-        tracing::warn!(plugin, generation, hash = hash_short, "the running version of the plugin goes on: {reason}");
-        trouble.load = Some((SystemTime::now(), hash, reason.to_owned()));
-        true
+    /// From now on no other version is wanted: one that is being compiled is given up, so that nobody waits for it.
+    pub fn close(&self) {
+        self.inner.swaps.cancel();
     }
 
     /// The hash of what runs.
     pub fn hash(&self) -> Hash {
-        self.current.load().hash()
+        self.inner.current.load().hash()
     }
 
     /// The number of the version that runs; the first is 1.
     pub fn generation(&self) -> u64 {
-        self.current.load().number
+        self.inner.current.load().number
     }
 
-    /// What it says about itself, for `GET /status`.
+    /// What it says about itself, for `GET /status` and `GET /plugins`.
     pub fn status(&self) -> Value {
-        let current = self.current.load();
-        let metrics = &self.metrics;
-        let (nanos, items) = (metrics.nanos.get(), metrics.items.get());
-        let trouble = self.trouble();
-        let load = trouble.load.as_ref().map(|(at, hash, reason)| {
-            json!({ "at": seconds(*at), "hash": hash.map(|hash| hash.to_string()), "reason": reason })
+        self.inner.view()
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.inner.swaps.end();
+    }
+}
+
+impl Inner {
+    /// Lets the metrics show how many inputs are in quarantine.
+    fn show_quarantine(self: &Arc<Self>, labels: &[(&'static str, &str)]) {
+        let shown = Arc::downgrade(self);
+        self.registry.observe(&names::PLUGIN_QUARANTINED, labels, move || {
+            shown.upgrade().map_or(0.0, |plugin| plugin.current.load().quarantined() as f64)
         });
-        let call = trouble.call.as_ref().map(|(at, reason)| json!({ "at": seconds(*at), "reason": reason }));
-        let failures = super::Incident::ALL.iter().filter_map(|incident| {
-            let count = metrics.failures(*incident)?.get();
-            (count > 0).then(|| (incident.as_str().to_owned(), count.into()))
-        });
-        json!({
-            "plugin": current.name,
-            "version": current.version,
-            "interface": current.kind.as_str(),
-            "generation": current.number,
-            "hash": current.hash().to_string(),
-            "loaded_at": seconds(current.loaded),
-            "error_mode": self.error_mode(&current).as_str(),
-            "calls": metrics.calls.get(),
-            "skipped": metrics.skipped.get(),
-            "items": items,
-            "items_dropped": metrics.items_dropped.get(),
-            "values_set": metrics.values_set.get(),
-            "values_removed": metrics.values_removed.get(),
-            "nanoseconds_per_item": nanos.checked_div(items),
-            "failures": failures.collect::<serde_json::Map<_, _>>(),
-            "refusals": metrics.refusals.get(),
-            "instances": metrics.instances.get(),
-            "idle_memory_bytes": current.pool.idle_memory_bytes(),
-            "reloads": metrics.reloads.get(),
-            "reload_failures": metrics.reload_failures.get(),
-            "load_error": load,
-            "last_call_error": call,
-            "last_drop_reason": trouble.drop_reason,
+    }
+
+    /// Its place in the configuration.
+    pub(super) fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// Whether this is where it counts.
+    pub(super) fn counts_into(&self, metrics: &Metrics) -> bool {
+        self.registry.is(metrics)
+    }
+
+    /// Before a batch: whether a call may be made for it.
+    pub(super) fn admit(&self, generation: &Generation, batch: &Batch) -> Result<(), Failure> {
+        let Some((rest, accidents)) = generation.held(batch) else { return Ok(()) };
+        if let Some(counter) = self.metrics.failures(Incident::Quarantined) {
+            counter.add(1);
+        }
+        let message =
+            format!("it had {accidents} accidents on this very batch and is not called for it for {rest:.1?}");
+        Err(Failure::new(Incident::Quarantined, message))
+    }
+
+    /// After a batch, or traces: what it means for the input, for the instances and for the version, and what is to be
+    /// done with the batch.
+    pub(super) fn settle<T>(
+        self: &Arc<Self>,
+        generation: &Generation,
+        batch: Option<&Batch>,
+        result: Result<T, RunError>,
+    ) -> Result<T, Failed> {
+        if let Some(verdict) = generation.ended(batch, &result) {
+            self.act_on(generation.number, verdict);
+        }
+        result.map_err(|error| {
+            self.trouble().call_failed(&error);
+            Failed { mode: self.error_mode(generation), error }
         })
     }
 
-    fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
+    /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
+    pub(super) fn error_mode(&self, generation: &Generation) -> ErrorMode {
+        self.options.error_mode.or(generation.error_mode).unwrap_or(ErrorMode::Propagate)
+    }
+
+    pub(super) fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+impl Trouble {
+    fn call_failed(&mut self, error: &RunError) {
+        let reason = error.to_string();
+        match self.calls.back_mut() {
+            Some((at, last, count)) if *last == reason => (*at, *count) = (SystemTime::now(), *count + 1),
+            _ => self.calls.push_back((SystemTime::now(), reason, 1)),
+        }
+        if self.calls.len() > ERRORS_MAX {
+            self.calls.pop_front();
+        }
+    }
 }

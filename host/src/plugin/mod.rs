@@ -3,40 +3,60 @@
 //! A plugin is a guest, untrusted for safety: it reads what it was given and nothing else, cannot stall a worker (a call
 //! yields at every tick and ends at its deadline), cannot grow without bound, and cannot emit malformed OTLP. A trap costs
 //! its instance, never the process. Nothing here loses data: [`Plugin::run`] says what became of a batch, and the caller
-//! decides. This module knows batches and bytes, never pipelines.
+//! decides. This module knows batches, bytes and the next consumer, never pipelines.
 //!
 //! | file | what |
 //! |---|---|
 //! | `engine` | the one engine, and the ticker that makes calls yield |
 //! | `contract` | what a file is, found by looking, with errors that name the fix |
 //! | `program` | a version of a plugin: read, hashed, compiled, linked |
+//! | `compile` | compiling in a process of its own, under limits |
+//! | `cache`, `last_good`, `private_dir` | compiled plugins and last good versions on disk |
+//! | `platform` | what the plugins of a process share |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
-//! | `instance`, `pool`, `breaker` | instances, their calls, their reuse, their rest after traps |
-//! | `generation`, `live` | a configured version with its instances; the one that runs now, and its swap |
+//! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
+//! | `instance`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
+//! | `generation`, `live`, `view` | a configured version with its instances; the one that runs now; what it says of itself |
+//! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
+//! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
 //! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
+//! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
 
 mod about;
 mod bench;
 mod bindings;
 mod breaker;
 mod bundled;
+mod cache;
+mod chain;
+mod compile;
 mod contract;
 pub mod directory;
 mod engine;
 mod error;
 mod generation;
 mod guest;
+mod imports;
 mod instance;
 mod interest;
+mod last_good;
 mod limits;
 mod live;
 mod log;
 mod metrics;
 mod outline;
+mod platform;
 mod pool;
+mod private_dir;
 mod program;
+mod quarantine;
+mod rollback;
+pub mod stage;
+mod state;
+mod swap;
+mod view;
 mod wasi;
 mod work;
 
@@ -46,12 +66,16 @@ pub(crate) mod tests;
 pub use about::{About, Compiled, Wish};
 pub use bench::Bench;
 pub use bundled::bundled;
+pub use compile::{CompileSettings, SUBCOMMAND as COMPILE_SUBCOMMAND, compiling_process};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
-pub use live::{ErrorMode, Failed, Offer, Options, Outcome, Plugin};
+pub use live::{ErrorMode, Failed, Options, Outcome, Plugin};
 pub use outline::Outline;
+pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};
+pub use rollback::RollbackSettings;
+pub use swap::Offer;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started
 /// inside a runtime. Blocks.

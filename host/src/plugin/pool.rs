@@ -1,15 +1,20 @@
 //! The instances of one generation: as many as run at once, reused, and thrown away after an accident.
 //!
-//! A batch waits for a free instance; that is backpressure. No lock is held while a guest runs.
+//! A batch waits for a free instance; that is backpressure. No lock is held while a guest runs. The pool does not decide
+//! whether an accident counts against the plugin: who ran the batch tells it ([`Pool::accident`]).
 
 use super::breaker::Breaker;
 use super::error::{Failure, Incident};
+use super::guest::Shared;
 use super::instance::Instance;
 use super::limits::Limits;
-use super::log::PluginLog;
+use super::log::cut;
+use super::metrics::PluginMetrics;
 use super::program::Program;
-use crate::telemetry::Gauge;
+use super::rollback::Tally;
+use super::state::Kept;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant as Clock;
 
@@ -18,18 +23,54 @@ pub(super) struct Pool {
     program: Arc<Program>,
     config: Arc<str>,
     limits: Arc<Limits>,
-    log: Arc<PluginLog>,
-    idle: Mutex<Vec<Instance>>,
+    shared: Arc<Shared>,
+    idle: Mutex<Vec<Housed>>,
     turns: Semaphore,
     breaker: Mutex<Breaker>,
-    alive: Gauge,
+    metrics: PluginMetrics,
+    tally: Tally,
+    /// If the plugin keeps something when its instance is replaced.
+    kept: Option<Kept>,
+}
+
+/// An instance, counted for as long as it lives.
+pub(super) struct Housed {
+    pub(super) instance: Instance,
+    /// The memory that has been counted for it.
+    bytes: i64,
+    metrics: PluginMetrics,
+}
+
+impl Housed {
+    fn new(instance: Instance, metrics: &PluginMetrics) -> Self {
+        metrics.instances.add(1);
+        let mut housed = Self { instance, bytes: 0, metrics: metrics.clone() };
+        housed.count();
+        housed
+    }
+
+    /// Counts what it has used since the last time.
+    fn count(&mut self) {
+        let bytes = i64::try_from(self.instance.memory_bytes()).unwrap_or(i64::MAX);
+        self.metrics.memory.add(bytes - std::mem::replace(&mut self.bytes, bytes));
+        let nanos = u64::try_from(self.instance.take_computed().as_nanos()).unwrap_or(u64::MAX);
+        self.metrics.cpu_nanos.add(nanos);
+    }
+}
+
+impl Drop for Housed {
+    fn drop(&mut self) {
+        self.count();
+        self.metrics.instances.add(-1);
+        self.metrics.memory.add(-self.bytes);
+    }
 }
 
 /// An instance in use. Unless [`Lease::done`] is called it is thrown away: after an accident, and when the caller is gone
 /// in the middle of a call.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,
-    instance: Option<Instance>,
+    housed: Option<Housed>,
     _turn: SemaphorePermit<'a>,
 }
 
@@ -39,21 +80,24 @@ impl Pool {
         program: Arc<Program>,
         config: Arc<str>,
         limits: Arc<Limits>,
-        log: Arc<PluginLog>,
+        shared: Arc<Shared>,
         instances: usize,
         first: Instance,
-        alive: Gauge,
+        metrics: PluginMetrics,
     ) -> Self {
-        alive.add(1);
+        let keeps = program.exports.state.is_some();
+        let kept = keeps.then(|| Kept::new(shared.log.plugin(), limits.state_bytes, metrics.states.clone()));
         Self {
             program,
             config,
             limits,
-            log,
-            idle: Mutex::new(vec![first]),
+            shared,
+            idle: Mutex::new(vec![Housed::new(first, &metrics)]),
             turns: Semaphore::new(instances.max(1)),
             breaker: Mutex::default(),
-            alive,
+            metrics,
+            tally: Tally::default(),
+            kept,
         }
     }
 
@@ -61,33 +105,28 @@ impl Pool {
     pub(super) async fn take(&self) -> Result<Lease<'_>, Failure> {
         let closed = || Failure::new(Incident::Start, "the plugin is being unloaded");
         let turn = self.turns.acquire().await.map_err(|_| closed())?;
-        let resting = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).resting(Clock::now());
-        if let Some(rest) = resting {
+        if let Some(rest) = self.resting() {
             let message = format!("it failed several times in a row and rests for another {rest:.1?}");
             return Err(Failure::new(Incident::Resting, message));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let instance = match idle {
-            Some(instance) => instance,
-            None => match self.make().await {
-                Ok(instance) => instance,
-                Err(failure) => {
-                    self.accident();
-                    return Err(failure);
-                }
-            },
-        };
-        Ok(Lease { pool: self, instance: Some(instance), _turn: turn })
+        let mut lease = Lease { pool: self, housed: idle, _turn: turn };
+        if let Some(kept) = &self.kept {
+            lease.retire_if_spent(kept).await;
+        }
+        if lease.housed.is_none() {
+            lease.fill().await?;
+        }
+        Ok(lease)
     }
 
-    async fn make(&self) -> Result<Instance, Failure> {
-        let mut instance = Instance::new(&self.program, &self.limits, &self.log).await?;
+    /// Another instance, configured.
+    pub(super) async fn make(&self) -> Result<Housed, Failure> {
+        let mut instance = Instance::new(&self.program, &self.limits, &self.shared).await?;
         match instance.configure(&self.config).await {
-            Ok(Ok(_)) => {
-                self.alive.add(1);
-                Ok(instance)
-            }
+            Ok(Ok(_)) => Ok(Housed::new(instance, &self.metrics)),
             Ok(Err(answer)) => {
+                let answer = cut(&answer, 1024);
                 let message = format!("a further instance refused the configuration that the first one took: {answer}");
                 Err(Failure::new(Incident::Start, message))
             }
@@ -95,47 +134,91 @@ impl Pool {
         }
     }
 
-    fn accident(&self) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).accident(Clock::now());
+    /// A batch ended in an accident that counts against the plugin.
+    pub(super) fn accident(&self) {
+        self.breaker().accident(Clock::now());
+    }
+
+    /// How long it still rests.
+    pub(super) fn resting(&self) -> Option<Duration> {
+        self.breaker().resting(Clock::now())
+    }
+
+    /// Its calls and how they ended.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What is kept between instances, if anything.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// Saves what the one instance wants to keep, and ends it. To be called when nobody has it.
+    pub(super) async fn retire(&self) {
+        let Some(kept) = &self.kept else { return };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(mut housed) = idle {
+            kept.save(&mut housed.instance).await;
+        }
+    }
+
+    /// This instance serves from now on.
+    pub(super) fn use_instead(&self, housed: Housed) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = vec![housed];
     }
 
     /// Bytes of the memories of instances that are not in use.
     pub(super) fn idle_memory_bytes(&self) -> usize {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Instance::memory_bytes).sum()
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().map(|housed| housed.instance.memory_bytes()).sum()
     }
-}
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).len();
-        self.alive.add(-(idle as i64));
+    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lease<'_> {
     /// The instance; there is one until the lease ends.
     pub(super) fn instance(&mut self) -> Result<&mut Instance, Failure> {
-        self.instance.as_mut().ok_or_else(|| Failure::new(Incident::Start, "there is no instance"))
+        let housed = self.housed.as_mut().ok_or_else(|| Failure::new(Incident::Start, "there is no instance"))?;
+        Ok(&mut housed.instance)
     }
 
-    /// The call ended without an accident: the instance may serve again, unless it is spent.
+    /// The call ended by itself: the instance may serve again, unless it is spent.
     pub(super) fn done(mut self) {
-        self.pool.breaker.lock().unwrap_or_else(PoisonError::into_inner).good();
-        if let Some(instance) = self.instance.take_if(|instance| !instance.is_spent()) {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        self.pool.tally.answered();
+        self.pool.breaker().good();
+        let Some(mut housed) = self.housed.take() else { return };
+        housed.count();
+        // One that keeps something is asked for it when the next batch comes: that takes a call.
+        if self.pool.kept.is_some() || !housed.instance.is_spent() {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(housed);
         }
+    }
+
+    /// Ends an instance that has served long enough, and keeps what it wants to.
+    async fn retire_if_spent(&mut self, kept: &Kept) {
+        if let Some(housed) = self.housed.as_mut().filter(|housed| housed.instance.is_spent()) {
+            kept.save(&mut housed.instance).await;
+            self.housed = None;
+        }
+    }
+
+    /// Makes an instance, with what was kept. One that does not take it makes room for one that starts fresh.
+    async fn fill(&mut self) -> Result<(), Failure> {
+        self.housed = Some(self.pool.make().await?);
+        let (Some(kept), Some(housed)) = (&self.pool.kept, &mut self.housed) else { return Ok(()) };
+        if !kept.restore(&mut housed.instance).await {
+            self.housed = None;
+            self.housed = Some(self.pool.make().await?);
+        }
+        Ok(())
     }
 
     /// The call ended in an accident: the instance goes.
     pub(super) fn accident(self) {
-        self.pool.accident();
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if self.instance.is_some() {
-            self.pool.alive.add(-1);
-        }
+        drop(self);
     }
 }

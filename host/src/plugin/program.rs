@@ -1,17 +1,22 @@
 //! A version of a plugin before it is configured: read once, hashed, compiled and linked from those very bytes.
 //!
-//! Compiling blocks for milliseconds to seconds; nothing here is called on the data path. Programs are shared: a plugin
-//! that three pipelines use is compiled once.
+//! Compiling blocks for milliseconds to minutes; nothing here is called on the data path. Programs are shared: a plugin
+//! that three pipelines use is compiled once. Where there is a cache it is asked first.
 
 use super::bindings::{attributes, lifecycle, processor, sampler, state};
+use super::cache;
+use super::compile::{Urgency, Where};
 use super::contract::{self, Interfaces};
 use super::engine::{Engine, engine};
 use super::error::LoadError;
 use super::guest::Guest;
+use super::platform::Platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use wasmtime::component::{Component, InstancePre};
 
 /// SHA-256 of a file.
@@ -22,6 +27,11 @@ impl Hash {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.0
     }
 
     /// The first twelve digits: enough to tell versions apart.
@@ -61,6 +71,11 @@ impl Candidate {
         self.hash
     }
 
+    /// The bytes of the file.
+    pub(super) fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
     /// Its size in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -78,8 +93,29 @@ impl fmt::Debug for Candidate {
     }
 }
 
+/// Where the machine code of a program came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From the cache, where it had been put after `compiling`.
+    Cache { compiling: Duration },
+    /// Compiled for this start or reload.
+    Compiled(Where),
+}
+
+/// What loading a program takes besides the file.
+#[derive(Clone, Copy)]
+pub(super) struct Loader<'a> {
+    pub(super) platform: &'a Platform,
+    pub(super) urgency: Urgency,
+    /// Set when nobody needs the program any more.
+    pub(super) cancelled: &'a AtomicBool,
+}
+
 /// A compiled and linked component.
 pub(super) struct Program {
+    pub(super) origin: Origin,
+    /// How long it took to get hold of the machine code.
+    pub(super) took: Duration,
     pub(super) engine: &'static Engine,
     pub(super) hash: Hash,
     pub(super) pre: InstancePre<Guest>,
@@ -97,15 +133,15 @@ pub(super) struct Exports {
 }
 
 impl Program {
-    /// Compiles a candidate, or finds it compiled already.
-    pub(super) fn compile(candidate: &Candidate) -> Result<Arc<Self>, LoadError> {
+    /// Compiles a candidate, or finds it compiled already: by this process, or in the cache.
+    pub(super) fn compile(candidate: &Candidate, loader: Loader<'_>) -> Result<Arc<Self>, LoadError> {
         static COMPILED: Mutex<Option<HashMap<Hash, Weak<Program>>>> = Mutex::new(None);
         let known = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known().as_ref().and_then(|programs| programs.get(&candidate.hash)?.upgrade());
         if let Some(program) = found {
             return Ok(program);
         }
-        let program = Arc::new(Self::compile_anew(candidate)?);
+        let program = Arc::new(Self::compile_anew(candidate, loader)?);
         let mut known = known();
         let programs = known.get_or_insert_default();
         programs.retain(|_, program| program.strong_count() > 0);
@@ -113,11 +149,13 @@ impl Program {
         Ok(program)
     }
 
-    fn compile_anew(candidate: &Candidate) -> Result<Self, LoadError> {
+    fn compile_anew(candidate: &Candidate, loader: Loader<'_>) -> Result<Self, LoadError> {
         contract::check_header(&candidate.bytes)?;
         let engine = engine().map_err(|error| LoadError(format!("WebAssembly does not work here: {error}")))?;
-        let component = Component::new(&engine.wasm, &candidate.bytes)
-            .map_err(|error| LoadError(format!("it is damaged or not valid WebAssembly: {error:#}")))?;
+        let start = Instant::now();
+        let (component, origin) = component(candidate, engine, loader)?;
+        let took = start.elapsed();
+        tracing::debug!(hash = candidate.hash.short(), ?origin, ?took, "machine code of a plugin");
         let interfaces = contract::inspect(&engine.wasm, &component)?;
         let pre = engine.linker.instantiate_pre(&component).map_err(|error| {
             LoadError(format!(
@@ -127,6 +165,8 @@ impl Program {
         })?;
         let shape = |error| LoadError(format!("its exports do not have the form of contract 0.1.0: {error:#}"));
         Ok(Self {
+            origin,
+            took,
             engine,
             hash: candidate.hash,
             interfaces,
@@ -140,6 +180,24 @@ impl Program {
             pre,
         })
     }
+}
+
+/// The component from the cache, or compiled.
+fn component(candidate: &Candidate, engine: &Engine, loader: Loader<'_>) -> Result<(Component, Origin), LoadError> {
+    let cache = loader.platform.cache();
+    if let Some(found) = cache.and_then(|cache| cache.load(engine, candidate.hash)) {
+        return Ok((found.component, Origin::Cache { compiling: found.compiling }));
+    }
+    let start = Instant::now();
+    let compiler = loader.platform.compiler();
+    let (code, compiled_where) = compiler.compile(&candidate.bytes, loader.urgency, loader.cancelled)?;
+    let compiling = start.elapsed();
+    let component = cache::deserialize(engine, &code)
+        .map_err(|error| LoadError(format!("its machine code cannot be used: {error:#}")))?;
+    if let Some(cache) = cache {
+        cache.keep(engine, candidate.hash, &code, compiling);
+    }
+    Ok((component, Origin::Compiled(compiled_where)))
 }
 
 /// Looks an interface up, if it is there.

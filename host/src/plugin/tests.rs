@@ -14,9 +14,10 @@ use std::time::Duration;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
 pub(crate) mod guests;
+mod mad;
 
 /// Options with a little more time than the default: a loaded test machine is slow.
-fn options(config: &str) -> Options {
+pub(super) fn options(config: &str) -> Options {
     Options {
         role: Role::Batches,
         name: "test".into(),
@@ -31,7 +32,7 @@ fn options(config: &str) -> Options {
     }
 }
 
-fn load(bytes: impl Into<Arc<[u8]>>, options: Options) -> Result<Plugin, LoadError> {
+pub(super) fn load(bytes: impl Into<Arc<[u8]>>, options: Options) -> Result<Plugin, LoadError> {
     Plugin::load(&Candidate::new(bytes), options, &Metrics::default(), &[])
 }
 
@@ -45,7 +46,7 @@ fn mad_processor(what: &str) -> Plugin {
     load(guests::guest("mad-processor"), options(&format!(r#"{{"do": "{what}"}}"#))).unwrap()
 }
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value.into())) });
     KeyValue { key: key.into(), value, ..Default::default() }
 }
@@ -70,13 +71,13 @@ pub(super) fn batch(spans: &[&[(&str, &str)]]) -> Batch {
     Batch::validate(Signal::Traces, request.encode_to_vec().into(), &Validation::default()).unwrap()
 }
 
-fn spans(batch: &Batch) -> Vec<Span> {
+pub(super) fn spans(batch: &Batch) -> Vec<Span> {
     let request = Traces::decode(&**batch.data()).unwrap();
     request.resource_spans.into_iter().flat_map(|r| r.scope_spans).flat_map(|s| s.spans).collect()
 }
 
 /// The text of every attribute of every span, events included.
-fn texts(batch: &Batch) -> Vec<String> {
+pub(super) fn texts(batch: &Batch) -> Vec<String> {
     let of = |attributes: Vec<KeyValue>| {
         attributes.into_iter().filter_map(|kv| match kv.value?.value? {
             any_value::Value::StringValue(text) => Some(text),
@@ -89,14 +90,14 @@ fn texts(batch: &Batch) -> Vec<String> {
     all.collect()
 }
 
-fn incident(ran: Result<Outcome, Failed>) -> (Incident, String) {
+pub(super) fn incident(ran: Result<Outcome, Failed>) -> (Incident, String) {
     match ran.expect_err("this call must fail").error {
         RunError::Accident(failure) => (failure.incident, failure.message),
         other => panic!("{other:?} is no accident"),
     }
 }
 
-fn replaced(ran: Result<Outcome, Failed>) -> Batch {
+pub(super) fn replaced(ran: Result<Outcome, Failed>) -> Batch {
     match ran.expect("this call must work") {
         Outcome::Replaced(batch) => batch,
         other => panic!("{other:?} is no new batch"),
@@ -178,13 +179,17 @@ async fn a_trap_costs_an_instance() {
 #[tokio::test]
 async fn endless_traps_end_in_rest() {
     let plugin = mad("trap").unwrap();
-    let batch = batch(&[&[("victim", "x")]]);
+    let mut number = 0;
+    let mut another = || {
+        number += 1;
+        batch(&[&[("victim", &number.to_string())]])
+    };
     for _ in 0..3 {
-        assert_eq!(incident(plugin.run(&batch).await).0, Incident::Trap);
+        assert_eq!(incident(plugin.run(&another()).await).0, Incident::Trap);
     }
-    assert_eq!(incident(plugin.run(&batch).await).0, Incident::Resting);
+    assert_eq!(incident(plugin.run(&another()).await).0, Incident::Resting);
     let back = async {
-        while incident(plugin.run(&batch).await).0 == Incident::Resting {
+        while incident(plugin.run(&another()).await).0 == Incident::Resting {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -388,7 +393,7 @@ async fn instances_are_as_many_as_needed() {
 }
 
 /// Runs futures side by side on this task.
-async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+pub(super) async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(move |context| {
         let mut pending = false;

@@ -7,10 +7,10 @@ use super::generation::Generation;
 use super::live::Outcome;
 use super::metrics::PluginMetrics;
 use super::pool::Lease;
-use crate::pdata::{Batch, Limits as Validation};
+use crate::pdata::{Batch, Limits as Validation, Signal};
 use bytes::Bytes;
 use std::time::Instant;
-use tailrace_columns::{Decision, Edits, Limits as EditLimits, Traces, Wanted, project, splice};
+use tailrace_columns::{Columns, Decision, Edits, Limits as EditLimits, Traces, project, splice};
 use tailrace_otlp::contains_any;
 
 /// Longest text of a guest that goes into a message.
@@ -25,11 +25,22 @@ pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch:
     }
     let start = Instant::now();
     let ran = match generation.kind {
-        Kind::Attributes => attributes(generation, metrics, batch).await,
+        Kind::Attributes => match attributes(generation, metrics, batch).await.transpose() {
+            Some(ran) => ran,
+            None => {
+                skipped(metrics, start);
+                return Ok(Outcome::Unchanged);
+            }
+        },
         Kind::Processor => process(generation, metrics, batch).await,
         Kind::Sampler => Err(Failure::new(Incident::Start, "a sampler takes no batches").into()),
     };
     account(metrics, start, batch.items(), &ran);
+    metrics.items_out.add(match &ran {
+        Ok(Outcome::Unchanged) => batch.items() as u64,
+        Ok(Outcome::Replaced(new)) => new.items() as u64,
+        Ok(Outcome::Dropped { .. }) | Err(_) => 0,
+    });
     ran
 }
 
@@ -46,8 +57,14 @@ pub(super) async fn decide(
     ran
 }
 
+/// Counts a batch in which the plugin found nothing, though it was looked at.
+pub(super) fn skipped(metrics: &PluginMetrics, start: Instant) {
+    metrics.skipped.add(1);
+    metrics.nanos.add(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+}
+
 /// Counts a call.
-fn account<T>(metrics: &PluginMetrics, start: Instant, items: usize, ran: &Result<T, RunError>) {
+pub(super) fn account<T>(metrics: &PluginMetrics, start: Instant, items: usize, ran: &Result<T, RunError>) {
     let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     metrics.nanos.add(nanos);
     metrics.items.add(items as u64);
@@ -63,7 +80,7 @@ fn account<T>(metrics: &PluginMetrics, start: Instant, items: usize, ran: &Resul
 }
 
 /// Whether anything that the plugin asked for can be in the batch. No copy and no call are spent if not.
-fn may_matter(generation: &Generation, batch: &Batch) -> bool {
+pub(super) fn may_matter(generation: &Generation, batch: &Batch) -> bool {
     let interest = &generation.interest;
     if interest.always || !interest.intrinsics.is_empty() || interest.keys.is_empty() {
         return true;
@@ -71,23 +88,19 @@ fn may_matter(generation: &Generation, batch: &Batch) -> bool {
     contains_any(batch.signal(), batch.data(), batch.index(), &interest.keys)
 }
 
-async fn attributes(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
+/// `None` if there is nothing in the batch for the plugin to see.
+async fn attributes(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    batch: &Batch,
+) -> Result<Option<Outcome>, RunError> {
     let interest = &generation.interest;
-    let wanted = Wanted { keys: &interest.keys, levels: &interest.levels, intrinsics: &interest.intrinsics };
-    let projection = project(batch.signal(), batch.data(), batch.index(), wanted);
+    let projection = project(batch.signal(), batch.data(), batch.index(), interest.wanted());
     if projection.columns.is_empty() && !interest.always {
-        metrics.skipped.add(1);
-        return Ok(Outcome::Unchanged);
+        return Ok(None);
     }
-    let mut lease = generation.pool.take().await?;
-    metrics.calls.add(1);
-    let edits: Edits = match lease.instance()?.apply(batch.signal(), &projection.columns).await {
-        Ok(Ok(edits)) => edits,
-        Ok(Err(no)) => return refused(lease, no),
-        Err(failure) => return accident(lease, failure),
-    };
-    let output = generation.limits.output_bytes;
-    let limits = EditLimits { value_bytes: output, data_bytes: output };
+    let (lease, edits) = ask(generation, metrics, batch.signal(), &projection.columns).await?;
+    let limits = edit_limits(generation);
     let spliced = match splice(batch.signal(), batch.data(), batch.index(), &projection, &edits, &limits) {
         Ok(spliced) => spliced,
         Err(bad) => return accident(lease, Failure::new(Incident::Malformed, bad)),
@@ -96,11 +109,33 @@ async fn attributes(generation: &Generation, metrics: &PluginMetrics, batch: &Ba
     metrics.values_set.add(spliced.set as u64);
     metrics.values_removed.add(spliced.removed as u64);
     metrics.items_dropped.add(spliced.dropped as u64);
-    Ok(match spliced.request {
+    Ok(Some(match spliced.request {
         None => Outcome::Unchanged,
         Some((_, index)) if index.is_empty() => Outcome::Dropped { reason: None },
         Some((data, index)) => Outcome::Replaced(Batch::from_parts(batch.signal(), data, index)),
-    })
+    }))
+}
+
+/// Calls an `attributes` plugin; its answer is not checked yet.
+pub(super) async fn ask<'a>(
+    generation: &'a Generation,
+    metrics: &PluginMetrics,
+    signal: Signal,
+    columns: &Columns,
+) -> Result<(Lease<'a>, Edits), RunError> {
+    let mut lease = generation.pool.take().await?;
+    metrics.calls.add(1);
+    match lease.instance()?.apply(signal, columns).await {
+        Ok(Ok(edits)) => Ok((lease, edits)),
+        Ok(Err(no)) => refused(lease, no),
+        Err(failure) => accident(lease, failure),
+    }
+}
+
+/// What the edits of one call may hold.
+pub(super) fn edit_limits(generation: &Generation) -> EditLimits {
+    let output = generation.limits.output_bytes;
+    EditLimits { value_bytes: output, data_bytes: output }
 }
 
 async fn process(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
@@ -119,7 +154,9 @@ async fn process(generation: &Generation, metrics: &PluginMetrics, batch: &Batch
         processor::Outcome::Drop(reason) => {
             lease.done();
             metrics.items_dropped.add(batch.items() as u64);
-            return Ok(Outcome::Dropped { reason: Some(super::log::cut(&reason, 100).to_owned()) });
+            return Ok(Outcome::Dropped {
+                reason: Some(super::log::one_line(super::log::cut(&reason, 100)).into_owned()),
+            });
         }
         processor::Outcome::Replaced(bytes) => bytes,
     };
@@ -173,14 +210,14 @@ fn check(generation: &Generation, batch: &Batch, bytes: Vec<u8>) -> Result<Batch
 
 fn refused<T>(lease: Lease<'_>, no: types::Failure) -> Result<T, RunError> {
     lease.done();
-    let cut = |message: String| super::log::cut(&message, MESSAGE_BYTES).to_owned();
+    let cut = |message: String| super::log::one_line(super::log::cut(&message, MESSAGE_BYTES)).into_owned();
     Err(match no {
         types::Failure::Retryable(message) => RunError::Retryable(cut(message)),
         types::Failure::Permanent(message) => RunError::Permanent(cut(message)),
     })
 }
 
-fn accident<T>(lease: Lease<'_>, failure: Failure) -> Result<T, RunError> {
+pub(super) fn accident<T>(lease: Lease<'_>, failure: Failure) -> Result<T, RunError> {
     lease.accident();
     Err(failure.into())
 }

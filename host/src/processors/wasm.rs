@@ -10,29 +10,33 @@
 //!     limits: {timeout: 100ms, memory_mib: 64}
 //! ```
 //!
+//! Without `module` every plugin of the directory runs, in the order of the file names, each with its sidecar (`every.rs`).
+//!
 //! Holds nothing: a batch waits for a free instance, which is backpressure, and its answer is that of the next stage. What the
 //! plugin drops is counted with reason `plugin`, what `error_mode: drop` drops with reason `plugin_error`, both only once
 //! the rest of the batch has been taken.
 
+mod every;
 mod settings;
+mod sidecar;
 #[cfg(test)]
 mod tests;
 
 pub use settings::{Config, LimitsConfig};
 
 use crate::component::{
-    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
-    ProcessorFactory, Stability, parse,
+    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,
+    ProcessorConfig, ProcessorFactory, Stability, parse,
 };
 use crate::pdata::{Batch, Signal};
 use crate::plugin::directory::{self, Watch};
-use crate::plugin::{ErrorMode, Failed, Options, Outcome, Plugin, Role, RunError};
+use crate::plugin::stage::Stage;
+use crate::plugin::{Options, Plugin, Role};
 use crate::shutdown::Deadline;
-use crate::telemetry::Account;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tailrace_columns::Wants;
 
 /// Makes `wasm` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -40,27 +44,22 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
 };
 
-/// The ledger's reason for what a plugin dropped.
-const DROPPED_BY_PLUGIN: &str = "plugin";
-/// The ledger's reason for what was dropped because a call failed.
-const DROPPED_BY_ERROR: &str = "plugin_error";
-
 struct Wasm {
     context: Context,
     file: PathBuf,
     rescan: Duration,
     module_bytes: usize,
     plugin: Arc<Plugin>,
-    account: Account,
-    next: Arc<dyn Consumer>,
+    stage: Stage,
     watch: Mutex<Option<Watch>>,
-    /// Whether the last call failed; a run of failures is logged once.
-    failing: AtomicBool,
 }
 
 impl ProcessorConfig for Config {
     /// Loads the plugin: a missing or broken one is found here, by `tailrace validate` too.
     fn build(&self, context: Context, next: Arc<dyn Consumer>) -> Result<Arc<dyn Processor>, BuildError> {
+        if self.module.is_empty() {
+            return every::build(self, context, next);
+        }
         let file = self.file();
         let limits = self.limits.limits(context.workers.count());
         let module_bytes = limits.module_bytes;
@@ -81,27 +80,19 @@ impl ProcessorConfig for Config {
             error_mode: self.error_mode,
             limits,
         };
-        let plugin = Plugin::load(&candidate, options, context.telemetry.metrics(), &labels)
+        let plugin = Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels)
             .map_err(|error| context.error(format_args!("cannot use {} as a plugin: {error}", file.display())))?;
         let plugin = Arc::new(plugin);
-        let (shown, path) = (Arc::clone(&plugin), file.display().to_string());
-        context.telemetry.status().publish(&format!("processor:{name}"), move || {
-            let mut status = shown.status();
-            if let Some(fields) = status.as_object_mut() {
-                fields.insert("file".to_owned(), path.clone().into());
-            }
-            status
-        });
+        let shown = Arc::clone(&plugin);
+        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
         Ok(Arc::new(Wasm {
             rescan: self.rescan(),
-            account: context.account.clone(),
             watch: Mutex::default(),
-            failing: AtomicBool::new(false),
+            stage: Stage::single(context.clone(), Arc::clone(&plugin), next),
             context,
             file,
             module_bytes,
             plugin,
-            next,
         }))
     }
 }
@@ -115,6 +106,7 @@ impl Component for Wasm {
     }
 
     fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
+        self.plugin.close();
         let watch = self.watch().take();
         Box::pin(async move {
             // The thread of the directory may be compiling; it is waited for beside the runtime.
@@ -127,61 +119,20 @@ impl Processor for Wasm {}
 
 impl Consumer for Wasm {
     fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        Box::pin(async move {
-            let items = batch.items();
-            let failed = match self.plugin.run(&batch).await {
-                Ok(outcome) => {
-                    if self.failing.load(Relaxed) && self.failing.swap(false, Relaxed) {
-                        tracing::info!(processor = %self.context.id, "the plugin works again");
-                    }
-                    return self.hand_on(batch, outcome).await;
-                }
-                Err(failed) => failed,
-            };
-            if !self.failing.swap(true, Relaxed) {
-                let (processor, error, mode) = (&self.context.id, &failed.error, failed.mode);
-                tracing::warn!(%processor, ?mode, "the plugin fails: {error}");
-            }
-            match failed.mode {
-                ErrorMode::Propagate => Err(refusal(&self.context, failed)),
-                ErrorMode::Ignore => self.next.consume(batch).await,
-                ErrorMode::Drop => {
-                    self.account.dropped(DROPPED_BY_ERROR, items);
-                    Ok(())
-                }
-            }
-        })
+        self.stage.consume(batch)
+    }
+
+    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        self.stage.consume_draft(draft)
+    }
+
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        self.stage.foresee(signal, wants)
     }
 }
 
 impl Wasm {
-    async fn hand_on(&self, batch: Batch, outcome: Outcome) -> Result<(), ConsumeError> {
-        let items = batch.items();
-        match outcome {
-            Outcome::Unchanged => self.next.consume(batch).await,
-            Outcome::Replaced(new) => {
-                let dropped = items.saturating_sub(new.items());
-                self.next.consume(new).await?;
-                self.account.dropped(DROPPED_BY_PLUGIN, dropped);
-                Ok(())
-            }
-            Outcome::Dropped { .. } => {
-                self.account.dropped(DROPPED_BY_PLUGIN, items);
-                Ok(())
-            }
-        }
-    }
-
     fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the sender hears. An accident may not happen again, a plugin's answer says for itself.
-fn refusal(context: &Context, failed: Failed) -> ConsumeError {
-    let message = format!("{}: {}", context.id, failed.error);
-    match failed.error {
-        RunError::Accident(_) | RunError::Retryable(_) => ConsumeError::retryable(message),
-        RunError::Permanent(_) => ConsumeError::permanent(message),
     }
 }

@@ -4,6 +4,7 @@
 //! atomic per batch afterwards.
 
 use super::Text;
+use super::dynamic::{Dynamic, Meaning};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -135,6 +136,7 @@ enum Series {
     Gauge(Gauge),
     Histogram(Histogram),
     Observed(Observe),
+    Dynamic(Dynamic),
 }
 
 struct Family {
@@ -157,6 +159,11 @@ impl std::fmt::Debug for Metrics {
 pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Metrics {
+    /// Whether this is the same registry.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The counter of these labels; the same one at every call.
     pub fn counter(&self, desc: &Desc, signal: Option<Signal>, labels: Labels<'_>) -> Counter {
         match self.series(desc, signal, labels, || Series::Counter(Counter::default())) {
@@ -191,6 +198,40 @@ impl Metrics {
         self.with_family(desc, None, |family| family.series.insert(label_text(labels), series));
     }
 
+    /// The series of a name that only a plugin knows; the same one at every call. `None` if the name, or one that follows
+    /// from it, stands for something else.
+    pub fn open(&self, meaning: Meaning, name: &str, help: &'static str, labels: &[(&str, &str)]) -> Option<Dynamic> {
+        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let histogram = |name: &str| families.get(name).is_some_and(|family| family.kind == "histogram");
+        let of_another = HISTOGRAM_SUFFIXES.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(histogram));
+        let has_others = HISTOGRAM_SUFFIXES.iter().any(|suffix| families.contains_key(&format!("{name}{suffix}")));
+        if of_another || (meaning == Meaning::Histogram && has_others) {
+            return None;
+        }
+        let kind = meaning.as_str();
+        let make = || Family { help, kind, series: BTreeMap::new() };
+        let family = families.entry(name.to_owned()).or_insert_with(make);
+        if family.kind != kind {
+            return None;
+        }
+        let make = || Series::Dynamic(Dynamic::new(meaning));
+        match family.series.entry(label_text(labels)).or_insert_with(make) {
+            Series::Dynamic(series) => Some(series.clone()),
+            _ => None,
+        }
+    }
+
+    /// Forgets a series that was opened so.
+    pub fn close(&self, name: &str, labels: &[(&str, &str)]) {
+        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(family) = families.get_mut(name) {
+            family.series.remove(&label_text(labels));
+            if family.series.is_empty() {
+                families.remove(name);
+            }
+        }
+    }
+
     fn series(&self, desc: &Desc, signal: Option<Signal>, labels: Labels<'_>, make: impl FnOnce() -> Series) -> Series {
         self.with_family(desc, signal, |family| family.series.entry(label_text(labels)).or_insert_with(make).clone())
     }
@@ -218,6 +259,7 @@ impl Metrics {
                     Series::Gauge(gauge) => line(&mut out, name, labels, gauge.get()),
                     Series::Observed(read) => line(&mut out, name, labels, read()),
                     Series::Histogram(histogram) => histogram_lines(&mut out, name, labels, &histogram.0),
+                    Series::Dynamic(series) => series.render(&mut out, name, labels),
                 }
             }
         }
@@ -237,12 +279,16 @@ impl Metrics {
                 Series::Gauge(gauge) => gauge.get() as f64,
                 Series::Observed(read) => read(),
                 Series::Histogram(histogram) => histogram.count() as f64,
+                Series::Dynamic(series) => series.total(),
             })
             .sum()
     }
 }
 
-fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+/// What the lines of a histogram are called beside its name.
+const HISTOGRAM_SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+pub(super) fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
     let _ = match labels {
         "" => writeln!(out, "{name} {value}"),
         labels => writeln!(out, "{name}{{{labels}}} {value}"),
@@ -250,17 +296,27 @@ fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Displa
 }
 
 fn histogram_lines(out: &mut String, name: &str, labels: &str, buckets: &Buckets) {
+    let bounds = buckets.bounds.iter().map(|bound| scaled(*bound, buckets.scale));
+    distribution(out, name, labels, bounds, &buckets.counts, scaled(buckets.sum.load(Relaxed), buckets.scale));
+}
+
+/// The lines of a histogram; `counts` has one entry more than there are bounds.
+pub(super) fn distribution(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    bounds: impl Iterator<Item = f64>,
+    counts: &[AtomicU64],
+    sum: f64,
+) {
     let comma = if labels.is_empty() { "" } else { "," };
     let mut so_far = 0;
-    for (i, count) in buckets.counts.iter().enumerate() {
+    for (count, bound) in counts.iter().zip(bounds.map(Some).chain([None])) {
         so_far += count.load(Relaxed);
-        let bound = match buckets.bounds.get(i) {
-            Some(bound) => scaled(*bound, buckets.scale).to_string(),
-            None => "+Inf".to_owned(),
-        };
+        let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.to_string());
         let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {so_far}");
     }
-    line(out, &format!("{name}_sum"), labels, scaled(buckets.sum.load(Relaxed), buckets.scale));
+    line(out, &format!("{name}_sum"), labels, sum);
     line(out, &format!("{name}_count"), labels, so_far);
 }
 
@@ -269,7 +325,7 @@ fn scaled(value: u64, scale: f64) -> f64 {
     if scale < 1.0 { value as f64 / scale.recip().round() } else { value as f64 * scale }
 }
 
-fn label_text(labels: Labels<'_>) -> Text {
+fn label_text(labels: &[(&str, &str)]) -> Text {
     let mut text = String::new();
     for (name, value) in labels {
         if !text.is_empty() {

@@ -3,6 +3,7 @@
 //! One [`Telemetry`] per collector, handed to every component. Counting is one relaxed atomic per batch; nothing here
 //! blocks.
 
+mod dynamic;
 mod health;
 mod ledger;
 pub mod log;
@@ -11,6 +12,7 @@ pub mod names;
 pub mod process;
 mod status;
 
+pub use dynamic::{Dynamic, Meaning};
 pub use health::{Health, State};
 pub use ledger::{Account, Holding, Ledger, Line};
 pub use metrics::{Counter, Desc, Gauge, Histogram, Metrics};

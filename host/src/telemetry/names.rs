@@ -84,6 +84,9 @@ pub static PLUGIN_SKIPPED: Desc =
     Desc::counter("tailrace_plugin_skipped_batches", "Batches without anything that the plugin asked for.");
 /// Items in the batches that a plugin was called for.
 pub static PLUGIN_ITEMS: Desc = Desc::counter("tailrace_plugin_items", "Items in batches that the plugin saw.");
+/// Items in the batches that came out of a plugin's calls.
+pub static PLUGIN_ITEMS_OUT: Desc =
+    Desc::counter("tailrace_plugin_outgoing_items", "Items in what the plugin made of the batches that it saw.");
 /// Items that a plugin dropped.
 pub static PLUGIN_ITEMS_DROPPED: Desc =
     Desc::counter("tailrace_plugin_dropped_items", "Items that the plugin dropped.");
@@ -92,6 +95,11 @@ pub static PLUGIN_EDITS: Desc = Desc::counter("tailrace_plugin_edits", "Values t
 /// Time spent for a plugin: projection, waiting for an instance, the call, and the check of its output.
 pub static PLUGIN_TIME: Desc =
     Desc::counter("tailrace_plugin_time_nanoseconds", "Time spent for the plugin, with everything around the call.");
+/// Time that a plugin computed.
+pub static PLUGIN_CPU_TIME: Desc = Desc::counter(
+    "tailrace_plugin_cpu_nanoseconds",
+    "Time that calls spent computing in the plugin, without waiting: an estimate of its processor time.",
+);
 /// Time of a batch in a plugin.
 pub static PLUGIN_CALL_TIME: Desc = Desc::histogram(
     "tailrace_plugin_call_seconds",
@@ -110,9 +118,27 @@ pub static PLUGIN_GENERATION: Desc =
     Desc::gauge("tailrace_plugin_generation", "Number of the running version; the first is 1.");
 /// Instances that live.
 pub static PLUGIN_INSTANCES: Desc = Desc::gauge("tailrace_plugin_instances", "Instances of the plugin.");
+/// Memory of a plugin's instances.
+pub static PLUGIN_MEMORY: Desc =
+    Desc::gauge("tailrace_plugin_memory_bytes", "Memory of the plugin's instances, as of their last call.");
+/// Inputs on which a plugin had accidents and is not called for now.
+pub static PLUGIN_QUARANTINED: Desc = Desc::gauge(
+    "tailrace_plugin_quarantined",
+    "Batches that are answered without a call because the plugin had accidents on them.",
+);
 /// Lines of a plugin that were not written.
 pub static PLUGIN_LOG_SUPPRESSED: Desc =
     Desc::counter("tailrace_plugin_log_suppressed_lines", "Lines of the plugin that exceeded its rate.");
+/// Series that a plugin wanted and did not get.
+pub static PLUGIN_SERIES_REFUSED: Desc = Desc::counter(
+    "tailrace_plugin_refused_series",
+    "Series of its own that the plugin could not open, because of metric_series or their names.",
+);
+/// State that plugins handed on to the next instance.
+pub static PLUGIN_STATES: Desc = Desc::counter(
+    "tailrace_plugin_states",
+    "States that were to be handed to the next instance of the plugin, by result.",
+);
 /// Tail sampling: traces by policy and vote.
 pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_count_traces_sampled",

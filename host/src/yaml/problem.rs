@@ -27,13 +27,30 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(
+            f,
+            match self.severity {
+                Severity::Error => "error: ",
+                Severity::Warning => "warning: ",
+            },
+        )
+    }
+}
+
+impl Problem {
+    /// The same where the reader knows how bad it is: `file:line:column: key: message`.
+    pub fn without_severity(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut text, "");
+        text
+    }
+
+    fn write(&self, f: &mut impl fmt::Write, severity: &str) -> fmt::Result {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
         }
-        f.write_str(match self.severity {
-            Severity::Error => "error: ",
-            Severity::Warning => "warning: ",
-        })?;
+        f.write_str(severity)?;
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }

@@ -6,7 +6,7 @@
 
 use super::de::{Notes, Reader};
 use super::fault::{At, Kind, address, unknown_key};
-use super::path::Trail;
+use super::path::{self, Trail};
 use super::{Check, Node, Origin, Problems, parse};
 use serde::de::DeserializeOwned;
 
@@ -33,6 +33,13 @@ pub struct Section<'a> {
 }
 
 impl Section<'_> {
+    /// A fault that somebody else found at `key`, a path inside the section as in `actions[0].key`; "" is the section
+    /// itself. It is shown at the deepest part of the path that is written down.
+    pub fn fault(&self, key: &str, message: impl Into<String>, problems: &mut Problems) {
+        let found = path::find(self.path, self.node, key);
+        problems.error(Some(found.origin), found.path, message);
+    }
+
     /// Reads and checks the section; every fault goes to `problems`, and then there is nothing to use.
     ///
     /// A section with nothing in it is the defaults.
@@ -51,6 +58,13 @@ impl Section<'_> {
         let mut check = Check::new(*self, problems, &tainted);
         value.check(&mut check);
         (!check.failed() && tainted.is_empty()).then_some(value)
+    }
+
+    /// Checks what follows from this section together with something else; whether it is sound.
+    pub fn check(&self, problems: &mut Problems, faults: impl FnOnce(&mut Check<'_>)) -> bool {
+        let mut check = Check::new(*self, problems, &[]);
+        faults(&mut check);
+        !check.failed()
     }
 
     /// What can be read once every faulty node is passed over, and the faults.

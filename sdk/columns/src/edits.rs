@@ -49,7 +49,7 @@ pub struct Edit<'a> {
 pub struct Limits {
     /// Bytes of one value.
     pub value_bytes: usize,
-    /// Bytes of all values.
+    /// Bytes of all values; of additions with their keys, and 64 more for each.
     pub data_bytes: usize,
 }
 
@@ -156,8 +156,7 @@ impl Edits {
             };
             let fits = match value {
                 Value::Empty => action != Action::Set,
-                Value::Nested(_) => false,
-                _ => action == Action::Set,
+                value => action == Action::Set && value.can_be_set(),
             };
             if !fits {
                 return Err(BadEdit::BadValue(row));

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod additions;
+mod chain;
 mod columns;
 mod edits;
 mod project;
@@ -21,6 +22,7 @@ mod traces;
 mod value;
 
 pub use additions::{Addition, Additions, Put};
+pub use chain::{Applied, Table, Union, View, Wants};
 pub use columns::{Columns, INTRINSIC, Key, Row, Rows};
 pub use edits::{Action, BadEdit, Edit, Edits, Limits};
 pub use project::{Projection, Wanted, project};

@@ -56,12 +56,7 @@ pub fn splice(
         }
     }
     for addition in edits.additions.check(&projection.columns.shape, limits)? {
-        let target = match addition.level {
-            Level::Resource => Target::Resource(addition.owner),
-            Level::Scope => Target::Scope(addition.owner),
-            Level::Metric => Target::Metric(addition.owner),
-            _ => Target::Item(addition.owner),
-        };
+        let target = target(addition.level, addition.owner);
         match (addition.put, to_otlp(addition.value)) {
             (Put::Set, Some(value)) => changes.set(target, addition.key, value),
             (Put::Insert, Some(value)) => changes.insert(target, addition.key, value),
@@ -70,8 +65,21 @@ pub fn splice(
         }
         spliced.set += usize::from(addition.put != Put::Drop);
     }
+    let written = write(signal, data, index, &changes, drops).map_err(|_: Error| BadEdit::TooMuch)?;
+    Ok(Spliced { set: spliced.set, removed: spliced.removed, ..written })
+}
+
+/// Makes the changes and then the drops, which are ranges of items. `set` and `removed` of the outcome are 0.
+pub(crate) fn write(
+    signal: Signal,
+    data: &[u8],
+    index: &Index,
+    changes: &tailrace_otlp::Edits,
+    mut drops: Vec<Range<usize>>,
+) -> Result<Spliced, Error> {
+    let mut spliced = Spliced::default();
     if !changes.is_empty() {
-        let request = changes.apply(signal, data, index).map_err(|_: Error| BadEdit::TooMuch)?;
+        let request = changes.apply(signal, data, index)?;
         spliced.request = Some(request);
     }
     if !drops.is_empty() {
@@ -86,22 +94,38 @@ pub fn splice(
             }
             item >= gone.end
         };
-        let (data, index) = select(signal, data, index, keep).map_err(|_: Error| BadEdit::TooMuch)?;
+        let (data, index) = select(signal, data, index, keep)?;
         spliced.dropped = before - index.len();
         spliced.request = Some((data, index));
     }
     Ok(spliced)
 }
 
+/// What an addition is about.
+pub(crate) fn target(level: Level, owner: u32) -> Target {
+    match level {
+        Level::Resource => Target::Resource(owner),
+        Level::Scope => Target::Scope(owner),
+        Level::Metric => Target::Metric(owner),
+        _ => Target::Item(owner),
+    }
+}
+
 /// The items that go if this is dropped.
-fn items(index: &Index, target: Target) -> Range<usize> {
+pub(crate) fn items(index: &Index, target: Target) -> Range<usize> {
     match target {
         Target::Resource(number) => {
             let Some(resource) = index.resources.get(number as usize) else { return 0..0 };
+            // Not scope by scope: there may be very many, empty ones too, and very many drops of one resource.
+            let items_before = |scope: usize| {
+                let parent = match index.metrics.is_empty() {
+                    true => scope,
+                    false => index.metrics.partition_point(|metric| (metric.scope as usize) < scope),
+                };
+                index.items.partition_point(|item| (item.parent as usize) < parent)
+            };
             let scopes = resource.scopes();
-            let start = scopes.clone().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            let end = scopes.rev().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            start.map_or(0, |items| items.start)..end.map_or(0, |items| items.end)
+            items_before(scopes.start)..items_before(scopes.end)
         }
         Target::Scope(number) => index.items_of_scope(number as usize),
         Target::Metric(number) => index.metrics.get(number as usize).map_or(0..0, tailrace_otlp::Metric::items),
@@ -125,25 +149,35 @@ fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Va
             changes.set_found(place.target, record.clone(), key, new);
             true
         }
-        Field::Intrinsic(intrinsic) => {
-            let field = match intrinsic {
-                Intrinsic::SpanName => tailrace_otlp::Intrinsic::SpanName,
-                Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
-                Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
-                Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
-                Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
-                Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
-                Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
-                Intrinsic::ScopeName => tailrace_otlp::Intrinsic::ScopeName,
-                _ => return false,
-            };
-            intrinsic.accepts(&value) && changes.set_intrinsic(place.target, field, new)
-        }
+        Field::Intrinsic(intrinsic) => set_field(changes, place.target, *intrinsic, value),
     }
 }
 
+/// Sets a field; false if it cannot be set to that.
+pub(crate) fn set_field(
+    changes: &mut tailrace_otlp::Edits,
+    target: Target,
+    intrinsic: Intrinsic,
+    value: Value<'_>,
+) -> bool {
+    let field = match intrinsic {
+        Intrinsic::SpanName => tailrace_otlp::Intrinsic::SpanName,
+        Intrinsic::SpanKind => tailrace_otlp::Intrinsic::SpanKind,
+        Intrinsic::SpanStatus => tailrace_otlp::Intrinsic::SpanStatusCode,
+        Intrinsic::SpanStatusMessage => tailrace_otlp::Intrinsic::SpanStatusMessage,
+        Intrinsic::LogSeverityText => tailrace_otlp::Intrinsic::LogSeverityText,
+        Intrinsic::LogSeverity => tailrace_otlp::Intrinsic::LogSeverityNumber,
+        Intrinsic::LogBody => tailrace_otlp::Intrinsic::LogBody,
+        Intrinsic::MetricName => tailrace_otlp::Intrinsic::MetricName,
+        Intrinsic::ScopeName => tailrace_otlp::Intrinsic::ScopeName,
+        _ => return false,
+    };
+    let Some(new) = to_otlp(value) else { return false };
+    intrinsic.accepts(&value) && changes.set_intrinsic(target, field, new)
+}
+
 /// A value as OTLP has it, if it can be set.
-fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
+pub(crate) fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
     use tailrace_otlp::Value as Otlp;
     Some(match value {
         Value::String(text) => Otlp::from(text),
@@ -151,7 +185,8 @@ fn to_otlp(value: Value<'_>) -> Option<tailrace_otlp::Value<'_>> {
         Value::Int(number) => Otlp::Int(number),
         Value::Double(number) => Otlp::Double(number),
         Value::Bytes(bytes) => Otlp::Bytes(bytes),
-        Value::Empty | Value::Nested(_) => return None,
+        Value::Nested(message) => Otlp::new(message),
+        Value::Empty => return None,
     })
 }
 

@@ -237,6 +237,49 @@ fn logs_have_bodies() {
     assert_eq!(ExportLogsServiceRequest::decode(&*data).unwrap(), expected);
 }
 
+/// An array goes from the body of one record to that of another, and into attributes, by edit and by addition; bytes that
+/// are no array or map, or that are broken further down, are refused.
+#[test]
+fn arrays_and_maps_can_be_set() {
+    let array = any(any_value::Value::ArrayValue(ArrayValue { values: vec![text("a")] }));
+    let record = |body| LogRecord { body, severity_text: "WARN".into(), ..Default::default() };
+    let scopes = vec![ScopeLogs {
+        log_records: vec![record(Some(text("hello"))), record(Some(array.clone()))],
+        ..Default::default()
+    }];
+    let request =
+        ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs: scopes, ..Default::default() }] };
+    let (data, index) = indexed(Signal::Logs, &request);
+    let keys = KeySet::new();
+    let fields = [Intrinsic::LogBody, Intrinsic::LogSeverityText];
+    let projection = project(Signal::Logs, &data, &index, Wanted { keys: &keys, levels: &[], intrinsics: &fields });
+    assert_eq!(words(&projection, &fields)[1], "item 0: log.severity_text=WARN");
+    let message = array.encode_to_vec();
+    let mut edits = Edits::default();
+    edits.push(0, Action::Set, &Value::Nested(&message));
+    edits.push(1, Action::Set, &Value::String("ERROR"));
+    let name = edits.additions.name("k");
+    edits.additions.push(1, Level::Item, crate::Put::Set, name, &Value::Nested(&message));
+    let (data, _) = splice(Signal::Logs, &data, &index, &projection, &edits, &LIMITS).unwrap().request.unwrap();
+    let records = &ExportLogsServiceRequest::decode(&*data).unwrap().resource_logs[0].scope_logs[0].log_records;
+    assert_eq!((records[0].body.as_ref(), records[0].severity_text.as_str()), (Some(&array), "ERROR"));
+    assert_eq!(records[1].attributes, [kv("k", array.clone())]);
+
+    let not_utf8 = [0x2a, 5, 0x0a, 3, 0x0a, 1, 0xff];
+    let too_deep = (0..100).fold(message.clone(), |inner, _| {
+        let (mut array, mut value) = (Vec::new(), Vec::new());
+        tailrace_otlp::wire::put_len_field(&mut array, 1, &inner);
+        tailrace_otlp::wire::put_len_field(&mut value, 5, &array);
+        value
+    });
+    for wrong in [&[][..], &text("a").encode_to_vec(), &[0x2a], &not_utf8, &too_deep] {
+        assert!(!Value::Nested(wrong).can_be_set(), "{wrong:?}");
+        let mut edits = Edits::default();
+        edits.push(0, Action::Set, &Value::Nested(wrong));
+        assert_eq!(edits.check(4, &LIMITS), Err(crate::BadEdit::BadValue(0)));
+    }
+}
+
 /// Set, remove and drop in one go, at several levels; what is left is what prost would make of it.
 #[test]
 fn edits_of_every_kind_together() {

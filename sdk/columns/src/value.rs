@@ -15,7 +15,7 @@ pub enum Value<'a> {
     Double(f64),
     /// Bytes.
     Bytes(&'a [u8]),
-    /// An array or a map, as an encoded `AnyValue`; can be replaced or removed, not set.
+    /// An array or a map, as an encoded `AnyValue`.
     Nested(&'a [u8]),
 }
 
@@ -63,6 +63,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether a plugin may give an attribute this value: there is one, and an array or map is valid down to its leaves.
+    pub fn can_be_set(&self) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Nested(message) => is_array_or_map(message),
+            _ => true,
+        }
+    }
+
     /// The text, if it is one.
     pub fn as_str(&self) -> Option<&'a str> {
         if let Self::String(text) = self { Some(text) } else { None }
@@ -72,6 +81,19 @@ impl<'a> Value<'a> {
     pub fn as_int(&self) -> Option<i64> {
         if let Self::Int(number) = self { Some(*number) } else { None }
     }
+}
+
+/// Whether this is an encoded `AnyValue` with an array or map in it. Validated as the body of a log record, which is where
+/// values lie least deep; those that lie deepest have four messages more around them.
+fn is_array_or_map(message: &[u8]) -> bool {
+    use tailrace_otlp::{Limits, NONE, RequestWriter, Signal, Value as Otlp, validate, wire};
+    let mut record = alloc::vec::Vec::new();
+    wire::put_len_field(&mut record, 5, message);
+    let mut writer = RequestWriter::new(Signal::Logs);
+    writer.item(&record, NONE);
+    let limits = Limits { depth: Limits::default().depth - 4, ..Limits::default() };
+    let valid = writer.finish().is_ok_and(|(request, _)| validate(Signal::Logs, &request, &limits).is_ok());
+    valid && matches!(Otlp::new(message), Otlp::Array(_) | Otlp::KvList(_))
 }
 
 macro_rules! codes {
@@ -150,6 +172,8 @@ codes! {
         SpanParentId = 10 "span.parent_id",
         /// Version of the instrumentation scope.
         ScopeVersion = 11 "scope.version",
+        /// Severity of the log record as its source called it; can be set.
+        LogSeverityText = 12 "log.severity_text",
     }
 }
 
@@ -159,13 +183,13 @@ impl Intrinsic {
         let number =
             |range: core::ops::RangeInclusive<i64>| matches!(value, Value::Int(number) if range.contains(number));
         match self {
-            Self::SpanName | Self::SpanStatusMessage | Self::MetricName | Self::ScopeName => {
+            Self::SpanName | Self::SpanStatusMessage | Self::LogSeverityText | Self::MetricName | Self::ScopeName => {
                 matches!(value, Value::String(_))
             }
             Self::SpanKind => number(0..=5),
             Self::SpanStatus => number(0..=2),
             Self::LogSeverity => number(0..=24),
-            Self::LogBody => !matches!(value, Value::Nested(_) | Value::Empty),
+            Self::LogBody => !matches!(value, Value::Empty),
             Self::SpanDuration | Self::SpanTraceId | Self::SpanParentId | Self::ScopeVersion => false,
         }
     }

@@ -73,6 +73,16 @@ struct Op {
     what: What,
 }
 
+impl Op {
+    /// The key that it looks for, as a range of [`Edits::text`].
+    fn key(&self) -> Option<&Range<usize>> {
+        match &self.what {
+            What::Set(key, _) | What::Insert(key, _) | What::Remove(key) | What::Rename(key, _) => Some(key),
+            What::SetRecord(..) | What::RemoveRecord(_) | What::Intrinsic(..) => None,
+        }
+    }
+}
+
 /// Ranges are of [`Edits::text`].
 #[derive(Clone, Debug)]
 enum What {
@@ -107,6 +117,13 @@ impl Edits {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// By how much the edits can make a request longer, at most.
+    #[must_use]
+    pub fn growth_max(&self) -> usize {
+        // Tags and lengths of an attribute, and the lengths of the messages around it.
+        self.text.len().saturating_add(self.ops.len().saturating_mul(64))
     }
 
     /// Forgets all edits but keeps the memory.

@@ -64,7 +64,7 @@ pub struct KeySet {
     open: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Entry {
     Exact(Vec<u8>),
     Prefix(Vec<u8>),
@@ -109,6 +109,21 @@ impl KeySet {
     fn push(&mut self, entry: Entry) -> usize {
         self.entries.push(entry);
         self.entries.len() - 1
+    }
+
+    /// Adds everything that another set has; a key or prefix that is there already is not added again.
+    pub fn extend(&mut self, other: &Self) {
+        for entry in other.entries.iter().filter(|entry| !matches!(entry, Entry::All)) {
+            if !self.entries.contains(entry) {
+                self.entries.push(entry.clone());
+            }
+        }
+        // Last, since everything matches it.
+        if other.entries.contains(&Entry::All) && !self.entries.contains(&Entry::All) {
+            self.entries.push(Entry::All);
+        }
+        self.lengths |= other.lengths;
+        self.open |= other.open;
     }
 
     /// How many entries it has.

@@ -86,6 +86,8 @@ pub enum NewValue {
     Double(f64),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// An array or a map: an encoded `AnyValue`, as [`Value::Nested`] has it and [`crate::otlp::view::put_value`] writes it.
+    Nested(Vec<u8>),
 }
 
 impl NewValue {
@@ -96,37 +98,39 @@ impl NewValue {
             Self::Int(number) => Value::Int(*number),
             Self::Double(number) => Value::Double(*number),
             Self::Bytes(bytes) => Value::Bytes(bytes),
+            Self::Nested(message) => Value::Nested(message),
         }
     }
 }
 
 impl TryFrom<Value<'_>> for NewValue {
-    type Error = Nested;
+    type Error = NoValue;
 
     /// Copies a value that another attribute has.
-    fn try_from(value: Value<'_>) -> Result<Self, Nested> {
+    fn try_from(value: Value<'_>) -> Result<Self, NoValue> {
         Ok(match value {
             Value::String(text) => text.to_owned().into(),
             Value::Bool(truth) => truth.into(),
             Value::Int(number) => number.into(),
             Value::Double(number) => number.into(),
             Value::Bytes(bytes) => bytes.to_owned().into(),
-            Value::Empty | Value::Nested(_) => return Err(Nested),
+            Value::Nested(message) => Self::Nested(message.to_owned()),
+            Value::Empty => return Err(NoValue),
         })
     }
 }
 
-/// Arrays, maps and missing values cannot be set.
+/// A missing value cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Nested;
+pub struct NoValue;
 
-impl std::fmt::Display for Nested {
+impl std::fmt::Display for NoValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("arrays, maps and missing values cannot be set")
+        f.write_str("a missing value cannot be set")
     }
 }
 
-impl std::error::Error for Nested {}
+impl std::error::Error for NoValue {}
 
 macro_rules! new_value_from {
     ($($from:ty => $case:ident,)*) => {

@@ -14,13 +14,28 @@ mod processor;
 mod sampler;
 mod state;
 
+pub mod clock;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+pub mod hash;
 pub mod log;
+pub mod metrics;
+#[cfg(not(target_family = "wasm"))]
+mod native;
+pub mod patterns;
 pub mod testing;
+mod texts;
 
-pub use attributes::{Attribute, Attributes, Edit, Group, Nested, NewValue};
+/// The functions of `wit/host.wit`: the real ones in a plugin, those of this machine under `cargo test`.
+mod host {
+    #[cfg(target_family = "wasm")]
+    pub(crate) use crate::guest::lifecycle::bindings::tailrace::plugin::host::*;
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) use crate::native::*;
+}
+
+pub use attributes::{Attribute, Attributes, Edit, Group, NewValue, NoValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
 pub use processor::{Batch, Item, Outcome, Processor};

@@ -2,11 +2,14 @@
 
 mod article;
 mod chaos;
+mod directory;
 mod docs;
 mod health;
 mod ledger;
 mod levels;
 mod limits;
+mod mad;
 mod path;
 mod python;
 mod reload;
+mod standard;

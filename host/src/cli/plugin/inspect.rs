@@ -71,7 +71,7 @@ pub(super) fn config(flag: &str) -> Result<String, Fault> {
 
 fn lines(known: &Known, paint: Paint) -> Vec<String> {
     let Known { outline, about, .. } = known;
-    let row = |name: &str, text: String| format!("  {:<13}{text}", name);
+    let row = |name: &str, text: String| format!("  {name:<13}{text}");
     let all = |list: &[String], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
     let interfaces: Vec<String> = outline.interfaces().iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut lines = vec![
@@ -83,7 +83,7 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
         row("size", paint::bytes(known.bytes)),
         row("sha256", known.hash.clone()),
         row("error mode", about.error_mode.map_or("propagate (it has no wish)", ErrorMode::as_str).to_owned()),
-        row("compiled in", format!("{}{}", duration(about.compiled_in), "")),
+        row("compiled in", duration(about.compiled_in)),
         row(
             "instance in",
             format!("{}, {} of memory", duration(about.instantiated_in), paint::bytes(about.memory_bytes)),
@@ -94,15 +94,10 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
             lines.push("  wants to see".to_owned());
             lines.extend(wishes(wish).into_iter().map(|(name, text)| format!("    {name:<11}{text}")));
         }
-        Err(error) => lines.push(row(
-            "wants to see",
-            format!(
-                "{}",
-                paint.yellow(&format!(
-                    "not known: with this configuration it says: {error} (give it one with --config)"
-                ))
-            ),
-        )),
+        Err(error) => {
+            let text = format!("not known: with this configuration it says: {error} (give it one with --config)");
+            lines.push(row("wants to see", paint.yellow(&text)));
+        }
     }
     match about.config_schema.as_deref().map(pretty) {
         None => lines.push(row("config", "it has no JSON Schema".to_owned())),

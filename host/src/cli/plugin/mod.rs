@@ -16,6 +16,7 @@ mod admin;
 mod bench;
 mod build;
 mod cases;
+mod componentize;
 mod dev;
 mod embedded;
 mod hear;

@@ -64,8 +64,18 @@ pub(super) fn of(path: &Path) -> Look {
     }
 }
 
-/// Reads a file of at most `bytes_max`.
+/// Reads a plugin of at most `bytes_max`.
 pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Candidate, String> {
+    bytes(path, bytes_max, "module_mib allows").map(Candidate::new)
+}
+
+/// Reads a text of at most `bytes_max`.
+pub(super) fn read_text(path: &Path, bytes_max: usize) -> Result<String, String> {
+    let bytes = bytes(path, bytes_max, "are possible")?;
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
+}
+
+fn bytes(path: &Path, bytes_max: usize, allowed: &str) -> Result<Vec<u8>, String> {
     let named = |error: std::io::Error| format!("{}: {error}", path.display());
     // Opening a pipe would wait for somebody to write into it.
     let metadata = std::fs::metadata(path).map_err(named)?;
@@ -76,9 +86,9 @@ pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Candidate, String> {
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(named)?;
     if bytes.len() > bytes_max {
-        return Err(format!("{} has more than the {bytes_max} bytes that module_mib allows", path.display()));
+        return Err(format!("{} has more than the {bytes_max} bytes that {allowed}", path.display()));
     }
-    Ok(Candidate::new(bytes))
+    Ok(bytes)
 }
 
 /// Reads a file once it has looked the same for `stable`.

@@ -16,10 +16,14 @@ const MIB: usize = 1 << 20;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The directory that holds the plugins; it is watched.
+    /// The directory that holds the plugins; it is watched. Without `module`, every plugin in it runs.
     pub directory: PathBuf,
     /// The plugin: `redact` is `redact.wasm` in the directory; anything with a slash, or that ends in `.wasm`, is a path.
     pub module: String,
+    /// How many plugins of the directory may run.
+    pub max_plugins: usize,
+    /// How long a plugin that vanished from the directory goes on.
+    pub removal_grace: GoDuration,
     /// What the plugin's `configure` gets, as JSON.
     pub config: serde_json::Value,
     /// What happens to a batch when a call fails; if not set, what the plugin wishes, else `propagate`.
@@ -30,6 +34,27 @@ pub struct Config {
     pub rescan_interval: GoDuration,
 }
 
+/// Declares settings, and the same settings as somebody may write some of them elsewhere.
+macro_rules! overridable {
+    ($(#[$about:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $type:ty,)* } $(#[$more:meta])* $some:ident) => {
+        $(#[$about])*
+        pub struct $name { $($(#[$doc])* pub $field: $type,)* }
+
+        $(#[$more])*
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct $some { $($field: Option<$type>,)* }
+
+        impl $some {
+            /// These settings where they are given, `base` elsewhere.
+            pub(super) fn over(&self, base: &$name) -> $name {
+                $name { $($field: self.$field.clone().unwrap_or_else(|| base.$field.clone()),)* }
+            }
+        }
+    };
+}
+
+overridable! {
 /// What a plugin may use.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,6 +77,14 @@ pub struct LimitsConfig {
     pub recycle_age: GoDuration,
     /// Memory beyond which an instance is replaced; 0 is three quarters of `memory_mib`.
     pub recycle_memory_mib: usize,
+    /// Series of metrics that the plugin may open, all instances together.
+    pub metric_series: usize,
+    /// What the plugin may keep when its instance is replaced.
+    pub state_mib: usize,
+}
+
+/// What one plugin of a directory may use: what is not given is as the processor's `limits` say.
+SomeLimits
 }
 
 impl Default for Config {
@@ -59,6 +92,8 @@ impl Default for Config {
         Self {
             directory: DIRECTORY.into(),
             module: String::new(),
+            max_plugins: 32,
+            removal_grace: GoDuration::from_secs(10),
             config: serde_json::Value::Null,
             error_mode: None,
             limits: LimitsConfig::default(),
@@ -80,6 +115,8 @@ impl Default for LimitsConfig {
             recycle_calls: limits.recycle_calls,
             recycle_age: limits.recycle_age.into(),
             recycle_memory_mib: 0,
+            metric_series: limits.metric_series,
+            state_mib: limits.state_bytes / MIB,
         }
     }
 }
@@ -87,7 +124,29 @@ impl Default for LimitsConfig {
 impl Settings for Config {
     fn check(&self, check: &mut Check<'_>) {
         if self.module.is_empty() {
-            check.error("module", "must name a plugin: `redact` for redact.wasm in the directory, or a path");
+            if !check.is_set("directory") {
+                check.error(
+                    "",
+                    "set `module` for one plugin (`redact` for redact.wasm in the directory, or a path), or `directory` \
+                     for every plugin in it",
+                );
+            }
+            if !self.config.is_null() {
+                check.error(
+                    "config",
+                    "is for one plugin (`module`); of a whole directory each plugin has its configuration in a file of its \
+                     name beside it, as in redact.yaml",
+                );
+            }
+        } else {
+            for key in ["max_plugins", "removal_grace"] {
+                if check.is_set(key) {
+                    check.error(key, "is for whole directories, without `module`");
+                }
+            }
+        }
+        if !(1..=1000).contains(&self.max_plugins) {
+            check.error("max_plugins", "must be between 1 and 1000");
         }
         if !(self.config.is_null() || self.config.is_object()) {
             check.error("config", "must be a map; the plugin gets it as a JSON object");
@@ -95,7 +154,14 @@ impl Settings for Config {
         if self.rescan() < Duration::from_secs(1) {
             check.error("rescan_interval", "must be at least 1s");
         }
-        let limits = &self.limits;
+        self.limits.check(check);
+    }
+}
+
+impl LimitsConfig {
+    /// Faults that no type can express, told under `limits` of a section.
+    pub(super) fn check(&self, check: &mut Check<'_>) {
+        let limits = self;
         if duration(&limits.timeout).is_zero() {
             check.error("limits.timeout", "must be more than 0");
         }
@@ -106,6 +172,7 @@ impl Settings for Config {
             ("limits.memory_mib", limits.memory_mib),
             ("limits.output_mib", limits.output_mib),
             ("limits.module_mib", limits.module_mib),
+            ("limits.state_mib", limits.state_mib),
         ] {
             if !(1..=4096).contains(&mib) {
                 check.error(key, "must be between 1 and 4096");
@@ -116,6 +183,9 @@ impl Settings for Config {
         }
         if limits.instances > 1024 {
             check.error("limits.instances", "must be at most 1024");
+        }
+        if limits.metric_series > 10_000 {
+            check.error("limits.metric_series", "must be at most 10000; 0 lets the plugin have none");
         }
         if limits.log_lines_per_second == 0 {
             check.error("limits.log_lines_per_second", "must be at least 1");
@@ -146,6 +216,10 @@ impl Config {
         if self.config.is_null() { "{}".to_owned() } else { self.config.to_string() }
     }
 
+    pub(super) fn removal_grace(&self) -> Duration {
+        duration(&self.removal_grace)
+    }
+
     pub(super) fn rescan(&self) -> Duration {
         duration(&self.rescan_interval)
     }
@@ -168,6 +242,8 @@ impl LimitsConfig {
             recycle_age: duration(&self.recycle_age),
             recycle_memory_bytes: recycle_mib.saturating_mul(MIB),
             module_bytes: self.module_mib.saturating_mul(MIB),
+            metric_series: self.metric_series,
+            state_bytes: self.state_mib.saturating_mul(MIB),
         }
     }
 }

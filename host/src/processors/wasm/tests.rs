@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::component::ComponentId;
+use crate::plugin::ErrorMode;
 use crate::plugin::tests::guests;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
 use crate::yaml::GoDuration;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 use tailrace_otlp::view::put_attribute;
 use tailrace_otlp::{Limits as Validation, NONE, RequestWriter, Value};
@@ -198,4 +200,21 @@ fn names_and_paths() {
     assert_eq!(config("redact.wasm").file(), Path::new("redact.wasm"));
     assert_eq!((config("redact").name(), config("./a/redact.wasm").name()), ("redact", "redact"));
     assert_eq!(config("redact").config_json(), "{}");
+}
+
+/// One plugin or a directory of them: keys of the one are faults with the other, and one of the two must be asked for.
+#[test]
+fn one_or_every() {
+    let faults = |text: &str| {
+        let mut problems = crate::yaml::Problems::default();
+        let node = crate::yaml::parse("c.yaml", text, &mut problems).unwrap();
+        let _ = crate::yaml::Section { path: "processors::wasm", node: &node }.settings::<Config>(&mut problems);
+        problems.to_string()
+    };
+    assert_eq!(faults("{module: redact, config: {a: 1}}"), "");
+    assert_eq!(faults("{directory: /plugins, max_plugins: 3, removal_grace: 1s, limits: {timeout: 1s}}"), "");
+    assert!(faults("{}").contains("set `module`"), "{}", faults("{}"));
+    assert!(faults("{directory: /plugins, config: {a: 1}}").contains("redact.yaml"));
+    assert!(faults("{module: redact, removal_grace: 1s}").contains("removal_grace: is for whole directories"));
+    assert!(faults("{directory: /plugins, max_plugins: 0}").contains("between 1 and 1000"));
 }

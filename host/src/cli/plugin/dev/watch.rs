@@ -39,7 +39,7 @@ impl Watch {
             }
         });
         // Without events there is still the rescan.
-        let watcher = watcher.ok().filter(|_| true).and_then(|mut watcher| {
+        let watcher = watcher.ok().and_then(|mut watcher| {
             let folders = std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
             watcher.watch(dir, RecursiveMode::NonRecursive).ok()?;
             for folder in folders.filter(|path| path.is_dir() && !left_out(path)) {
@@ -92,16 +92,16 @@ impl Watch {
             if left_out(&path) {
                 continue;
             }
-            if path.is_dir() {
+            // Not through links, which may lead back.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 let in_cases = in_cases || path == self.dir.join("cases");
                 self.collect(&path, in_cases, found);
                 continue;
             }
             let name = path.to_string_lossy();
-            if in_cases || self.endings.iter().any(|ending| name.ends_with(ending.as_str())) {
-                if let Ok(metadata) = entry.metadata() {
-                    found.insert(path, (metadata.len(), metadata.modified().ok()));
-                }
+            let wanted = in_cases || self.endings.iter().any(|ending| name.ends_with(ending.as_str()));
+            if let Some(metadata) = entry.metadata().ok().filter(|_| wanted) {
+                found.insert(path, (metadata.len(), metadata.modified().ok()));
             }
         }
     }

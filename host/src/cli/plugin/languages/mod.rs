@@ -3,6 +3,8 @@
 //! **To add a language**: a file here with a [`Language`], one line in [`ALL`], templates under `host/templates/<name>/`, and
 //! what `vendored` in `embedded.rs` copies into a new project.
 
+mod c;
+mod go;
 mod js;
 mod python;
 mod rust;
@@ -47,8 +49,10 @@ pub(in crate::cli::plugin) trait Language: Sync {
 /// Every language, in the order of `--help`.
 pub(in crate::cli::plugin) const ALL: &[&dyn Language] = &[
     &rust::Rust,
+    &go::Go,
     &js::Js,
     &python::Python,
+    &c::C,
     //
 ];
 
@@ -61,3 +65,6 @@ pub(in crate::cli::plugin) fn by_name(name: &str) -> Option<&'static dyn Languag
 pub(in crate::cli::plugin) fn names() -> Vec<&'static str> {
     ALL.iter().map(|language| language.name()).collect()
 }
+
+#[cfg(test)]
+mod tests;

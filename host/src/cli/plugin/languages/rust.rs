@@ -23,7 +23,7 @@ impl Language for Rust {
     }
 
     fn sources(&self) -> &'static [&'static str] {
-        &[".rs", "Cargo.toml", "Cargo.lock", ".schema.json"]
+        &[".rs", "Cargo.toml", ".schema.json"]
     }
 
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tailrace_sdk::{Attribute, Attributes, Edit, Interest, Plugin, Value};
 
 /// The plugin, which is also its configuration: `{"mask": ["user.email"]}`. A key that ends in `*` is a prefix.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mask {
     mask: Vec<String>,

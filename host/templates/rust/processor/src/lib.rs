@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tailrace_sdk::{Batch, Failure, Interest, Outcome, Plugin, Processor, Signal};
 
 /// The plugin, which is also its configuration: `{"drop_span_names": ["GET /healthz"]}`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropByName {
     drop_span_names: Vec<String>,

@@ -6,7 +6,7 @@ use tailrace_sdk::{Decision, Failure, Interest, Plugin, Sampler, Trace, Value};
 const AMOUNT: &str = "payment.amount_cents";
 
 /// The plugin, which is also its configuration: `{"min_amount_cents": 30000}`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeepPayments {
     min_amount_cents: i64,

@@ -1,0 +1,156 @@
+//! A draft through a plugin: one scan of the batch serves it and those behind it, and nothing is written before somebody
+//! needs it.
+//!
+//! The outcome is that of [`super::work`] for one plugin after the other (`tailrace_columns`' `chain` says why). Between two
+//! plugins the edits are written only where they must be: something was dropped, a whole-batch plugin comes, or a
+//! plugin was swapped since the scan was made.
+//!
+//! The time of a scan counts for the plugin that needed it first, the time of writing for the last plugin of the stage that
+//! writes; both serve all.
+
+use super::contract::Kind;
+use super::error::{Failure, Incident, RunError};
+use super::generation::Generation;
+use super::live::Outcome;
+use super::metrics::PluginMetrics;
+use super::work;
+use crate::component::Draft;
+use crate::pdata::{Batch, Signal};
+use std::sync::Arc;
+use std::time::Instant;
+use tailrace_columns::{Applied, Edits, Union, View, Wants, project, splice};
+
+/// What a plugin made of a draft.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It goes on, perhaps with fewer items.
+    Goes,
+    /// All of it is dropped.
+    Dropped {
+        /// The plugin's words for it.
+        reason: Option<String>,
+    },
+}
+
+/// What a plugin will do with a batch that has not come to it yet.
+pub(super) enum Ahead {
+    /// It will look at these values.
+    Wants(Arc<Wants>),
+    /// Nothing.
+    Skips,
+    /// It needs the batch written: a scan from before is of no use behind it.
+    Stops,
+}
+
+/// Looks ahead.
+pub(super) fn ahead(generation: &Generation, signal: Signal) -> Ahead {
+    match generation.kind {
+        _ if !generation.interest.wants(signal) => Ahead::Skips,
+        Kind::Attributes => Ahead::Wants(Arc::clone(&generation.interest.wants)),
+        Kind::Processor | Kind::Sampler => Ahead::Stops,
+    }
+}
+
+/// Runs a draft through this version of the plugin. After an error the draft is as it was before.
+pub(super) async fn run(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    draft: &mut Draft,
+    union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
+) -> Result<Step, RunError> {
+    if draft.items() == 0 || !generation.interest.wants(draft.signal()) {
+        metrics.skipped.add(1);
+        return Ok(Step::Goes);
+    }
+    if generation.kind != Kind::Attributes {
+        let batch = settle(draft)?.clone();
+        return Ok(match work::run(generation, metrics, &batch).await? {
+            Outcome::Unchanged => Step::Goes,
+            Outcome::Replaced(new) => {
+                draft.replace(new);
+                Step::Goes
+            }
+            Outcome::Dropped { reason } => Step::Dropped { reason },
+        });
+    }
+    let start = Instant::now();
+    let wants = &generation.interest.wants;
+    let covered = draft.parts().1.is_some_and(|table| table.covers(wants));
+    if !covered {
+        if !work::may_matter(generation, settle(draft)?) {
+            metrics.skipped.add(1);
+            return Ok(Step::Goes);
+        }
+        draft.scan(union(wants));
+    }
+    let items = draft.items();
+    let Some(view) = draft.parts().1.map(|table| table.view(wants)) else { return Ok(Step::Goes) };
+    if view.columns.is_empty() && !generation.interest.always {
+        work::skipped(metrics, start);
+        return Ok(Step::Goes);
+    }
+    let ran = attributes(generation, metrics, draft, &view).await;
+    work::account(metrics, start, items, &ran);
+    if let Ok(Step::Goes) = ran {
+        metrics.items_out.add(draft.items() as u64);
+    }
+    ran
+}
+
+async fn attributes(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    draft: &mut Draft,
+    view: &View,
+) -> Result<Step, RunError> {
+    let (lease, edits) = work::ask(generation, metrics, draft.signal(), &view.columns).await?;
+    match apply(generation, metrics, draft, view, &edits) {
+        Ok(dropped) => {
+            lease.done();
+            metrics.items_dropped.add(dropped as u64);
+            Ok(if draft.items() == 0 { Step::Dropped { reason: None } } else { Step::Goes })
+        }
+        Err(failure) => work::accident(lease, failure),
+    }
+}
+
+/// Checks the edits and puts them into the draft; gives how many items they dropped.
+fn apply(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    draft: &mut Draft,
+    view: &View,
+    edits: &Edits,
+) -> Result<usize, Failure> {
+    let limits = work::edit_limits(generation);
+    let malformed = |bad| Failure::new(Incident::Malformed, bad);
+    let before = draft.items();
+    let (batch, table) = draft.parts();
+    let Some(table) = table else { return Ok(0) };
+    let (set, removed) = match table.apply(batch.data(), batch.index(), view, edits, &limits).map_err(malformed)? {
+        Applied::Done { set, removed, drops: false } => (set, removed),
+        Applied::Done { set, removed, drops: true } => {
+            settle(draft)?;
+            (set, removed)
+        }
+        Applied::Apart => {
+            let batch = settle(draft)?;
+            let (signal, data, index) = (batch.signal(), batch.data(), batch.index());
+            let projection = project(signal, data, index, generation.interest.wanted());
+            debug_assert_eq!(projection.columns, view.columns, "the plugin saw what is there");
+            let spliced = splice(signal, data, index, &projection, edits, &limits).map_err(malformed)?;
+            if let Some((data, index)) = spliced.request {
+                draft.replace(Batch::from_parts(signal, data, index));
+            }
+            (spliced.set, spliced.removed)
+        }
+    };
+    metrics.values_set.add(set as u64);
+    metrics.values_removed.add(removed as u64);
+    Ok(before - draft.items())
+}
+
+/// Writes the edits so far. They were checked against the length of the result when they were made.
+fn settle(draft: &mut Draft) -> Result<&Batch, Failure> {
+    draft.settle().map_err(|error| Failure::new(Incident::Malformed, error))
+}

@@ -1,0 +1,502 @@
+//! A directory of which every plugin runs: what lies in it is what should run, in the order of the file names.
+//!
+//! A plugin is `<name>.wasm`; `<name>.yaml` beside it, its sidecar, says how it is to run. Other files are none of our
+//! business, nor are names that begin with a dot or a `#` (editors, `..data` of a ConfigMap). A pair is read once both
+//! files have stopped changing.
+//!
+//! Nothing here lets data pass that a plugin would have stopped:
+//! - A plugin that vanishes goes on for `grace`, since a `mv` by hand unlinks before it writes; so does its configuration
+//!   if only the sidecar vanishes. Only a look at the directory after that removes it. The same file and sidecar under
+//!   another name take its place at once, in the position of the new name.
+//! - A directory that is missing, or cannot be read, says nothing about what should run: all goes on.
+//! - A version or a sidecar that does not load leaves the plugin running as it was, and the others untouched.
+//!
+//! At most `plugins_max` run. Those that run already come first; one too many is not loaded, and the status says so.
+
+#[cfg(test)]
+mod tests;
+
+use super::look::{self, Fingerprint, Look};
+use super::{Candidate, STABLE};
+use crate::plugin::stage::Member;
+use crate::plugin::{Hash, LoadError, Offer, Plugin};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Size of a sidecar.
+const SIDECAR_BYTES_MAX: usize = 1 << 20;
+/// Entries of the directory that are looked at.
+const ENTRIES_MAX: usize = 10_000;
+
+/// What is told about a directory.
+pub struct FolderOptions {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many plugins may run.
+    pub plugins_max: usize,
+    /// How long what vanished goes on.
+    pub grace: Duration,
+    /// Size of a plugin's file.
+    pub bytes_max: usize,
+}
+
+/// A plugin as it lies in the directory.
+pub struct Found<'a> {
+    /// Its name: the file without `.wasm`.
+    pub name: &'a str,
+    /// Its file.
+    pub file: &'a Path,
+    /// What is in the file.
+    pub candidate: &'a Candidate,
+    /// Its sidecar: the file, and what is in it.
+    pub sidecar: Option<(&'a Path, &'a str)>,
+}
+
+/// What makes plugins of what is found.
+pub trait Loader: Send + Sync {
+    /// A plugin; `before` is the one that goes on under this name until then, and is to be configured anew.
+    ///
+    /// # Errors
+    /// What is wrong with the file or its sidecar.
+    fn load(&self, found: &Found<'_>, before: Option<&Plugin>) -> Result<Plugin, LoadError>;
+
+    /// These run from now on.
+    fn publish(&self, members: Vec<Arc<Member>>);
+}
+
+/// A directory that is followed.
+pub struct Folder {
+    options: FolderOptions,
+    loader: Box<dyn Loader>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: BTreeMap<String, Slot>,
+    /// What is wrong with the directory itself.
+    problem: Option<String>,
+    /// What lies there and is of no use.
+    strays: Vec<String>,
+}
+
+/// A name.
+#[derive(Default)]
+struct Slot {
+    /// What its files looked like when they were last read.
+    read: Option<Pair>,
+    /// What they looked like a moment ago, if that is not what was read.
+    pending: Option<(Look, Look)>,
+    /// The hash of the file and the sidecar that run.
+    runs: Option<(Hash, Option<String>)>,
+    member: Option<Arc<Member>>,
+    /// Since when the file, or only the sidecar, is not there.
+    gone: Option<Instant>,
+    sidecar_gone: Option<Instant>,
+    note: Note,
+}
+
+/// Fingerprints of a file and its sidecar.
+type Pair = (Fingerprint, Option<Fingerprint>);
+
+/// Why what lies there does not run.
+#[derive(Clone, Default, PartialEq)]
+enum Note {
+    #[default]
+    None,
+    /// It belongs into tail sampling.
+    Sampler,
+    Problem(String),
+}
+
+impl Folder {
+    /// Loads what is there. Blocks. A directory that is missing or empty is one of which nothing runs yet.
+    ///
+    /// # Errors
+    /// Every plugin that does not load: one that is missing from the start would let everything pass, and there is no
+    /// older version to go on with.
+    pub fn open(options: FolderOptions, loader: Box<dyn Loader>) -> Result<Arc<Self>, String> {
+        let folder = Self { options, loader, state: Mutex::default() };
+        let (mut slots, mut faults, mut problem) = (BTreeMap::new(), Vec::new(), None);
+        match folder.list() {
+            Ok(names) if names.len() > folder.options.plugins_max => return Err(folder.too_many(names.len())),
+            Ok(names) => {
+                for (name, pair) in names {
+                    let mut slot = Slot::default();
+                    folder.first(&name, &pair, &mut slot);
+                    if let Note::Problem(problem) = &slot.note {
+                        faults.push(problem.clone());
+                    }
+                    slots.insert(name, slot);
+                }
+            }
+            Err(reason) => problem = Some(reason),
+        }
+        if !faults.is_empty() {
+            return Err(faults.join("\n"));
+        }
+        let state = State { slots, problem, strays: Vec::new() };
+        let directory = folder.options.path.display();
+        match &state.problem {
+            Some(problem) => tracing::warn!(%directory, "no plugin runs from there yet: {problem}"),
+            None if state.running() == 0 => {
+                tracing::warn!(%directory, "no plugin is there yet; batches pass unchanged until one is");
+            }
+            None => {}
+        }
+        *folder.state() = state;
+        Ok(Arc::new(folder))
+    }
+
+    /// The plugins that run, in the order of their names.
+    pub fn members(&self) -> Vec<Arc<Member>> {
+        self.state().members()
+    }
+
+    /// What it says about itself.
+    pub fn status(&self) -> Value {
+        let state = self.state();
+        let plugins: Vec<Value> = state.slots.iter().map(|(name, slot)| self.slot_status(name, slot)).collect();
+        json!({
+            "directory": self.options.path.display().to_string(),
+            "problem": state.problem,
+            "unused": state.strays,
+            "plugins": plugins,
+        })
+    }
+
+    fn slot_status(&self, name: &str, slot: &Slot) -> Value {
+        let mut status = slot.member.as_ref().map_or_else(|| json!({}), |member| member.plugin().status());
+        let Some(fields) = status.as_object_mut() else { return status };
+        let state = match (&slot.member, slot.gone, &slot.note) {
+            (Some(_), None, _) => "running",
+            (Some(_), Some(_), _) => "leaving",
+            (None, _, Note::Sampler) => "sampler",
+            (None, ..) => "not loaded",
+        };
+        fields.insert("name".to_owned(), name.into());
+        fields.insert("state".to_owned(), state.into());
+        fields.insert("file".to_owned(), self.file(name).display().to_string().into());
+        if let Note::Problem(problem) = &slot.note {
+            fields.insert("problem".to_owned(), problem.clone().into());
+        }
+        status
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.options.path.join(format!("{name}.wasm"))
+    }
+
+    fn sidecar(&self, name: &str) -> PathBuf {
+        self.options.path.join(format!("{name}.yaml"))
+    }
+
+    fn too_many(&self, count: usize) -> String {
+        let (path, max) = (self.options.path.display(), self.options.plugins_max);
+        format!("{path} holds {count} plugins, more than the {max} that max_plugins allows")
+    }
+
+    /// The names of the plugins that lie there, each with what its files look like.
+    fn list(&self) -> Result<BTreeMap<String, (Look, Look)>, String> {
+        let path = self.options.path.as_path();
+        let entries = std::fs::read_dir(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => format!("there is no {}", path.display()),
+            _ => format!("cannot read {}: {error}", path.display()),
+        })?;
+        let mut names = BTreeMap::new();
+        for (number, entry) in entries.enumerate() {
+            let entry = entry.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            if number >= ENTRIES_MAX {
+                return Err(format!("{} has more than {ENTRIES_MAX} entries", path.display()));
+            }
+            let file = entry.file_name();
+            let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".wasm")) else { continue };
+            if !name.is_empty() && !name.starts_with(['.', '#']) {
+                names.insert(name.to_owned(), (Look::Missing, Look::Missing));
+            }
+        }
+        for (name, pair) in &mut names {
+            *pair = (look::of(&self.file(name)), look::of(&self.sidecar(name)));
+        }
+        // Gone in between, or a link that leads nowhere.
+        names.retain(|_, (module, _)| *module != Look::Missing);
+        Ok(names)
+    }
+
+    /// Sidecars without a plugin: most likely a misspelt name.
+    fn strays(&self, names: &BTreeMap<String, (Look, Look)>) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.options.path).into_iter().flatten().flatten();
+        let stray = |file: String| {
+            let (name, ending) = file.rsplit_once('.')?;
+            let hidden = name.is_empty() || name.starts_with(['.', '#']);
+            match ending {
+                "yaml" if !hidden && !names.contains_key(name) => {
+                    Some(format!("{file} belongs to no plugin: there is no {name}.wasm"))
+                }
+                "yml" if !hidden && names.contains_key(name) => {
+                    Some(format!("{file} is not used: call it {name}.yaml"))
+                }
+                _ => None,
+            }
+        };
+        let mut strays: Vec<_> = entries.filter_map(|entry| stray(entry.file_name().into_string().ok()?)).collect();
+        strays.sort();
+        strays
+    }
+
+    /// A plugin that is there from the start.
+    fn first(&self, name: &str, pair: &(Look, Look), slot: &mut Slot) {
+        let file = self.file(name);
+        // Waits until the file has stopped changing.
+        let read = look::read_stable(&file, self.options.bytes_max, STABLE);
+        let sidecar = match &pair.1 {
+            Look::Missing => Ok(None),
+            _ => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
+        };
+        match (read, sidecar) {
+            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, slot),
+            (Err(problem), _) | (_, Err(problem)) => slot.note = Note::Problem(problem),
+        }
+    }
+
+    /// Brings what runs in step with the directory; gives when to look again.
+    pub(super) fn follow(&self) -> Option<Duration> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let names = match self.list() {
+            Ok(names) => names,
+            Err(problem) => {
+                if state.problem.as_ref() != Some(&problem) {
+                    let running = state.running();
+                    tracing::warn!(running, "the plugins of the directory go on as they are: {problem}");
+                    state.problem = Some(problem);
+                }
+                return None;
+            }
+        };
+        if state.problem.take().is_some() {
+            tracing::info!(directory = %self.options.path.display(), "the plugin directory is there");
+        }
+        let strays = self.strays(&names);
+        for stray in strays.iter().filter(|stray| !state.strays.contains(stray)) {
+            tracing::warn!("{stray}");
+        }
+        state.strays = strays;
+        drop(guard);
+        self.bring(&names)
+    }
+
+    /// The state is not locked while something compiles: the status must not wait for it. Only the thread of the directory
+    /// comes here.
+    fn bring(&self, names: &BTreeMap<String, (Look, Look)>) -> Option<Duration> {
+        let mut soon = None;
+        for (name, pair) in names {
+            let mut slot = self.state().slots.remove(name).unwrap_or_default();
+            let shown = slot.shown();
+            self.state().slots.insert(name.clone(), shown);
+            if slot.gone.take().is_some() {
+                tracing::info!(plugin = name, "the plugin is there again");
+                // It may be another file: look closely.
+                slot.read = None;
+            }
+            soon = earlier(soon, self.follow_pair(name, pair, &mut slot));
+            self.state().slots.insert(name.clone(), slot);
+        }
+        let mut state = self.state();
+        soon = earlier(soon, self.let_go(&mut state, names));
+        let members = state.members();
+        drop(state);
+        self.loader.publish(members);
+        soon
+    }
+
+    /// One plugin that is there.
+    fn follow_pair(&self, name: &str, pair: &(Look, Look), slot: &mut Slot) -> Option<Duration> {
+        let now = pair.0.fingerprint().map(|module| (module, pair.1.fingerprint()));
+        if now.is_some() && now == slot.read && !matches!(pair.1, Look::Unusable(_)) {
+            (slot.pending, slot.sidecar_gone) = (None, None);
+            return None;
+        }
+        if slot.pending.as_ref() != Some(pair) {
+            // Not seen like this before: wait, and look again.
+            slot.pending = Some(pair.clone());
+            return Some(STABLE);
+        }
+        if pair.1 == Look::Missing && matches!(&slot.runs, Some((_, Some(_)))) && slot.member.is_some() {
+            let since = *slot.sidecar_gone.get_or_insert_with(Instant::now);
+            let rest = self.options.grace.saturating_sub(since.elapsed());
+            if !rest.is_zero() {
+                if slot.note == Note::None {
+                    let problem = format!("its sidecar {} is gone", self.sidecar(name).display());
+                    tracing::warn!(plugin = name, "{problem}; its configuration goes on for another {rest:.0?}");
+                    slot.note = Note::Problem(problem);
+                }
+                return Some(rest.min(self.options.grace));
+            }
+        }
+        slot.sidecar_gone = None;
+        let read = match &pair.0 {
+            Look::Unusable(problem) => Err(problem.clone()),
+            _ => look::read(&self.file(name), self.options.bytes_max),
+        };
+        let sidecar = match &pair.1 {
+            Look::Missing => Ok(None),
+            Look::Unusable(problem) => Err(problem.clone()),
+            Look::File(_) => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
+        };
+        if (look::of(&self.file(name)), look::of(&self.sidecar(name))) != *pair {
+            slot.pending = None;
+            return Some(STABLE);
+        }
+        slot.pending = None;
+        slot.read = now;
+        match (read, sidecar) {
+            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, slot),
+            (Err(problem), _) | (_, Err(problem)) => self.refuse(name, None, &problem, slot),
+        }
+        None
+    }
+
+    /// Brings a plugin in step with what was read.
+    fn load(&self, name: &str, candidate: &Candidate, sidecar: Option<String>, slot: &mut Slot) {
+        let file = self.file(name);
+        let sidecar_file = self.sidecar(name);
+        let text = sidecar.as_deref().map(|text| (sidecar_file.as_path(), text));
+        let found = Found { name, file: &file, candidate, sidecar: text };
+        let before = slot.member.as_ref().map(|member| Arc::clone(member.plugin()));
+        let loaded = match (&before, &slot.runs) {
+            (None, _) => {
+                let running = self.state().running();
+                if running >= self.options.plugins_max {
+                    let problem = LoadError(self.too_many(running + 1));
+                    return self.refuse(name, None, &problem.0, slot);
+                }
+                self.loader.load(&found, None).map(Some)
+            }
+            // Only the file changed, or nothing but its date.
+            (Some(plugin), Some((_, runs))) if *runs == sidecar => match plugin.offer(candidate) {
+                Offer::Same | Offer::Swapped(_) => Ok(None),
+                Offer::Refused(error) => Err(error),
+            },
+            (Some(plugin), _) => self.loader.load(&found, Some(plugin)).map(Some),
+        };
+        match loaded {
+            Ok(new) => {
+                if let Some(plugin) = new {
+                    slot.member = Some(Member::new(name, Arc::new(plugin)));
+                }
+                if let Some(member) = &slot.member {
+                    member.plugin().no_trouble();
+                }
+                slot.note = Note::None;
+                slot.runs = Some((candidate.hash(), sidecar));
+            }
+            Err(error) if error.is_for_tail_sampling() && before.is_none() => {
+                if slot.note != Note::Sampler {
+                    tracing::info!(
+                        plugin = name,
+                        "passed over: it is a sampler, which a policy of tail_sampling can use"
+                    );
+                }
+                slot.note = Note::Sampler;
+            }
+            Err(error) => self.refuse(name, Some(candidate.hash()), &error.to_string(), slot),
+        }
+    }
+
+    /// Notes why what lies there does not run.
+    fn refuse(&self, name: &str, hash: Option<Hash>, reason: &str, slot: &mut Slot) {
+        let problem = format!("cannot use {} as a plugin: {reason}", self.file(name).display());
+        match &slot.member {
+            // It logs by itself, once.
+            Some(member) => member.plugin().refuse(hash, reason),
+            None if slot.note != Note::Problem(problem.clone()) => {
+                tracing::error!(plugin = name, "{problem}; the other plugins go on without it");
+            }
+            None => {}
+        }
+        slot.note = Note::Problem(problem);
+    }
+
+    /// Lets go of plugins that are not there any more, once their time is over or another name has taken their place.
+    fn let_go(&self, state: &mut State, names: &BTreeMap<String, (Look, Look)>) -> Option<Duration> {
+        let mut soon = None;
+        let there: Vec<_> = state
+            .slots
+            .iter()
+            .filter(|(name, _)| names.contains_key(*name))
+            .filter_map(|(_, slot)| slot.heir())
+            .collect();
+        let mut left = Vec::new();
+        for (name, slot) in state.slots.iter_mut().filter(|(name, _)| !names.contains_key(*name)) {
+            let Some(member) = &slot.member else {
+                left.push(name.clone());
+                continue;
+            };
+            let file = self.file(name);
+            let newly = slot.gone.is_none();
+            let since = *slot.gone.get_or_insert_with(Instant::now);
+            let rest = self.options.grace.saturating_sub(since.elapsed());
+            let heir = slot
+                .runs
+                .as_ref()
+                .is_some_and(|runs| there.iter().any(|(heir, at)| heir == runs && *at > member.born()));
+            if heir {
+                tracing::info!(plugin = name, "the plugin has another name now");
+            } else if rest.is_zero() {
+                tracing::warn!(plugin = name, "the plugin is removed: {} is gone", file.display());
+            } else {
+                if newly {
+                    member.plugin().missing(&file);
+                    tracing::warn!(plugin = name, "the plugin goes on for another {rest:.0?}, and is removed then");
+                }
+                soon = earlier(soon, Some(rest));
+                continue;
+            }
+            member.plugin().retired();
+            left.push(name.clone());
+        }
+        for name in left {
+            state.slots.remove(&name);
+        }
+        soon
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn members(&self) -> Vec<Arc<Member>> {
+        self.slots.values().filter_map(|slot| slot.member.clone()).collect()
+    }
+
+    fn running(&self) -> usize {
+        self.slots.values().filter(|slot| slot.member.is_some()).count()
+    }
+}
+
+impl Slot {
+    /// What is shown while it is being worked on.
+    fn shown(&self) -> Self {
+        let (runs, member, note) = (self.runs.clone(), self.member.clone(), self.note.clone());
+        Self { runs, member, note, gone: self.gone, ..Self::default() }
+    }
+
+    /// What it runs, and since when.
+    fn heir(&self) -> Option<((Hash, Option<String>), Instant)> {
+        Some((self.runs.clone()?, self.member.as_ref()?.born()))
+    }
+}
+
+fn earlier(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

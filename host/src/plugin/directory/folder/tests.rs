@@ -1,0 +1,85 @@
+//! What a directory makes of files that are no plugins for a pipeline; plugins that run are seen end to end.
+
+use super::*;
+use crate::plugin::contract::SAMPLER_ONLY;
+
+/// Finds a sampler in every file whose name says so, and no plugin in any other.
+struct Fake;
+
+impl Loader for Fake {
+    fn load(&self, found: &Found<'_>, _: Option<&Plugin>) -> Result<Plugin, LoadError> {
+        match found.name.contains("sampler") {
+            true => Err(LoadError(SAMPLER_ONLY.to_owned())),
+            false => Err(LoadError(format!("{} is not to my taste", found.name))),
+        }
+    }
+
+    fn publish(&self, members: Vec<Arc<Member>>) {
+        assert!(members.is_empty());
+    }
+}
+
+fn options(path: &Path) -> FolderOptions {
+    FolderOptions { path: path.to_owned(), plugins_max: 2, grace: Duration::from_secs(60), bytes_max: 1000 }
+}
+
+fn open(path: &Path) -> Result<Arc<Folder>, String> {
+    Folder::open(options(path), Box::new(Fake))
+}
+
+/// A sampler is passed over, at the start and later; what is hidden, or no plugin by its name, is not looked at.
+#[test]
+fn samplers_are_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["10-sampler.wasm", ".x.wasm", "#x.wasm", "x.wasm~", "x.wasm.tmp", ".wasm"] {
+        std::fs::write(directory.path().join(name), b"bytes").unwrap();
+    }
+    let folder = open(directory.path()).unwrap();
+    let plugins = folder.status()["plugins"].clone();
+    assert_eq!(plugins.as_array().unwrap().len(), 1, "{plugins:#}");
+    assert_eq!((&plugins[0]["name"], &plugins[0]["state"]), (&"10-sampler".into(), &"sampler".into()));
+    assert!(folder.members().is_empty());
+    std::fs::remove_file(directory.path().join("10-sampler.wasm")).unwrap();
+    folder.follow();
+    assert_eq!(folder.status()["plugins"], json!([]), "what never ran need not be waited for");
+}
+
+/// At the start every fault is told; too many plugins are one.
+#[test]
+fn faults_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
+    put("a.wasm", b"bytes");
+    put("b.wasm", b"bytes");
+    put("b.yaml", &[0xff]);
+    let faults = open(directory.path()).map(drop).unwrap_err();
+    assert!(faults.contains("a is not to my taste") && faults.contains("b.yaml is not UTF-8 text"), "{faults}");
+    put("c.wasm", b"bytes");
+    assert!(open(directory.path()).map(drop).unwrap_err().contains("max_plugins"));
+    put("c.wasm", &[0; 1001]);
+    std::fs::remove_file(directory.path().join("a.wasm")).unwrap();
+    assert!(open(directory.path()).map(drop).unwrap_err().contains("module_mib"));
+}
+
+/// A directory that is not there is one without plugins, and says so until it is.
+#[test]
+fn no_directory() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("plugins");
+    let folder = open(&path).unwrap();
+    assert!(folder.status()["problem"].as_str().unwrap().contains("there is no"));
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("a.yml"), b"").unwrap();
+    std::fs::write(path.join("b.yaml"), b"").unwrap();
+    std::fs::write(path.join("a.wasm"), b"bytes").unwrap();
+    // Seen for the first time, and then found to be stable.
+    assert_eq!((folder.follow(), folder.follow()), (Some(STABLE), None));
+    let status = folder.status();
+    assert!(status["problem"].is_null(), "{status:#}");
+    assert_eq!(
+        status["unused"],
+        json!(["a.yml is not used: call it a.yaml", "b.yaml belongs to no plugin: there is no b.wasm"])
+    );
+    assert_eq!(status["plugins"][0]["state"], "not loaded");
+    assert!(status["plugins"][0]["problem"].as_str().unwrap().contains("not to my taste"));
+}

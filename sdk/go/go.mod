@@ -1,0 +1,3 @@
+module tailrace
+
+go 1.24
