@@ -13,6 +13,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const INTERFACES = ["lifecycle", "attributes", "processor", "sampler", "state"];
 
+const UNRESOLVED =
+  "(A component has no Node modules. What comes from npm has to be an ES module without them, or be bundled: see the README of the SDK.)";
+
 const [projectArg, kind, output] = process.argv.slice(2);
 const project = realpathSync(projectArg);
 const sdk = dirname(realpathSync(fileURLToPath(import.meta.url)));
@@ -44,7 +47,8 @@ try {
   writeFileSync(partial, component);
   renameSync(partial, output);
 } catch (error) {
-  fail(error.message ?? String(error));
+  const said = error.message ?? String(error);
+  fail(/resol\w+ \w+ '?(node:|[a-z@])/.test(said) ? `${said}\n${UNRESOLVED}` : said);
 }
 
 function exported(name) {
@@ -77,7 +81,10 @@ async function load(path) {
   try {
     module = await import(pathToFileURL(path));
   } catch (error) {
-    fail(error.stack ?? String(error));
+    // Uncaught in a process of its own it is shown with the file, the line and the code.
+    const { stderr } = spawnSync(process.execPath, [path], { cwd: project, encoding: "utf8" });
+    const ours = stderr.split("\n").filter((line) => !/^ +at .*node:internal|^Node\.js v/.test(line));
+    fail(ours.join("\n").trim() || error.stack || String(error));
   }
   const found = module.default;
   if (typeof found?.component !== "function") fail(`${path} must end with \`export default plugin({...})\``);

@@ -70,6 +70,22 @@ pub fn stamped(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// `mad-attributes` or `mad-processor` that does this without being told by a configuration: a file of its own for each
+/// behaviour.
+///
+/// # Panics
+/// If the text is too long.
+pub fn behaving(guest_name: &str, what: &str) -> Vec<u8> {
+    const MARK: &[u8] = b"MAD-BEHAVIOUR->";
+    const ROOM: usize = 64 - MARK.len();
+    assert!(what.len() <= ROOM, "{what:?} is too long");
+    let mut bytes = guest(guest_name).to_vec();
+    let at = bytes.windows(MARK.len()).position(|window| window == MARK).expect("the guest has its mark") + MARK.len();
+    bytes[at..at + ROOM].fill(b' ');
+    bytes[at..at + what.len()].copy_from_slice(what.as_bytes());
+    bytes
+}
+
 /// The same component with a custom section more: another file, the same behaviour.
 pub fn retouched(component: &[u8], note: u8) -> Vec<u8> {
     let section = [0, 7, 4, b'n', b'o', b't', b'e', note, note];

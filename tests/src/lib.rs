@@ -2,11 +2,16 @@
 //! knows what was accepted. Client and backend are tonic's and prost's: independent of the host's own transport.
 
 pub mod backend;
+pub mod bomb;
 pub mod client;
+pub mod crafted;
 pub mod guests;
 pub mod host;
 pub mod http;
 pub mod ledger;
+pub mod neighbours;
 pub mod plugins;
+pub mod process;
 pub mod spans;
+pub mod swaps;
 pub mod wire;

@@ -3,6 +3,7 @@
 
 use super::bindings::lifecycle::{AttributeSelector, ErrorMode as StatedMode, Instances, Interest as Stated, Level};
 use super::bindings::types;
+use super::compile::Urgency;
 use super::contract::Role;
 use super::error::LoadError;
 use super::guest::Shared;
@@ -12,9 +13,11 @@ use super::limits::Limits;
 use super::live::ErrorMode;
 use super::log::PluginLog;
 use super::metrics::PluginMetrics;
-use super::program::{Candidate, Program};
+use super::platform::Platform;
+use super::program::{Candidate, Loader, Program};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// What a plugin says about itself.
@@ -166,5 +169,6 @@ pub(super) fn shared(name: &str, limits: &Limits) -> Shared {
 
 /// The one place where tools compile.
 pub(super) fn compile(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
-    Program::compile(candidate)
+    let (platform, cancelled) = (Platform::of_process(), AtomicBool::new(false));
+    Program::compile(candidate, Loader { platform: &platform, urgency: Urgency::Start, cancelled: &cancelled })
 }

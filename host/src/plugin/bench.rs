@@ -166,8 +166,7 @@ impl Steps<'_> {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        let Interest { keys, levels, intrinsics, .. } = self.interest;
-        Wanted { keys, levels, intrinsics }
+        self.interest.wants.wanted()
     }
 
     async fn attributes(&self, instance: &mut Instance, batch: &Batch, times: &mut Times) -> Result<(), Failure> {

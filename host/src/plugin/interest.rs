@@ -4,6 +4,7 @@ use super::bindings::lifecycle::{AttributeSelector, Instances, Interest as State
 use super::bindings::types;
 use super::contract::Kind;
 use super::error::LoadError;
+use super::log::cut;
 use crate::pdata::Signal;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl Deref for Interest {
 impl Interest {
     /// Checks what a plugin of `kind` stated.
     pub(super) fn check(stated: Stated, kind: Kind) -> Result<Self, LoadError> {
-        let mut signals: Vec<Signal> = stated.signals.into_iter().map(from_contract).collect();
+        let mut signals = once(stated.signals.into_iter().map(from_contract));
         if signals.is_empty() {
             signals.extend(Signal::ALL);
         }
@@ -73,13 +74,22 @@ impl Interest {
             Intrinsic::from_name(name).ok_or_else(|| {
                 let known: Vec<_> = Intrinsic::ALL.iter().map(|known| known.name()).collect();
                 LoadError(format!(
-                    "its interest names the intrinsic {name:?}, which this Tailrace does not know (it knows {}): use a \
+                    "its interest names the intrinsic {:?}, which this Tailrace does not know (it knows {}): use a \
                      newer Tailrace",
+                    cut(name, 100),
                     known.join(", ")
                 ))
             })
         });
         let intrinsics = intrinsics.collect::<Result<Vec<_>, _>>()?;
+        if let Some(twice) =
+            intrinsics.iter().enumerate().find(|(at, it)| intrinsics.iter().take(*at).any(|one| one == *it))
+        {
+            return Err(LoadError(format!(
+                "its interest names the intrinsic {:?} twice: once is enough",
+                twice.1.name()
+            )));
+        }
         if kind == Kind::Processor && (stated.always || !(stated.levels.is_empty() && intrinsics.is_empty())) {
             return Err(LoadError::new(
                 "its interest names levels or intrinsics, or says `always`, which only `attributes` plugins can ask \
@@ -100,7 +110,7 @@ impl Interest {
             StatedLevel::Exemplar => Level::Exemplar,
             StatedLevel::Metric => Level::Metric,
         };
-        let levels = stated.levels.into_iter().map(level).collect();
+        let levels = once(stated.levels.into_iter().map(level));
         let single = matches!(stated.instances, Instances::Single);
         let wants = Arc::new(Wants { keys, levels, intrinsics });
         Ok(Self { signals, stated: attributes, wants, always: stated.always, single })
@@ -110,6 +120,17 @@ impl Interest {
     pub(super) fn wants(&self, signal: Signal) -> bool {
         self.signals.contains(&signal)
     }
+}
+
+/// Each of them once: what says the same a million times is looked through for every batch otherwise.
+fn once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
 }
 
 fn from_contract(signal: types::Signal) -> Signal {

@@ -6,6 +6,7 @@
 //! [`super::view`].
 
 use super::chain::{self, Ahead, Step};
+use super::compile::Urgency;
 use super::contract::Role;
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
@@ -13,8 +14,8 @@ use super::limits::Limits;
 use super::metrics::PluginMetrics;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
-use super::swap::{Offer, Swaps};
 use super::state::{self, Current};
+use super::swap::{Offer, Swaps};
 use super::work;
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
@@ -153,9 +154,35 @@ impl Plugin {
         Self::load_in(&Platform::of_process(), Some(file), candidate, options, Counted { metrics, labels })
     }
 
+    /// As [`Plugin::load_file`], while batches flow: compiling takes its time and leaves the processors to them.
+    ///
+    /// # Errors
+    /// As [`Plugin::load`].
+    pub fn load_late(
+        file: &Path,
+        candidate: &Candidate,
+        options: Options,
+        metrics: &Metrics,
+        labels: &[(&'static str, &str)],
+    ) -> Result<Self, LoadError> {
+        let (platform, counted) = (Platform::of_process(), Counted { metrics, labels });
+        Self::load_at(&platform, Urgency::Reload, Some(file), candidate, options, counted)
+    }
+
     /// Loads a plugin into this platform.
     pub(super) fn load_in(
         platform: &Arc<Platform>,
+        file: Option<&Path>,
+        candidate: &Candidate,
+        options: Options,
+        counted: Counted<'_>,
+    ) -> Result<Self, LoadError> {
+        Self::load_at(platform, Urgency::Start, file, candidate, options, counted)
+    }
+
+    fn load_at(
+        platform: &Arc<Platform>,
+        urgency: Urgency,
         file: Option<&Path>,
         candidate: &Candidate,
         options: Options,
@@ -165,7 +192,7 @@ impl Plugin {
         let metrics = PluginMetrics::open(counted.metrics, counted.labels);
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
-        let load = || swaps.first(platform, candidate, &options, &metrics);
+        let load = || swaps.first(platform, urgency, candidate, &options, &metrics);
         let died = |_| Err(LoadError::new("loading it ended in a panic of the host"));
         let (first, instead_of) = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);

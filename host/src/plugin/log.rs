@@ -3,6 +3,7 @@
 use super::bindings::host::LogLevel;
 use crate::telemetry::Counter;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -46,7 +47,7 @@ impl PluginLog {
     /// Writes a line, if there is room for it.
     pub(super) fn line(&self, level: LogLevel, text: &str) {
         let Some(missing) = self.admit() else { return };
-        let (plugin, text) = (self.plugin.as_str(), cut(text, LINE_BYTES));
+        let (plugin, text) = (self.plugin.as_str(), one_line(cut(text, LINE_BYTES)));
         if missing > 0 {
             tracing::warn!(plugin, missing, "lines of this plugin exceeded log_lines_per_second and are missing");
         }
@@ -81,6 +82,20 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
+/// `text` without a character that ends a line or that a terminal obeys: no guest can make a line look like one of the
+/// host. They are written as escapes.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
+    if !text.contains(bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if bad(c) { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    Cow::Owned(line)
+}
+
 /// The last words of an instance in this call: what it said before it trapped belongs into the message about the trap.
 #[derive(Clone, Default)]
 pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
@@ -99,13 +114,13 @@ impl LastWords {
         if words.len() == Self::LINES {
             words.pop_front();
         }
-        words.push_back(cut(text, Self::BYTES).to_owned());
+        words.push_back(one_line(cut(text, Self::BYTES).trim_end()).into_owned());
     }
 
     /// Takes what was remembered, as one line.
     pub(super) fn take(&self) -> String {
         let words = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        words.into_iter().collect::<Vec<_>>().join(" ").replace('\n', " ")
+        words.into_iter().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -206,6 +221,17 @@ mod tests {
         printed.write_lines(b"\nshort \xff\nopen");
         let words = words.take();
         assert!(words.len() < 2 * LastWords::BYTES && words.ends_with("x short \u{fffd}"), "{words}");
+    }
+
+    /// What a guest says stays on its line and cannot steer a terminal.
+    #[test]
+    fn nobody_forges_a_line() {
+        assert!(matches!(one_line("as it is,\tin one line: größer"), Cow::Borrowed(_)));
+        let forged = one_line("so\n2026 ERROR \u{1b}[2J\r\u{85}\u{2028}\u{202e}end");
+        assert_eq!(forged, r"so\n2026 ERROR \u{1b}[2J\r\u{85}\u{2028}\u{202e}end");
+        let words = LastWords::default();
+        words.heard("first\nsecond\n");
+        assert_eq!(words.take(), r"first\nsecond");
     }
 
     #[test]

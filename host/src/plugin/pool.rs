@@ -8,6 +8,7 @@ use super::error::{Failure, Incident};
 use super::guest::Shared;
 use super::instance::Instance;
 use super::limits::Limits;
+use super::log::cut;
 use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::rollback::Tally;
@@ -125,6 +126,7 @@ impl Pool {
         match instance.configure(&self.config).await {
             Ok(Ok(_)) => Ok(Housed::new(instance, &self.metrics)),
             Ok(Err(answer)) => {
+                let answer = cut(&answer, 1024);
                 let message = format!("a further instance refused the configuration that the first one took: {answer}");
                 Err(Failure::new(Incident::Start, message))
             }

@@ -158,10 +158,7 @@ impl Kept {
         if self.saved().take().is_some() {
             self.metrics.failed.add(1);
             let plugin = &*self.plugin;
-            tracing::warn!(
-                plugin,
-                "the plugin starts fresh: no instance could be made to restore its state: {failure}"
-            );
+            tracing::warn!(plugin, "the plugin starts fresh: no instance could be made to restore its state: {failure}");
         }
     }
 
@@ -208,23 +205,31 @@ impl Current {
     /// Puts another version in place, and hands it what the old one kept. Blocks until that is done; not to be called on a
     /// worker.
     pub(super) fn store(&self, next: Arc<Generation>) {
-        let old = self.load_full();
-        if old.pool.kept().is_none() || next.pool.kept().is_none() {
-            self.generation.store(next);
-            return;
-        }
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                tracing::warn!(plugin = next.name, "the plugin starts fresh: its state cannot be handed on: {error}");
-                self.generation.store(next);
-                return;
-            }
-        };
-        runtime.block_on(self.hand_over(&old, next));
+        self.replace(&next, || self.generation.store(Arc::clone(&next)));
     }
 
-    async fn hand_over(&self, old: &Generation, next: Arc<Generation>) {
+    /// The same for the same plugin with another configuration: it gets a place of its own. What this one still runs starts
+    /// fresh.
+    pub(super) fn succeed(&self, next: Generation) -> Self {
+        self.replace(&next, || ());
+        Self::new(next)
+    }
+
+    fn replace(&self, next: &Generation, switch: impl FnOnce()) {
+        let old = self.load_full();
+        if old.pool.kept().is_none() || next.pool.kept().is_none() {
+            return switch();
+        }
+        match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime.block_on(self.hand_over(&old, next, switch)),
+            Err(error) => {
+                tracing::warn!(plugin = next.name, "the plugin starts fresh: its state cannot be handed on: {error}");
+                switch();
+            }
+        }
+    }
+
+    async fn hand_over(&self, old: &Generation, next: &Generation, switch: impl FnOnce()) {
         let (Some(from), Some(to)) = (old.pool.kept(), next.pool.kept()) else { return };
         // Made before anybody has to wait for it. The first instance, which had the self-test, stays for the case that
         // this one does not take the state.
@@ -240,7 +245,7 @@ impl Current {
             }
             Err(failure) => to.forget(&failure),
         }
-        self.generation.store(next);
+        switch();
         drop(alone);
     }
 }

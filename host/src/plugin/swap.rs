@@ -88,11 +88,12 @@ impl Swaps {
     pub(super) fn first(
         &self,
         platform: &Platform,
+        urgency: Urgency,
         candidate: &Candidate,
         options: &Options,
         metrics: &PluginMetrics,
     ) -> Result<(Generation, Option<Instead>), LoadError> {
-        let loader = self.loader(platform, Urgency::Start);
+        let loader = self.loader(platform, urgency);
         let instead = self.kept.as_ref().filter(|_| platform.settings().start_with_last_good);
         let condemned = instead.and_then(|kept| kept.condemned(candidate.hash()));
         let loaded = match &condemned {

@@ -154,7 +154,9 @@ async fn process(generation: &Generation, metrics: &PluginMetrics, batch: &Batch
         processor::Outcome::Drop(reason) => {
             lease.done();
             metrics.items_dropped.add(batch.items() as u64);
-            return Ok(Outcome::Dropped { reason: Some(super::log::cut(&reason, 100).to_owned()) });
+            return Ok(Outcome::Dropped {
+                reason: Some(super::log::one_line(super::log::cut(&reason, 100)).into_owned()),
+            });
         }
         processor::Outcome::Replaced(bytes) => bytes,
     };
@@ -208,7 +210,7 @@ fn check(generation: &Generation, batch: &Batch, bytes: Vec<u8>) -> Result<Batch
 
 fn refused<T>(lease: Lease<'_>, no: types::Failure) -> Result<T, RunError> {
     lease.done();
-    let cut = |message: String| super::log::cut(&message, MESSAGE_BYTES).to_owned();
+    let cut = |message: String| super::log::one_line(super::log::cut(&message, MESSAGE_BYTES)).into_owned();
     Err(match no {
         types::Failure::Retryable(message) => RunError::Retryable(cut(message)),
         types::Failure::Permanent(message) => RunError::Permanent(cut(message)),

@@ -35,11 +35,11 @@ pub fn cases(folder: &Path, mut run: impl FnMut(&str, Signal, &[u8]) -> Result<V
         for (signal, key) in [(Signal::Traces, "traces"), (Signal::Metrics, "metrics"), (Signal::Logs, "logs")] {
             let Some(input) = input.get(key) else { continue };
             count += 1;
-            let mut run = |request: &[u8]| run(&config, signal, request);
+            let run = |request: &[u8]| run(&config, signal, request);
             let output = match signal {
-                Signal::Traces => check::<Traces>(&mut run, input, expected.get(key)),
-                Signal::Metrics => check::<Metrics>(&mut run, input, expected.get(key)),
-                Signal::Logs => check::<Logs>(&mut run, input, expected.get(key)),
+                Signal::Traces => check::<Traces>(run, input, expected.get(key)),
+                Signal::Metrics => check::<Metrics>(run, input, expected.get(key)),
+                Signal::Logs => check::<Logs>(run, input, expected.get(key)),
             };
             let output = output.unwrap_or_else(|error| panic!("{}: {error}", case.display()));
             if let (true, Json::Object(expected)) = (bless, &mut expected) {
@@ -56,7 +56,7 @@ pub fn cases(folder: &Path, mut run: impl FnMut(&str, Signal, &[u8]) -> Result<V
 
 /// What comes out, as JSON, if it is as expected.
 fn check<M: Message + Default + DeserializeOwned + Serialize + PartialEq + Debug>(
-    run: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>,
+    run: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
     input: &Json,
     expected: Option<&Json>,
 ) -> Result<Json, String> {

@@ -79,13 +79,12 @@ fn texts_of_values() {
     check(Value::Double(f64::NEG_INFINITY), "-Infinity");
     check(Value::Bytes(&[0xff, 0xfe, 1]), "//4B");
     let mut map = Vec::new();
-    for (key, value) in
-        [("z", Value::from("<a> & \"b\"\n\u{1}\u{2028}ä")), ("a", Value::Empty), ("b", Value::Bytes(&[1]))]
-    {
+    let text = Value::from("<a> & \"b\"\n\u{1}\u{2028}ä");
+    for (key, value) in [("z", text), ("a", Value::Empty), ("b", Value::Bytes(&[1])), ("c", Value::Bytes(&[]))] {
         put_attribute(&mut map, 1, key.into(), &value);
     }
     let inner = Value::KvList(KvListView::new(&map));
-    check(inner, "{\"a\":null,\"b\":\"AQ==\",\"z\":\"<a> & \\\"b\\\"\\n\\u0001\\u2028ä\"}");
+    check(inner, "{\"a\":null,\"b\":\"AQ==\",\"c\":null,\"z\":\"<a> & \\\"b\\\"\\n\\u0001\\u2028ä\"}");
     let mut broken = Vec::new();
     put_attribute(&mut broken, 1, "x".into(), &Value::Double(f64::NAN));
     check(Value::KvList(KvListView::new(&broken)), "");

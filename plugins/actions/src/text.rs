@@ -42,7 +42,8 @@ fn double(number: f64) -> String {
 /// Writes a value as JSON; `false` if it cannot be.
 fn json(out: &mut String, value: &Value<'_>) -> bool {
     match value {
-        Value::Empty => out.push_str("null"),
+        // No bytes at all are nothing to Go.
+        Value::Empty | Value::Bytes([]) => out.push_str("null"),
         Value::String(text) => quoted(out, text.to_str()),
         Value::Double(number) if !number.is_finite() => return false,
         Value::Bool(_) | Value::Int(_) | Value::Double(_) => out.push_str(&of(value)),

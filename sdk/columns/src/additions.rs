@@ -54,6 +54,9 @@ pub struct Addition<'a> {
     pub value: Value<'a>,
 }
 
+/// What an addition counts of the limit for all of them, besides its key and value: about what it costs the host.
+const COST: usize = 64;
+
 impl Additions {
     /// Adds a key; its index is what [`Additions::push`] wants. Each key should be added once.
     pub fn name(&mut self, key: &str) -> u32 {
@@ -96,6 +99,11 @@ impl Additions {
         if self.data.len().saturating_add(self.names.len()) > limits.data_bytes {
             return Err(BadEdit::TooMuch);
         }
+        // A key is written once here and as often as it is used into the batch.
+        let mut written = count.saturating_mul(COST);
+        if written > limits.data_bytes {
+            return Err(BadEdit::TooMuch);
+        }
         let mut additions = Vec::with_capacity(count);
         let mut start = 0;
         let owners = self.owners.iter().zip(&self.levels).zip(&self.actions);
@@ -129,6 +137,10 @@ impl Additions {
             if !value.can_be_set() {
                 return Err(BadEdit::BadAddition(number));
             }
+            written = written.saturating_add(key.len()).saturating_add(bytes.len());
+            if written > limits.data_bytes {
+                return Err(BadEdit::TooMuch);
+            }
             additions.push(Addition { owner, level, put, key, value });
         }
         Ok(additions)
@@ -150,7 +162,7 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    const LIMITS: Limits = Limits { value_bytes: 4, data_bytes: 20 };
+    const LIMITS: Limits = Limits { value_bytes: 4, data_bytes: 220 };
 
     fn shape() -> Shape {
         Shape { resource_ends: vec![1], scope_ends: vec![2], metric_ends: vec![], items: 2 }
@@ -180,6 +192,19 @@ mod tests {
         );
     }
 
+    /// A long key that is used again and again counts as often as it is written into the batch.
+    #[test]
+    fn a_key_counts_as_often_as_it_is_used() {
+        let mut additions = Additions::default();
+        let key = additions.name("a key of some length, but far from the limit");
+        additions.push(0, Level::Item, Put::Set, key, &Value::Bool(true));
+        additions.push(1, Level::Item, Put::Set, key, &Value::Bool(true));
+        let limits = |data_bytes| Limits { value_bytes: 4, data_bytes };
+        let needed = 2 * (COST + additions.names.len() + 1);
+        assert!(additions.check(&shape(), &limits(needed)).is_ok());
+        assert_eq!(additions.check(&shape(), &limits(needed - 1)), Err(BadEdit::TooMuch));
+    }
+
     /// Each way of lying in the columns is found and named.
     #[test]
     fn lies_are_found() {
@@ -189,7 +214,7 @@ mod tests {
             assert_eq!(additions.check(&shape(), &LIMITS), Err(expected));
         };
         check(&|lie| lie.levels.truncate(1), BadEdit::Lengths);
-        check(&|lie| lie.names.push_str("more than there is room for"), BadEdit::TooMuch);
+        check(&|lie| lie.names.push_str(&"more than there is room for".repeat(10)), BadEdit::TooMuch);
         check(&|lie| lie.owners[1] = 2, BadEdit::NoOwner(1));
         check(&|lie| lie.levels[0] = 3, BadEdit::NoOwner(0));
         check(&|lie| lie.levels[0] = 6, BadEdit::NoOwner(0));

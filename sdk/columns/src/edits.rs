@@ -49,7 +49,7 @@ pub struct Edit<'a> {
 pub struct Limits {
     /// Bytes of one value.
     pub value_bytes: usize,
-    /// Bytes of all values.
+    /// Bytes of all values; of additions with their keys, and 64 more for each.
     pub data_bytes: usize,
 }
 

@@ -1,9 +1,13 @@
 //! From a batch to columns: the host's half, also used by the SDK's native tests.
 
 use crate::{Columns, INTRINSIC, Intrinsic, Level, Shape, Value};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 use tailrace_otlp::{Index, KeySet, LogRecordView, MetricView, ScopeView, Signal, SpanView, StatusCode, Target, find};
+
+/// Different keys that are searched one by one.
+const FEW: usize = 32;
 
 /// What a plugin wants to see.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +48,7 @@ pub fn project(signal: Signal, data: &[u8], index: &Index, wanted: Wanted<'_>) -
     let mut projector = Projector {
         projection: Projection::default(),
         names: Vec::new(),
+        more_names: BTreeMap::new(),
         fields: Fields::new(signal, data, index, wanted.intrinsics),
     };
     find(signal, data, index, wanted.keys, |found| {
@@ -62,6 +67,8 @@ struct Projector<'a> {
     projection: Projection,
     /// Keys that occurred, by the entry of the key set they matched; few, so that a search is cheaper than a map.
     names: Vec<(usize, &'a [u8], u32)>,
+    /// Further ones: a sender may use as many different keys as it likes.
+    more_names: BTreeMap<(usize, &'a [u8]), u32>,
     fields: Fields<'a>,
 }
 
@@ -69,15 +76,18 @@ impl<'a> Projector<'a> {
     fn attribute(&mut self, level: Level, found: tailrace_otlp::Found<'a>) {
         let key = found.attribute.key.as_bytes();
         let known = self.names.iter().find(|(entry, name, _)| *entry == found.key && *name == key);
+        let known = known.map(|(_, _, name)| *name);
+        let known = known.or_else(|| self.more_names.get(&(found.key, key)).copied());
         let Projection { columns, places } = &mut self.projection;
-        let name = match known {
-            Some((_, _, name)) => *name,
-            None => {
-                let name = columns.name(found.attribute.key.to_str());
+        let name = known.unwrap_or_else(|| {
+            let name = columns.name(found.attribute.key.to_str());
+            if self.names.len() < FEW {
                 self.names.push((found.key, key, name));
-                name
+            } else {
+                self.more_names.insert((found.key, key), name);
             }
-        };
+            name
+        });
         push(columns, found.target, level, name, &found.attribute.value);
         places.push(Place { target: found.target, field: Field::Attribute(found.record) });
     }

@@ -116,10 +116,16 @@ pub(crate) fn items(index: &Index, target: Target) -> Range<usize> {
     match target {
         Target::Resource(number) => {
             let Some(resource) = index.resources.get(number as usize) else { return 0..0 };
+            // Not scope by scope: there may be very many, empty ones too, and very many drops of one resource.
+            let items_before = |scope: usize| {
+                let parent = match index.metrics.is_empty() {
+                    true => scope,
+                    false => index.metrics.partition_point(|metric| (metric.scope as usize) < scope),
+                };
+                index.items.partition_point(|item| (item.parent as usize) < parent)
+            };
             let scopes = resource.scopes();
-            let start = scopes.clone().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            let end = scopes.rev().map(|scope| index.items_of_scope(scope)).find(|items| !items.is_empty());
-            start.map_or(0, |items| items.start)..end.map_or(0, |items| items.end)
+            items_before(scopes.start)..items_before(scopes.end)
         }
         Target::Scope(number) => index.items_of_scope(number as usize),
         Target::Metric(number) => index.metrics.get(number as usize).map_or(0..0, tailrace_otlp::Metric::items),

@@ -8,6 +8,7 @@ import * as sampler from "./sampler.js";
 
 /** The interfaces, by the functions that an author writes for them. */
 const KINDS = { attributes, processor, sampler };
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
 const ERROR_MODES = ["propagate", "ignore", "drop"];
 
 /** The plugin's own "no" to a batch: an answer, not an accident. */
@@ -44,6 +45,8 @@ export class Plugin {
     const methods = [...KINDS[this.kind].METHODS, "configure", "save", "restore"];
     const wrong = methods.find((name) => name in definition && typeof definition[name] !== "function");
     if (wrong !== undefined) throw new TypeError(`plugin(): ${wrong} must be a function`);
+    const slow = methods.find((name) => definition[name] instanceof AsyncFunction);
+    if (slow !== undefined) throw new TypeError(`plugin(): ${slow} cannot be async: nothing waits for it`);
     if ("save" in definition !== "restore" in definition) {
       throw new TypeError("plugin(): save and restore come together");
     }

@@ -76,6 +76,7 @@ test("definitions", () => {
   assert.throws(() => plugin({ ...about, group() {}, save() {} }), /save and restore/);
   assert.throws(() => plugin({ ...about, group() {}, errorMode: "maybe" }), /errorMode/);
   assert.throws(() => plugin({ ...about, group: 1 }), /group must be a function/);
+  assert.throws(() => plugin({ ...about, async group() {} }), /group cannot be async/);
   assert.equal(plugin({ ...about, decide() {}, save() {}, restore() {} }).world, "stateful-sampler-plugin");
 });
 

@@ -73,6 +73,16 @@ struct Op {
     what: What,
 }
 
+impl Op {
+    /// The key that it looks for, as a range of [`Edits::text`].
+    fn key(&self) -> Option<&Range<usize>> {
+        match &self.what {
+            What::Set(key, _) | What::Insert(key, _) | What::Remove(key) | What::Rename(key, _) => Some(key),
+            What::SetRecord(..) | What::RemoveRecord(_) | What::Intrinsic(..) => None,
+        }
+    }
+}
+
 /// Ranges are of [`Edits::text`].
 #[derive(Clone, Debug)]
 enum What {

@@ -123,6 +123,8 @@ _FUNCTIONS = {
     "processor": ("process",),
     "sampler": ("decide", "decide_all"),
 }
+_COROUTINE = 0x80
+"""Flag of the code of an `async def`."""
 
 
 def kind_of(plugin: type) -> str:
@@ -138,6 +140,10 @@ def kind_of(plugin: type) -> str:
     functions = _FUNCTIONS[kinds[0]]
     if all(getattr(plugin, name) is getattr(base, name) for name in functions):
         raise TypeError(f"{where} has nothing to call: write {' or '.join(functions)}")
+    for name in (*functions, "configure", "save", "restore"):
+        code = getattr(getattr(plugin, name, None), "__code__", None)
+        if code is not None and code.co_flags & _COROUTINE:
+            raise TypeError(f"{where}: {name} cannot be async: nothing waits for it")
     if hasattr(plugin, "save") != hasattr(plugin, "restore"):
         raise TypeError(f"{where}: save and restore come together")
     return kinds[0]

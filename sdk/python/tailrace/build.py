@@ -85,13 +85,23 @@ def _load(project: Path, kind: str) -> str:
         sys.exit(f"{error}: install it into the environment that builds the plugin ({sys.prefix})")
     except TypeError as error:
         sys.exit(str(error))
-    except Exception:
-        sys.exit(traceback.format_exc())
+    except Exception as error:
+        sys.exit(_shown(error))
     if found != kind:
         sys.exit(
             f"plugin.py has a plugin of kind {found}, but tailrace-plugin.yaml says {kind}: change `kind` there, or the class"
         )
     return world
+
+
+def _shown(error: Exception) -> str:
+    """The error with the author's part of its traceback."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and not frame.filename.startswith("<frozen ")
+    ]
+    return "".join([*traceback.format_list(frames), *traceback.format_exception_only(type(error), error)]).strip()
 
 
 def _site_packages() -> list[str]:

@@ -107,7 +107,12 @@ class Definitions(unittest.TestCase):
             def save(self):
                 return b""
 
+        class Slow(Base, ProcessorPlugin):
+            async def process(self, batch):
+                return None
+
         for plugin, message in (
+            (Slow, "cannot be async"),
             (Nothing, "nothing to call"),
             (Both, "must derive from one"),
             (Nameless, "needs `name"),

@@ -278,12 +278,12 @@ async fn every_configuration_in_module_headers_runs() {
     check(blocks).await;
 }
 
-/// Every file in `examples/`, and each example has a README with its one command.
+/// Every configuration in `examples/`, and each example has a README with its one command. The manifest of a plugin's project is none.
 #[tokio::test]
 async fn every_example_runs() {
     let examples = repository().join("examples");
     let mut blocks = Vec::new();
-    for file in files(&examples, "yaml") {
+    for file in files(&examples, "yaml").into_iter().filter(|file| !file.ends_with("tailrace-plugin.yaml")) {
         let folder = file.parent().unwrap();
         let readme = std::fs::read_to_string(folder.join("README.md")).unwrap_or_default();
         let shown = format!("--config examples/{}", file.strip_prefix(&examples).unwrap().display());

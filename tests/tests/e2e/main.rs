@@ -8,6 +8,7 @@ mod health;
 mod ledger;
 mod levels;
 mod limits;
+mod mad;
 mod path;
 mod python;
 mod reload;

@@ -54,6 +54,8 @@ pub struct Found<'a> {
     pub candidate: &'a Candidate,
     /// Its sidecar: the file, and what is in it.
     pub sidecar: Option<(&'a Path, &'a str)>,
+    /// Whether batches flow already.
+    pub late: bool,
 }
 
 /// What makes plugins of what is found.
@@ -258,7 +260,7 @@ impl Folder {
             _ => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
         };
         match (read, sidecar) {
-            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, slot),
+            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, false, slot),
             (Err(problem), _) | (_, Err(problem)) => slot.note = Note::Problem(problem),
         }
     }
@@ -355,18 +357,18 @@ impl Folder {
         slot.pending = None;
         slot.read = now;
         match (read, sidecar) {
-            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, slot),
+            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, true, slot),
             (Err(problem), _) | (_, Err(problem)) => self.refuse(name, None, &problem, slot),
         }
         None
     }
 
     /// Brings a plugin in step with what was read.
-    fn load(&self, name: &str, candidate: &Candidate, sidecar: Option<String>, slot: &mut Slot) {
+    fn load(&self, name: &str, candidate: &Candidate, sidecar: Option<String>, late: bool, slot: &mut Slot) {
         let file = self.file(name);
         let sidecar_file = self.sidecar(name);
         let text = sidecar.as_deref().map(|text| (sidecar_file.as_path(), text));
-        let found = Found { name, file: &file, candidate, sidecar: text };
+        let found = Found { name, file: &file, candidate, sidecar: text, late };
         let before = slot.member.as_ref().map(|member| Arc::clone(member.plugin()));
         let loaded = match (&before, &slot.runs) {
             (None, _) => {

@@ -100,7 +100,7 @@ struct Story {
     /// What the sender heard: whether to come again, and the text behind the names.
     heard: Vec<Option<(bool, String)>>,
     /// What each plugin counted.
-    counted: Vec<serde_json::Value>,
+    counted: Vec<[(&'static str, serde_json::Value); 8]>,
     /// What was dropped by reason, over all stages.
     dropped: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -129,11 +129,10 @@ async fn tell(form: Form, cast: &[Cast], batches: &[Batch]) -> Story {
         );
     }
     let counted = plugins.iter().map(|plugin| {
-        let mut status = plugin.status();
-        for differs in ["nanoseconds_per_item", "loaded_at", "idle_memory_bytes", "instances", "last_call_error"] {
-            status.as_object_mut().unwrap().remove(differs);
-        }
-        status
+        const COUNTS: [&str; 8] =
+            ["calls", "skipped", "items", "items_dropped", "values_set", "values_removed", "failures", "refusals"];
+        let status = plugin.status();
+        COUNTS.map(|count| (count, status[count].clone()))
     });
     let counted = counted.collect();
     let mut dropped = std::collections::BTreeMap::new();

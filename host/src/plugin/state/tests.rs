@@ -91,6 +91,10 @@ async fn nothing_is_lost_under_load() {
 /// Whatever goes wrong with the state: the new version runs, and counts from the beginning.
 #[tokio::test]
 async fn what_fails_starts_fresh() {
+    // Both versions stay compiled for as long as somebody uses them.
+    let (_first, _) = load(&json!({}), limits());
+    let (second, _) = load(&json!({}), limits());
+    assert_eq!(offer(&second, 1), Offer::Swapped(2));
     for (what, size, result) in [
         ("refuse", 0, "refused"),
         ("trap in save", 0, "failed"),

@@ -87,6 +87,7 @@ impl Loader for Maker {
                 };
                 match before {
                     Some(plugin) => plugin.reconfigured(found.candidate, options, &labels),
+                    None if found.late => Plugin::load_late(found.file, found.candidate, options, metrics, &labels),
                     None => Plugin::load_file(found.file, found.candidate, options, metrics, &labels),
                 }
             });

@@ -7,7 +7,13 @@ use crate::index::{Index, MetricKind};
 use crate::view::DataPointKind;
 use crate::wire::{self, Fields, WireType};
 use alloc::vec::Vec;
+use by_key::ByKey;
 use core::ops::Range;
+
+mod by_key;
+
+/// With more operations than this that name a key, slots are found by an index.
+const BY_KEY_FROM: usize = 32;
 
 /// The messages inside a container that are edited: itself, or some of its sub-messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,22 +39,34 @@ pub(super) fn resolve(edits: &Edits, signal: Signal, data: &[u8], index: &Index)
     // Stable: operations at one place keep their order.
     ops.sort_by_key(|(place, _)| *place);
     let mut patches = Patches::default();
-    let mut slots = Vec::new();
-    for group in ops.chunk_by(|a, b| a.0 == b.0) {
-        let Some((place, first)) = group.first() else { continue };
-        let Some(range) = container(place.container, index) else { continue };
-        let attributes = attributes_field(first.target, signal, index);
-        let target = Message { data, range, attributes, place: *place };
+    let (mut slots, mut cursor) = (Vec::new(), Cursor::default());
+    for same in ops.chunk_by(|a, b| a.0.container == b.0.container) {
         let before = patches.list.len();
-        target.resolve(edits, group.iter().map(|(_, op)| *op), &mut slots, &mut patches);
+        for group in same.chunk_by(|a, b| a.0 == b.0) {
+            let Some((place, first)) = group.first() else { continue };
+            let Some(range) = container(place.container, index) else { continue };
+            let attributes = attributes_field(first.target, signal, index);
+            let target = Message { data, range, attributes, place: *place };
+            target.resolve(edits, group.iter().map(|(_, op)| *op), &mut slots, &mut cursor, &mut patches);
+        }
         // Parts of one container are resolved one after the other but lie in any order.
-        let start =
-            patches.list.get(..before).unwrap_or_default().partition_point(|patch| patch.container < place.container);
-        if let Some(same) = patches.list.get_mut(start..) {
+        if let Some(same) = patches.list.get_mut(before..) {
             same.sort_by_key(|patch| (patch.old.start, patch.old.end));
         }
     }
     patches
+}
+
+/// Where the search for the sub-messages of a container stands: the parts are asked for in order, and a span may have
+/// very many events.
+#[derive(Default)]
+struct Cursor {
+    /// Container and field.
+    of: Option<(Container, u32)>,
+    /// The number of the next message of the field, ...
+    next: u32,
+    /// ... and from where in the container to look for it.
+    at: usize,
 }
 
 fn place(op: &Op, signal: Signal, index: &Index) -> Option<Place> {
@@ -171,6 +189,7 @@ impl Message<'_> {
         edits: &Edits,
         ops: impl Iterator<Item = &'o Op> + Clone,
         slots: &mut Vec<Slot>,
+        cursor: &mut Cursor,
         patches: &mut Patches,
     ) {
         let Self { data, ref range, attributes, place } = *self;
@@ -179,34 +198,29 @@ impl Message<'_> {
         let mut payloads: Vec<(Range<usize>, usize)> = Vec::new();
         match place.part {
             Part::Own => payloads.push((range.clone(), range.start)),
-            Part::Single(field) | Part::Nth(field, _) => {
+            Part::Single(field) => {
                 let of_field = Fields::new(whole).filter(|inner| inner.number == field);
-                let records = of_field.filter_map(|inner| {
+                payloads.extend(of_field.filter_map(|inner| {
                     let len = inner.bytes()?.len();
                     Some((range.start + inner.end - len..range.start + inner.end, range.start + inner.value))
-                });
-                if let Part::Nth(_, n) = place.part {
-                    payloads.extend(records.skip(n as usize).take(1));
-                    if payloads.is_empty() {
-                        return;
-                    }
-                } else {
-                    payloads.extend(records);
-                }
+                }));
             }
+            Part::Nth(field, n) => match self.nth(whole, field, n, cursor) {
+                Some(payload) => payloads.push(payload),
+                None => return,
+            },
         }
         slots.clear();
-        let wanted = ops.clone();
-        let intrinsic = |number: u32| {
-            wanted.clone().any(
-                |op| matches!(&op.what, What::Intrinsic(which, _) if intrinsic_field(*which, place.part) == number),
-            )
-        };
-        let has_intrinsic = ops.clone().any(|op| matches!(op.what, What::Intrinsic(..)));
+        // The numbers of the fields that are set; none is above 31.
+        let intrinsics = ops.clone().fold(0_u32, |fields, op| match op.what {
+            What::Intrinsic(which, _) => fields | 1 << intrinsic_field(which, place.part),
+            _ => fields,
+        });
+        let intrinsic = |number: u32| number < 32 && intrinsics >> number & 1 == 1;
         for (payload, _) in &payloads {
             for field in Fields::new(data.get(payload.clone()).unwrap_or_default()) {
                 let is_attribute = field.number == attributes && !matches!(place.part, Part::Single(15));
-                if !(is_attribute || has_intrinsic && intrinsic(field.number)) {
+                if !(is_attribute || intrinsic(field.number)) {
                     continue;
                 }
                 let key = field.bytes().filter(|_| is_attribute).map(|message| {
@@ -223,8 +237,15 @@ impl Message<'_> {
         }
         let end = payloads.last().map_or(range.start, |(payload, _)| payload.end);
         let untouched = slots.len();
-        for op in ops {
-            self.operate(edits, op, slots, end);
+        if ops.clone().filter(|op| op.key().is_some()).count() > BY_KEY_FROM {
+            let mut by_key = ByKey::of(slots, data, edits);
+            for op in ops {
+                by_key.operate(self, edits, op, slots, untouched, end);
+            }
+        } else {
+            for op in ops {
+                self.operate(edits, op, slots, untouched, end);
+            }
         }
         let changed = |slot: &Slot| !matches!(slot.now, Now::Kept);
         if !slots.iter().any(changed) {
@@ -262,14 +283,18 @@ impl Message<'_> {
                 let last = payloads.len() - 1;
                 let (known, added) = slots.split_at(untouched.min(slots.len()));
                 for (i, (payload, value)) in payloads.iter().enumerate() {
-                    let inside = |slot: &&Slot| slot.old.start >= payload.start && slot.old.end <= payload.end;
+                    // In the order of the bytes.
+                    let first = known.partition_point(|slot| slot.old.start < payload.start);
+                    let inside = known.get(first..).unwrap_or_default();
+                    let inside = inside.get(..inside.partition_point(|slot| slot.old.end <= payload.end));
+                    let inside = inside.unwrap_or_default();
                     let added = if i == last { added } else { &[] };
-                    if !known.iter().filter(inside).any(changed) && added.is_empty() {
+                    if !inside.iter().any(changed) && added.is_empty() {
                         continue;
                     }
                     let mut message = Vec::with_capacity(payload.len() + 64);
                     let mut copied = payload.start;
-                    for slot in known.iter().filter(inside).filter(|slot| changed(slot)) {
+                    for slot in inside.iter().filter(|slot| changed(slot)) {
                         message.extend_from_slice(data.get(copied..slot.old.start).unwrap_or_default());
                         self.put(edits, slot, &mut message);
                         copied = slot.old.end;
@@ -288,8 +313,31 @@ impl Message<'_> {
         }
     }
 
-    /// Lets one operation act on the slots; new ones come to `end`.
-    fn operate(&self, edits: &Edits, op: &Op, slots: &mut Vec<Slot>, end: usize) {
+    /// Message number `n` in `field` of the container, whose bytes are `whole`: its payload, and where its length begins.
+    fn nth(&self, whole: &[u8], field: u32, n: u32, cursor: &mut Cursor) -> Option<(Range<usize>, usize)> {
+        let of = Some((self.place.container, field));
+        if cursor.of != of || cursor.next > n {
+            *cursor = Cursor { of, next: 0, at: 0 };
+        }
+        let start = cursor.at;
+        for inner in Fields::new(whole.get(start..)?) {
+            cursor.at = start + inner.end;
+            if inner.number != field {
+                continue;
+            }
+            let Some(message) = inner.bytes() else { continue };
+            cursor.next += 1;
+            if cursor.next > n {
+                let end = self.range.start + cursor.at;
+                return Some((end - message.len()..end, self.range.start + start + inner.value));
+            }
+        }
+        None
+    }
+
+    /// Lets one operation act on the slots, of which the first `untouched` are those of the request; new ones come to
+    /// `end`.
+    fn operate(&self, edits: &Edits, op: &Op, slots: &mut Vec<Slot>, untouched: usize, end: usize) {
         let data = self.data;
         let text = |range: &Range<usize>| edits.text.get(range.clone()).unwrap_or_default();
         let has_key = |slot: &Slot, key: &[u8]| {
@@ -337,13 +385,13 @@ impl Message<'_> {
                 }
             }
             What::SetRecord(record, key, value) => {
-                for slot in slots.iter_mut().filter(|slot| slot.key.is_some() && slot.old == *record) {
+                if let Some(slot) = at_record(slots, untouched, record) {
                     slot.key = Some(Text::Edits(key.clone()));
                     slot.now = Now::Attribute(Some(value.clone()));
                 }
             }
             What::RemoveRecord(record) => {
-                for slot in slots.iter_mut().filter(|slot| slot.key.is_some() && slot.old == *record) {
+                if let Some(slot) = at_record(slots, untouched, record) {
                     slot.now = Now::Gone;
                 }
             }
@@ -404,6 +452,13 @@ impl Message<'_> {
         }
         wire::put_len_field(out, slot.number, &renamed);
     }
+}
+
+/// The attribute whose field lies here in the request. Its slots are in the order of the bytes.
+fn at_record<'s>(slots: &'s mut [Slot], untouched: usize, record: &Range<usize>) -> Option<&'s mut Slot> {
+    let known = slots.get_mut(..untouched)?;
+    let at = known.binary_search_by_key(&record.start, |slot| slot.old.start).ok()?;
+    known.get_mut(at).filter(|slot| slot.key.is_some() && slot.old == *record)
 }
 
 /// Field number of an intrinsic in the message that is edited.

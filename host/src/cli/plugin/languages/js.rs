@@ -57,7 +57,7 @@ impl Language for Js {
     fn warning(&self) -> Option<&'static str> {
         Some(
             "a JavaScript plugin brings its interpreter along (1.9 MB): a collector compiles it for 2 to 4 s when it sees it \
-             first, then keeps the result. One value costs 2 to 6 us, a hundred times as much as in Rust",
+             first, then keeps the result. One value costs 2 to 8 us, tens of times as much as in Rust",
         )
     }
 }

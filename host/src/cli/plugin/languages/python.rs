@@ -59,8 +59,8 @@ impl Language for Python {
     fn warning(&self) -> Option<&'static str> {
         Some(
             "a Python plugin brings its interpreter along (18 MB): it is built in about 10 s, and a collector compiles it for \
-             15 to 20 s when it sees it first, then keeps the result. One value costs 2 to 6 us, a hundred times as much as \
-             in Rust",
+             15 to 20 s when it sees it first, then keeps the result. One value costs about 5 us, tens of times as much as in \
+             Rust",
         )
     }
 }
