@@ -246,7 +246,7 @@ mod tests {
         let run = |config: &str| {
             let limits = Limits { timeout: Duration::from_secs(10), ..Limits::default() };
             let time = Duration::from_millis(50);
-            Bench::run(&Candidate::new(redact), Role::Batches, config, &limits, &[batch.clone()], time)
+            Bench::run(&Candidate::new(redact), Role::Batches, config, &limits, std::slice::from_ref(&batch), time)
         };
         let bench = run(r#"{"keys": ["user.email"], "action": "mask"}"#).unwrap();
         assert_eq!((bench.items, bench.calls), (200, 1));

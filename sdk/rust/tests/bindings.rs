@@ -6,6 +6,7 @@
 //! ```text
 //! BLESS=1 cargo test -p tailrace-sdk --test bindings
 //! ```
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use wit_bindgen_core::wit_parser::Resolve;

@@ -44,6 +44,7 @@ struct Request {
 
 /// What one plugin saw, and what came of its edits: set, removed, dropped.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few of them live at once")]
 enum Seen {
     Skipped,
     Called(Columns, Result<(usize, usize, usize), BadEdit>),
