@@ -204,7 +204,22 @@ fn bomb(functions: usize, steps: usize) -> Vec<u8> {
     for step in 0..steps {
         let local = |by: usize| u8::try_from((step * by + by) % 20).unwrap();
         // block; local.get; br_if 0; local.get; local.get; i32.mul; local.set; end
-        body.extend([0x02, 0x40, 0x20, local(3), 0x0d, 0, 0x20, local(7), 0x20, local(11), 0x6c, 0x21, local(13), 0x0b]);
+        body.extend([
+            0x02,
+            0x40,
+            0x20,
+            local(3),
+            0x0d,
+            0,
+            0x20,
+            local(7),
+            0x20,
+            local(11),
+            0x6c,
+            0x21,
+            local(13),
+            0x0b,
+        ]);
     }
     // local.get 0; end
     body.extend([0x20, 0, 0x0b]);

@@ -13,7 +13,9 @@ pub(super) fn answer<B>(request: &Request<B>, telemetry: &Telemetry) -> Reply {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => web::json(StatusCode::OK, &status(telemetry)),
         (&Method::GET, "/plugins") => web::json(StatusCode::OK, &plugins(telemetry)),
-        (_, "/status" | "/plugins") => web::reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n"),
+        (_, "/status" | "/plugins") => {
+            web::reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n")
+        }
         _ => web::not_found(),
     }
 }

@@ -95,7 +95,8 @@ impl Generation {
             let what = what.to_owned();
             move |failure: Failure| LoadError(format!("in {what}: {failure}"))
         };
-        let mut first = Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
+        let mut first =
+            Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
         let info = first.describe().await.map_err(during("describe"))?;
         let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
             Ok(interest) => interest,

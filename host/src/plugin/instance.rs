@@ -45,11 +45,7 @@ pub(super) type Answer<T> = Result<T, types::Failure>;
 
 impl Instance {
     /// Makes one; it is not configured yet.
-    pub(super) async fn new(
-        program: &Arc<Program>,
-        limits: &Arc<Limits>,
-        shared: &Shared,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn new(program: &Arc<Program>, limits: &Arc<Limits>, shared: &Shared) -> Result<Self, Failure> {
         let mut store = Store::new(&program.engine.wasm, Guest::new(shared, limits));
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));

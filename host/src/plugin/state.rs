@@ -158,7 +158,10 @@ impl Kept {
         if self.saved().take().is_some() {
             self.metrics.failed.add(1);
             let plugin = &*self.plugin;
-            tracing::warn!(plugin, "the plugin starts fresh: no instance could be made to restore its state: {failure}");
+            tracing::warn!(
+                plugin,
+                "the plugin starts fresh: no instance could be made to restore its state: {failure}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
 //! What plugins can do with a group, run natively with the code that the host uses.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
@@ -90,7 +91,14 @@ plugin!(Copies, Interest::in_attributes(["route", "tier"]), |group| {
 fn an_attribute_is_set_from_another() {
     assert_eq!(
         run::<Copies>(),
-        ["resource: service.name=shop", "buy: tier=/buy", "look:", "resource: service.name=bank", "pay: tier=/pay", "health:"]
+        [
+            "resource: service.name=shop",
+            "buy: tier=/buy",
+            "look:",
+            "resource: service.name=bank",
+            "pay: tier=/pay",
+            "health:"
+        ]
     );
 }
 

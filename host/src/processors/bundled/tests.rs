@@ -42,7 +42,10 @@ async fn faults_are_shown_at_their_place() {
     let faults = faults(&ATTRIBUTES, Signal::Traces, settings);
     let lines: Vec<_> = faults.lines().collect();
     assert_eq!(lines.len(), 2, "{faults}");
-    assert!(lines[0].starts_with("c.yaml:2:22: processors::attributes/x::actions[0]::action: \"burn\" is no"), "{faults}");
+    assert!(
+        lines[0].starts_with("c.yaml:2:22: processors::attributes/x::actions[0]::action: \"burn\" is no"),
+        "{faults}"
+    );
     assert!(lines[1].starts_with("c.yaml:5:14: processors::attributes/x::actions[1]::pattern: "), "{faults}");
 }
 
@@ -59,7 +62,10 @@ async fn what_is_missing_is_shown_where_it_belongs() {
 #[tokio::test]
 async fn typing_errors_are_found() {
     let unknown = faults(&RESOURCE, Signal::Traces, "attributes:\n  - key: a\n    acton: delete\n");
-    assert!(unknown.starts_with("c.yaml:3:12: processors::resource/x::attributes[0]::acton: unknown field"), "{unknown}");
+    assert!(
+        unknown.starts_with("c.yaml:3:12: processors::resource/x::attributes[0]::acton: unknown field"),
+        "{unknown}"
+    );
     let list = faults(&REDACTION, Signal::Logs, "allow_all_keys: sometimes\n");
     assert!(list.starts_with("c.yaml:1:17: processors::redaction/x::allow_all_keys: invalid type"), "{list}");
     let whole = faults(&REDACTION, Signal::Logs, "[a]");

@@ -70,7 +70,12 @@ enum Came {
 
 /// The plugin with the configuration of the first case that it accepts, to be held while cases run: a component is compiled
 /// once as long as somebody uses it, and to compile an interpreter takes many seconds.
-pub(in crate::cli::plugin) fn hold(candidate: &Candidate, role: Role, cases: &[Case], limits: &Limits) -> Option<Plugin> {
+pub(in crate::cli::plugin) fn hold(
+    candidate: &Candidate,
+    role: Role,
+    cases: &[Case],
+    limits: &Limits,
+) -> Option<Plugin> {
     cases.iter().find_map(|case| load(candidate, role, case, limits, &Metrics::default()).ok())
 }
 

@@ -38,7 +38,7 @@ pub mod exports {
                     pub actions: _rt::Vec<u8>,
                     /// Per addition: the key of the attribute, as an index into the names (`name-ends`, `names`) of this record.
                     pub keys: _rt::Vec<u32>,
-                    /// Per addition: the type of the value as in `projection.kinds`, 1 to 5; 0 if the action is "drop".
+                    /// Per addition: the type of the value as in `projection.kinds`, 1 to 6; 0 if the action is "drop".
                     pub kinds: _rt::Vec<u8>,
                     /// Per addition: where the bytes of the value end in `data`.
                     pub ends: _rt::Vec<u32>,
@@ -78,7 +78,7 @@ pub mod exports {
                     /// - 1: remove the attribute (not for intrinsics)
                     /// - 2: drop the item that the row belongs to; on level resource, scope or metric, every item in it
                     pub actions: _rt::Vec<u8>,
-                    /// Per edit: the type of the new value as in `projection.kinds`, 1 to 5; 0 unless the action is "set".
+                    /// Per edit: the type of the new value as in `projection.kinds`, 1 to 6; 0 unless the action is "set".
                     pub kinds: _rt::Vec<u8>,
                     /// Per edit: where the bytes of the new value end in `data`; they begin where those of the edit before end.
                     pub ends: _rt::Vec<u32>,

@@ -200,12 +200,13 @@ pub mod tailrace {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Opens a series of a metric of the plugin's own: it appears in the host's metrics as `plugin_<name>`, with the
-            /// labels `plugin` and `processor` (the place in the configuration) besides those given here. To open it again gives
-            /// the same number. The number is good for the life of the instance; all instances add to the same series.
+            /// labels `plugin`, `processor` and `pipeline` (the place in the configuration) besides those given here. To open it
+            /// again gives the same number. The number is good for the life of the instance; all instances add to the same series.
             ///
             /// An error if the name or a label is not of the form `[a-z][a-z0-9_]*`, if a name is longer than 100 bytes or a
-            /// label's value longer than 200, if there are more than 8 labels, if the metric was opened as another kind, or if
-            /// the plugin has as many series as its limits allow (`metric_series`). A plugin should go on without the series then.
+            /// label's value longer than 200, if there are more than 8 labels, if a label is given twice or is one of the host's
+            /// (`plugin`, `processor`, `pipeline`, `le`), if the metric was opened as another kind, or if the plugin has as many
+            /// series as its limits allow (`metric_series`). A plugin should go on without the series then.
             #[allow(async_fn_in_trait)]
             pub fn open_metric(
                 kind: MetricKind,
@@ -776,7 +777,7 @@ pub mod tailrace {
             /// text for the others. Values that can be guessed, such as card numbers, are only safe with a secret key and
             /// `hmac`.
             ///
-            /// An error if this host does not know the algorithm, or a key is missing.
+            /// An error if this host does not know the algorithm, a key is missing, or a text lies outside of the data.
             #[allow(async_fn_in_trait)]
             pub fn hash_texts(
                 algorithm: &str,
@@ -1033,8 +1034,8 @@ pub mod tailrace {
                 /// - 3: int, 8 bytes, two's complement, little endian
                 /// - 4: double, 8 bytes, IEEE 754, little endian
                 /// - 5: bytes
-                /// - 6: array or map: an encoded `opentelemetry.proto.common.v1.AnyValue`. It cannot be set, only replaced
-                ///   by another kind or removed.
+                /// - 6: array or map: an encoded `opentelemetry.proto.common.v1.AnyValue`. One that is set must be such a
+                ///   message, valid down to its leaves; that of another row is.
                 pub kinds: _rt::Vec<u8>,
                 /// Per row: where the bytes of the value end in `data`; they begin where those of the row before end.
                 pub ends: _rt::Vec<u32>,
@@ -1288,6 +1289,7 @@ pub mod exports {
                     /// | `span.trace_id` | span | bytes, 16 | no |
                     /// | `span.parent_id` | span | bytes, 8; none at all for a root span | no |
                     /// | `log.severity` | log record | int, 0 to 24 | yes |
+                    /// | `log.severity_text` | log record | string | yes |
                     /// | `log.body` | log record | any | yes |
                     /// | `metric.name` | metric | string | yes |
                     /// | `scope.name` | scope | string | yes |
