@@ -18,7 +18,8 @@ var batch Batch
 
 //go:wasmexport tailrace:plugin/attributes@0.1.0#apply
 func apply(at uint32) uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	arguments := abi.At[arguments](at)
 	e, err := Run(exported, &batch, tailrace.Signal(arguments.signal), guest.Fields(), arguments.values.Read())
 	abi.Done()

@@ -11,7 +11,8 @@ var outcome Outcome
 
 //go:wasmexport tailrace:plugin/processor@0.1.0#process
 func process(signal, at, length uint32) uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	var err error
 	outcome, err = exported.Process(tailrace.Signal(signal), abi.Slice[byte](abi.NewList(at, length)))
 	abi.Done()

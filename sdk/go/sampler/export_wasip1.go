@@ -21,7 +21,8 @@ var (
 
 //go:wasmexport tailrace:plugin/sampler@0.1.0#wants-spans
 func wants() uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	if wantsSpans(exported) {
 		return 1
 	}
@@ -30,7 +31,8 @@ func wants() uint32 {
 
 //go:wasmexport tailrace:plugin/sampler@0.1.0#sample
 func sample(at uint32) uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	a := abi.At[arguments](at)
 	decisions, err := Decide(exported, &batch, guest.Fields(), Traces{
 		IDs:         abi.Slice[byte](a.ids),

@@ -10,14 +10,16 @@ var saved []byte
 
 //go:wasmexport tailrace:plugin/state@0.1.0#save
 func save() uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	saved = exported.Save()
 	return abi.Return(abi.Words(abi.ListOf(saved))...)
 }
 
 //go:wasmexport tailrace:plugin/state@0.1.0#restore
 func restore(at, length uint32) uint32 {
-	defer guest.Guard()
+	guest.Begin()
+	defer guest.End()
 	err := exported.Restore(append([]byte(nil), abi.Slice[byte](abi.NewList(at, length))...))
 	abi.Done()
 	if err != nil {

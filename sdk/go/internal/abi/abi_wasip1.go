@@ -22,6 +22,40 @@ var (
 	returned [32]uint32
 )
 
+// The adapter that `tailrace plugin build` adds offers this besides WASI: see mayCall.
+//
+//go:wasmimport wasi_snapshot_preview1 tailrace_may_call
+func tailraceMayCall(allowed uint32)
+
+// While the host asks for memory, nothing may call it, not even for the time of day, which Go's runtime wants to know
+// whenever it likes. So it is told when calls are possible; in the meantime the clock stands still.
+var mayCall bool
+
+func init() { allow(false) }
+
+func allow(calls bool) {
+	mayCall = calls
+	if calls {
+		tailraceMayCall(1)
+	} else {
+		tailraceMayCall(0)
+	}
+}
+
+// Begin begins a call of the host: from here on the plugin may call back.
+func Begin() { allow(true) }
+
+// End ends it.
+func End() { allow(false) }
+
+// Ask calls an import that may ask for memory for its answer.
+func Ask(imported func()) {
+	before := mayCall
+	allow(false)
+	imported()
+	allow(before)
+}
+
 // The host asks for memory for what it writes.
 //
 //go:wasmexport cabi_realloc

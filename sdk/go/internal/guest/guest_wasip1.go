@@ -27,7 +27,8 @@ type selector struct {
 
 //go:wasmexport tailrace:plugin/lifecycle@0.1.0#describe
 func describe() uint32 {
-	defer Guard()
+	Begin()
+	defer End()
 	name, version, schema := abi.ListOfString(info.Name), abi.ListOfString(info.Version), abi.ListOfString(info.Schema)
 	errorMode := uint32(0)
 	if info.ErrorMode != tailrace.NoWish {
@@ -39,7 +40,8 @@ func describe() uint32 {
 
 //go:wasmexport tailrace:plugin/lifecycle@0.1.0#configure
 func configure(at, length uint32) uint32 {
-	defer Guard()
+	Begin()
+	defer End()
 	var err error
 	interest, err = Configure(plugin, strings.Clone(abi.TextAt(at, length)))
 	abi.Done()
@@ -79,11 +81,15 @@ func Failed(err error) uint32 {
 	return abi.Return(append([]uint32{1, flag(!tailrace.IsRetryable(err))}, abi.Words(abi.ListOfString(kept.text))...)...)
 }
 
-// Guard is deferred in every export: a panic becomes one line of the log that says where, and a trap. Go's own way would
+// Begin begins every export, and [End] is deferred in it.
+func Begin() { abi.Begin() }
+
+// End ends a call. A panic becomes one line of the log that says where, and a trap. Go's own way would
 // print a page of it.
-func Guard() {
+func End() {
 	fault := recover()
 	if fault == nil {
+		abi.End()
 		return
 	}
 	where := ""

@@ -62,7 +62,9 @@ func Log(level uint32, message string) { hostLog(level, at(message), uint32(len(
 // OpenMetric opens a series.
 func OpenMetric(kind uint32, name string, labels []string) (uint32, error) {
 	pairs := texts(labels)
-	hostOpenMetric(kind, at(name), uint32(len(name)), unsafe.Pointer(unsafe.SliceData(pairs)), uint32(len(pairs)/2), answerAt())
+	abi.Ask(func() {
+		hostOpenMetric(kind, at(name), uint32(len(name)), unsafe.Pointer(unsafe.SliceData(pairs)), uint32(len(pairs)/2), answerAt())
+	})
 	return number()
 }
 
@@ -72,13 +74,17 @@ func RecordMetric(metric uint32, value float64) { hostRecordMetric(metric, value
 // CompilePatterns compiles regular expressions.
 func CompilePatterns(patterns []string) (uint32, error) {
 	list := texts(patterns)
-	hostCompilePatterns(unsafe.Pointer(unsafe.SliceData(list)), uint32(len(list)), answerAt())
+	abi.Ask(func() {
+		hostCompilePatterns(unsafe.Pointer(unsafe.SliceData(list)), uint32(len(list)), answerAt())
+	})
 	return number()
 }
 
 // PatternGroups are the names of the groups of a pattern.
 func PatternGroups(set uint32, pattern int) []string {
-	hostPatternGroups(set, uint32(pattern), answerAt())
+	abi.Ask(func() {
+		hostPatternGroups(set, uint32(pattern), answerAt())
+	})
 	var names []string
 	for _, name := range abi.Slice[abi.List](list(0)) {
 		names = append(names, strings.Clone(name.Text()))
@@ -89,14 +95,18 @@ func PatternGroups(set uint32, pattern int) []string {
 // MatchPatterns says which patterns match in which texts.
 func MatchPatterns(set uint32, texts []string) []Match {
 	ends, data := columns(texts)
-	hostMatchPatterns(set, unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt())
+	abi.Ask(func() {
+		hostMatchPatterns(set, unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt())
+	})
 	return matches()
 }
 
 // FindPatterns says where patterns match in texts.
 func FindPatterns(set uint32, texts []string) []Match {
 	ends, data := columns(texts)
-	hostFindPatterns(set, unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt())
+	abi.Ask(func() {
+		hostFindPatterns(set, unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt())
+	})
 	return matches()
 }
 
@@ -115,7 +125,9 @@ func matches() []Match {
 
 // CaptureGroups gives start and end of each group of the first match, -1 for those that took no part.
 func CaptureGroups(set uint32, pattern int, text string) [][2]int {
-	hostCaptureGroups(set, uint32(pattern), at(text), uint32(len(text)), answerAt())
+	abi.Ask(func() {
+		hostCaptureGroups(set, uint32(pattern), at(text), uint32(len(text)), answerAt())
+	})
 	var groups [][2]int
 	for _, group := range abi.Slice[[3]uint32](list(0)) {
 		if group[0]&0xff == 0 {
@@ -130,10 +142,12 @@ func CaptureGroups(set uint32, pattern int, text string) [][2]int {
 // HashTexts gives the hashes one after the other.
 func HashTexts(algorithm string, key []byte, texts []string) ([]byte, error) {
 	ends, data := columns(texts)
-	hostHashTexts(
-		at(algorithm), uint32(len(algorithm)), unsafe.Pointer(unsafe.SliceData(key)), uint32(len(key)),
-		unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt(),
-	)
+	abi.Ask(func() {
+		hostHashTexts(
+			at(algorithm), uint32(len(algorithm)), unsafe.Pointer(unsafe.SliceData(key)), uint32(len(key)),
+			unsafe.Pointer(unsafe.SliceData(ends)), uint32(len(ends)), at(data), uint32(len(data)), answerAt(),
+		)
+	})
 	if answer[0]&0xff != 0 {
 		return nil, errors.New(strings.Clone(list(1).Text()))
 	}

@@ -53,6 +53,7 @@ fn wasi_ends_at_the_border_of_the_component() {
             types.extend(section.into_iter().map(|export| export.unwrap().name.to_owned()));
         }
     }
+    types.retain(|name| !name.starts_with("tailrace_"));
     assert_eq!(types.len(), 46, "preview 1 has that many functions: {types:?}");
 
     let imports = r#"
