@@ -4,7 +4,7 @@ use super::build::imports;
 use super::paint::{self, Paint};
 use super::test::read;
 use super::{Fault, fault, project};
-use crate::plugin::{About, Candidate, ErrorMode, Outline, Wish};
+use crate::plugin::{About, Candidate, ErrorMode, Outline, Platform, Wish};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ struct Known {
     about: About,
     bytes: usize,
     hash: String,
+    /// Whether the cache of this machine had it before.
+    precompiled: bool,
 }
 
 /// Says what it is.
@@ -43,9 +45,11 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Fault> {
     let (role, kind) = outline.role().map_err(bad)?;
     let limits = project::limits(None).map_err(fault)?;
     let candidate = Candidate::new(bytes);
+    // Asked before it is compiled here, which puts it into the cache.
+    let precompiled = Platform::of_process().has_compiled(candidate.hash());
     let about = About::ask(&candidate, &config, role, &limits).map_err(bad)?;
     let (bytes, hash) = (candidate.len(), candidate.hash().to_string());
-    let known = Known { outline, kind, contract, about, bytes, hash };
+    let known = Known { outline, kind, contract, about, bytes, hash, precompiled };
     if args.json {
         println!("{:#}", as_json(&known));
     } else {
@@ -83,7 +87,8 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
         row("size", paint::bytes(known.bytes)),
         row("sha256", known.hash.clone()),
         row("error mode", about.error_mode.map_or("propagate (it has no wish)", ErrorMode::as_str).to_owned()),
-        row("compiled in", duration(about.compiled_in)),
+        row("precompiled", if known.precompiled { "yes, in the cache" } else { "no" }.to_owned()),
+        row(if known.precompiled { "loaded in" } else { "compiled in" }, duration(about.compiled_in)),
         row(
             "instance in",
             format!("{}, {} of memory", duration(about.instantiated_in), paint::bytes(about.memory_bytes)),
@@ -151,6 +156,7 @@ fn as_json(known: &Known) -> Value {
         "bytes": known.bytes,
         "sha256": known.hash,
         "error_mode": about.error_mode.map(ErrorMode::as_str),
+        "precompiled": known.precompiled,
         "compile_nanoseconds": about.compiled_in.as_nanos() as u64,
         "instantiate_nanoseconds": about.instantiated_in.as_nanos() as u64,
         "memory_bytes": about.memory_bytes,

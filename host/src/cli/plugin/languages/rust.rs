@@ -110,7 +110,8 @@ struct Message {
 /// The component among the files that cargo made: the last one, since the project comes after what it depends on.
 fn artifact(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    let mut files = messages.filter(|message| message.reason == "compiler-artifact").flat_map(|message| message.filenames);
+    let mut files =
+        messages.filter(|message| message.reason == "compiler-artifact").flat_map(|message| message.filenames);
     files.rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
