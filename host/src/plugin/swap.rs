@@ -257,6 +257,10 @@ impl Inner {
 
     /// The switch.
     fn put(&self, current: &Generation, next: Generation, what: &str) {
+        let next = Arc::new(next);
+        self.current.store(Arc::clone(&next));
+        self.metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
+        // Said once it is so: who reads it may look.
         tracing::info!(
             plugin = self.name(),
             generation = next.number,
@@ -265,8 +269,6 @@ impl Inner {
             replaced = current.hash().short(),
             "{what}"
         );
-        self.metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
-        self.current.store(Arc::new(next));
     }
 
     /// Does what a verdict about version `number` asks for, on a thread, since it blocks.
