@@ -1,7 +1,8 @@
 //! Rest after traps: a plugin that traps on everything must not cost a new instance for every batch.
 //!
 //! After [`TRAPS_BEFORE_REST`] accidents in a row calls fail at once for a while, which doubles with each further
-//! accident up to [`REST_MAX`]. One good call ends it. Accidents on an input that is known for them are left out (see
+//! accident up to [`REST_MAX`]. After a rest one call is let through while the others go on resting; one good call ends
+//! it. Accidents on an input that is known for them are left out (see
 //! [`super::quarantine`]): one poisoned batch that comes again and again is no reason to refuse its neighbours.
 
 use std::time::Duration;
@@ -25,6 +26,21 @@ impl Breaker {
         self.rests_until.and_then(|until| until.checked_duration_since(now)).filter(|rest| !rest.is_zero())
     }
 
+    /// Whether a call may be made now: `None`, or how long it has to wait. After a rest one call at a time may try.
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Duration> {
+        let resting = self.resting(now);
+        if resting.is_none() && self.rests_until.is_some() {
+            self.rests_until = Some(now + self.rest());
+        }
+        resting
+    }
+
+    /// How long it rests after so many accidents.
+    fn rest(&self) -> Duration {
+        let excess = self.accidents.saturating_sub(TRAPS_BEFORE_REST);
+        REST_MIN.saturating_mul(1 << excess.min(10)).min(REST_MAX)
+    }
+
     /// A call ended well.
     pub(super) fn good(&mut self) {
         *self = Self::default();
@@ -33,9 +49,8 @@ impl Breaker {
     /// A call ended in an accident.
     pub(super) fn accident(&mut self, now: Instant) {
         self.accidents = self.accidents.saturating_add(1);
-        if let Some(excess) = self.accidents.checked_sub(TRAPS_BEFORE_REST) {
-            let rest = REST_MIN.saturating_mul(1 << excess.min(10)).min(REST_MAX);
-            self.rests_until = Some(now + rest);
+        if self.accidents >= TRAPS_BEFORE_REST {
+            self.rests_until = Some(now + self.rest());
         }
     }
 }
@@ -61,5 +76,20 @@ mod tests {
         assert_eq!(breaker.resting(start), Some(REST_MAX));
         breaker.good();
         assert_eq!(breaker.resting(start), None);
+    }
+
+    /// After a rest one call tries, and the others go on resting until it has ended.
+    #[tokio::test(start_paused = true)]
+    async fn one_call_tries() {
+        let (mut breaker, start) = (Breaker::default(), Instant::now());
+        assert_eq!((breaker.admit(start), breaker.admit(start)), (None, None));
+        (0..3).for_each(|_| breaker.accident(start));
+        let after = start + REST_MIN;
+        let admitted = (breaker.admit(start), breaker.admit(after), breaker.admit(after));
+        assert_eq!(admitted, (Some(REST_MIN), None, Some(REST_MIN)));
+        // Nothing is heard of it: another one tries after another rest.
+        assert_eq!(breaker.admit(after + REST_MIN), None);
+        breaker.good();
+        assert_eq!((breaker.admit(after), breaker.admit(after)), (None, None));
     }
 }

@@ -105,7 +105,7 @@ impl Pool {
     pub(super) async fn take(&self) -> Result<Lease<'_>, Failure> {
         let closed = || Failure::new(Incident::Start, "the plugin is being unloaded");
         let turn = self.turns.acquire().await.map_err(|_| closed())?;
-        if let Some(rest) = self.resting() {
+        if let Some(rest) = self.breaker().admit(Clock::now()) {
             let message = format!("it failed several times in a row and rests for another {rest:.1?}");
             return Err(Failure::new(Incident::Resting, message));
         }
