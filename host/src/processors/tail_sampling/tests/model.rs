@@ -113,6 +113,9 @@ const POLICIES: &str = "policies: [
     {name: slow, type: latency, latency: {threshold_ms: 1000}},
     {name: half, type: probabilistic, probabilistic: {sampling_percentage: 50}}]";
 
+/// The model forgets no decision. The default, ten times `num_traces` of each kind, would with `num_traces: 1`.
+const CACHE: &str = "decision_cache: {sampled_cache_size: 10000, non_sampled_cache_size: 10000}";
+
 /// Random traces in random order, split over random requests at random times, with overflow and with hastened decisions, against a
 /// next stage that is slow and refuses for now: exactly the spans of the kept traces come out, each once and in its context,
 /// and the ledger adds up at every step.
@@ -132,7 +135,7 @@ async fn beside_a_model() {
         let after_root =
             after_root_ms.map(|ms| format!("decision_wait_after_root_received: {ms}ms,")).unwrap_or_default();
         let section = format!(
-            "{{{POLICIES}, decision_wait: {wait_ms}ms, {after_root} num_traces: {traces_max}, num_shards: {shards}, sample_on_first_match: {}}}",
+            "{{{POLICIES}, decision_wait: {wait_ms}ms, {after_root} num_traces: {traces_max}, {CACHE}, num_shards: {shards}, sample_on_first_match: {}}}",
             random.bool()
         );
         let stage = Stage::start(&section).await;
