@@ -159,7 +159,7 @@ impl Backend {
     /// Waits until `enough` holds, looking again after each request that arrives or is answered.
     ///
     /// # Panics
-    /// After 30 s: the test has failed.
+    /// After two minutes: the test has failed.
     pub async fn until(&self, what: &str, mut enough: impl FnMut(&Self) -> bool) {
         let mut calls = self.inner.calls.subscribe();
         let wait = async {
@@ -167,10 +167,13 @@ impl Backend {
                 calls.changed().await.expect("the backend lives");
             }
         };
-        if tokio::time::timeout(Duration::from_secs(30), wait).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(120), wait).await.is_err() {
             let seen = self.inner.seen.lock().unwrap();
             let counts = (seen.traces.len(), seen.metrics.len(), seen.logs.len());
-            panic!("waited 30 s for {what}; (traces, metrics, logs) requests: {counts:?}, refused: {}", seen.refusals);
+            panic!(
+                "waited two minutes for {what}; (traces, metrics, logs) requests: {counts:?}, refused: {}",
+                seen.refusals
+            );
         }
     }
 }

@@ -99,13 +99,13 @@ impl Wire {
     /// Waits until so many requests have come, and gives them.
     ///
     /// # Panics
-    /// After 30 s: the test has failed.
+    /// After two minutes: the test has failed.
     pub async fn wait_for(&self, count: usize) -> Vec<Arrival> {
         let mut arrivals = self.inner.arrivals.subscribe();
         let wait = arrivals.wait_for(|arrivals| arrivals.len() >= count);
-        let found = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        let found = tokio::time::timeout(Duration::from_secs(120), wait).await;
         let found =
-            found.unwrap_or_else(|_| panic!("waited 30 s for {count} requests; {} came", self.arrivals().len()));
+            found.unwrap_or_else(|_| panic!("waited two minutes for {count} requests; {} came", self.arrivals().len()));
         found.expect("the backend lives").clone()
     }
 }

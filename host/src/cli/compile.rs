@@ -12,7 +12,7 @@ pub(super) struct CompileArgs {
     cpu_seconds: u64,
     #[arg(long)]
     memory_bytes: u64,
-    /// At the lowest priority, on one core
+    /// At a low priority, on one core
     #[arg(long)]
     background: bool,
 }

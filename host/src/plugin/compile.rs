@@ -1,17 +1,17 @@
-//! Compiling where it can hurt nobody: in a process of its own, with limits, at the lowest priority.
+//! Compiling where it can hurt nobody: in a process of its own, with limits, at a low priority.
 //!
 //! Compiling is the one step of a plugin's life that wasmtime cannot interrupt or bound: a large file takes half a minute
 //! of a core, and a file made for the purpose takes as long and as much memory as its author likes. So the host starts
 //! itself again as `tailrace __compile`, hands it the bytes that it has hashed, and takes machine code back:
 //!
 //! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), its niceness is
-//!   19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
+//!   10 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
 //! - it opens no file, writes none, gets no environment, and dies with the thread that waits for it;
 //! - `compile.concurrency` of them run at once, one by default.
 //!
 //! A process is also what a thread cannot be: killed. The program is `/proc/self/exe`, the very build that runs, even if
 //! the file on disk has been replaced, so its machine code fits. Where a process cannot be started (no such program is
-//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 19, which is said
+//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 10, which is said
 //! in the log and in `GET /plugins`; such a thread is no longer waited for after the time, but cannot be ended.
 //!
 //! In a container with a limit on processor time the compiler takes from the same quota as the workers, whatever its
@@ -308,10 +308,14 @@ fn restrain(cpu_seconds: u64, memory_bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Of compiling beside traffic: it gets a tenth of a processor that has other work. At 19, with less than a fiftieth, a reload
+/// on a busy machine would take minutes.
+const NICENESS: i32 = 10;
+
 /// Lowers the priority of this thread (elsewhere than on Linux that would be the whole process, and is left).
 fn be_nice() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, 19);
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 #[derive(Debug)]
