@@ -258,9 +258,9 @@ impl Inner {
     /// The switch.
     fn put(&self, current: &Generation, next: Generation, what: &str) {
         let next = Arc::new(next);
-        self.current.store(Arc::clone(&next));
+        // Before its first batch can be seen behind it, and said in the log once it is so.
         self.metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
-        // Said once it is so: who reads it may look.
+        self.current.store(Arc::clone(&next));
         tracing::info!(
             plugin = self.name(),
             generation = next.number,

@@ -329,10 +329,12 @@ impl Folder {
             return Some(STABLE);
         }
         if pair.1 == Look::Missing && matches!(&slot.runs, Some((_, Some(_)))) && slot.member.is_some() {
+            // Whatever was wrong with the sidecar before, this is what is wrong now.
+            let news = slot.sidecar_gone.is_none();
             let since = *slot.sidecar_gone.get_or_insert_with(Instant::now);
             let rest = self.options.grace.saturating_sub(since.elapsed());
             if !rest.is_zero() {
-                if slot.note == Note::None {
+                if news {
                     let problem = format!("its sidecar {} is gone", self.sidecar(name).display());
                     tracing::warn!(plugin = name, "{problem}; its configuration goes on for another {rest:.0?}");
                     slot.note = Note::Problem(problem);
