@@ -14,6 +14,7 @@ use std::time::Duration;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
 pub(crate) mod guests;
+mod frozen;
 mod mad;
 
 /// Options with a little more time than the default: a loaded test machine is slow.
