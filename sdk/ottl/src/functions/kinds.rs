@@ -1,0 +1,93 @@
+//! What a value is, and what is in it.
+
+use super::{Call, expected};
+use crate::compare::same;
+use crate::{EvalError, List, Value};
+
+type Answer<'a> = Result<Value<'a>, EvalError>;
+
+macro_rules! is {
+    ($($name:ident: $pattern:pat,)*) => {
+        $(pub(super) fn $name<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+            Ok(Value::Bool(matches!(call.value(0)?, $pattern)))
+        })*
+    };
+}
+is! {
+    is_bool: Value::Bool(_),
+    is_double: Value::Float(_),
+    is_int: Value::Int(_),
+    is_list: Value::List(_),
+    is_map: Value::Map(_),
+    is_string: Value::Text(_),
+}
+
+/// Whether the span has no parent.
+pub(super) fn is_root_span<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    Ok(Value::Bool(call.scene.span.parent_span_id().is_none()))
+}
+
+/// Bytes of a text, or elements of a list or map.
+pub(super) fn len<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let length = match call.value(0)? {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(list) => list.len(),
+        Value::Map(map) => map.len(),
+        other => return Err(expected("a string, list or map", &other)),
+    };
+    Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
+}
+
+/// Whether a list has an element that equals a value.
+pub(super) fn contains_value<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let item = call.value(1)?;
+    match call.value(0)? {
+        Value::List(list) => Ok(Value::Bool(list.iter().any(|element| same(&element, &item)))),
+        other => Err(expected("a list", &other)),
+    }
+}
+
+/// The keys of a map.
+pub(super) fn keys<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    match call.value(0)? {
+        Value::Map(map) => Ok(Value::List(List::Made(map.iter().map(|(key, _)| Value::Text(key)).collect()))),
+        other => Err(expected("a map", &other)),
+    }
+}
+
+/// The values of a map.
+pub(super) fn values<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    match call.value(0)? {
+        Value::Map(map) => Ok(Value::List(List::Made(map.iter().map(|(_, value)| value).collect()))),
+        other => Err(expected("a map", &other)),
+    }
+}
+
+/// A trace id from its bytes or its hexadecimal digits.
+pub(super) fn trace_id<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    id(call).map(Value::TraceId)
+}
+
+/// A span id from its bytes or its hexadecimal digits.
+pub(super) fn span_id<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    id(call).map(Value::SpanId)
+}
+
+fn id<const LENGTH: usize>(call: &Call<'_, '_>) -> Result<[u8; LENGTH], EvalError> {
+    let wrong =
+        || EvalError::new(format!("an id of {LENGTH} bytes, or as many pairs of hexadecimal digits, is expected"));
+    match call.value(0)? {
+        Value::Bytes(bytes) => bytes.as_ref().try_into().map_err(|_| wrong()),
+        Value::Text(text) if text.len() == 2 * LENGTH && text.is_ascii() => {
+            let mut id = [0; LENGTH];
+            for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
+                let digits = text.get(at..at + 2).ok_or_else(wrong)?;
+                *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+            }
+            Ok(id)
+        }
+        Value::Text(_) => Err(wrong()),
+        other => Err(expected("an id", &other)),
+    }
+}

@@ -1,0 +1,241 @@
+//! Paths: what of a span, its event, scope and resource a condition can name.
+
+use crate::{List, Map, Value};
+use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView, StatusCode};
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// A span. Its paths may be written with or without `span.`.
+    Span,
+    /// An event of a span. Its paths may be written with or without `spanevent.`; those of the span need `span.`.
+    SpanEvent,
+}
+
+/// What a condition is evaluated on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The resource of the span.
+    pub resource: ResourceView<'a>,
+    /// The scope of the span.
+    pub scope: ScopeView<'a>,
+    /// The span.
+    pub span: SpanView<'a>,
+    /// For [`Context::SpanEvent`]: the event and its number in the span.
+    pub event: Option<(u32, EventView<'a>)>,
+    /// What time it is, in nanoseconds since 1970, for `Now()`.
+    pub now: i64,
+}
+
+/// A path that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    TraceId,
+    TraceIdText,
+    SpanId,
+    SpanIdText,
+    ParentSpanId,
+    ParentSpanIdText,
+    TraceState,
+    Name,
+    Kind,
+    KindText,
+    KindDeprecatedText,
+    Start,
+    StartNanos,
+    End,
+    EndNanos,
+    Attributes,
+    DroppedAttributes,
+    Events,
+    DroppedEvents,
+    Links,
+    DroppedLinks,
+    StatusCode,
+    StatusMessage,
+    EventName,
+    EventTime,
+    EventTimeNanos,
+    EventAttributes,
+    EventDroppedAttributes,
+    EventIndex,
+    ResourceAttributes,
+    ResourceDroppedAttributes,
+    ResourceSchemaUrl,
+    ScopeName,
+    ScopeVersion,
+    ScopeAttributes,
+    ScopeDroppedAttributes,
+    ScopeSchemaUrl,
+}
+
+/// The paths of each context, in the Collector's words.
+const SPAN: &[(&str, Path)] = &[
+    ("trace_id", Path::TraceId),
+    ("trace_id.string", Path::TraceIdText),
+    ("span_id", Path::SpanId),
+    ("span_id.string", Path::SpanIdText),
+    ("parent_span_id", Path::ParentSpanId),
+    ("parent_span_id.string", Path::ParentSpanIdText),
+    ("trace_state", Path::TraceState),
+    ("name", Path::Name),
+    ("kind", Path::Kind),
+    ("kind.string", Path::KindText),
+    ("kind.deprecated_string", Path::KindDeprecatedText),
+    ("start_time", Path::Start),
+    ("start_time_unix_nano", Path::StartNanos),
+    ("end_time", Path::End),
+    ("end_time_unix_nano", Path::EndNanos),
+    ("attributes", Path::Attributes),
+    ("dropped_attributes_count", Path::DroppedAttributes),
+    ("events", Path::Events),
+    ("dropped_events_count", Path::DroppedEvents),
+    ("links", Path::Links),
+    ("dropped_links_count", Path::DroppedLinks),
+    ("status.code", Path::StatusCode),
+    ("status.message", Path::StatusMessage),
+];
+const SPAN_EVENT: &[(&str, Path)] = &[
+    ("name", Path::EventName),
+    ("time", Path::EventTime),
+    ("time_unix_nano", Path::EventTimeNanos),
+    ("attributes", Path::EventAttributes),
+    ("dropped_attributes_count", Path::EventDroppedAttributes),
+    ("event_index", Path::EventIndex),
+];
+const RESOURCE: &[(&str, Path)] = &[
+    ("attributes", Path::ResourceAttributes),
+    ("dropped_attributes_count", Path::ResourceDroppedAttributes),
+    ("schema_url", Path::ResourceSchemaUrl),
+];
+const SCOPE: &[(&str, Path)] = &[
+    ("name", Path::ScopeName),
+    ("version", Path::ScopeVersion),
+    ("attributes", Path::ScopeAttributes),
+    ("dropped_attributes_count", Path::ScopeDroppedAttributes),
+    ("schema_url", Path::ScopeSchemaUrl),
+];
+
+impl Path {
+    /// The path with these segments.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what there is instead.
+    pub(crate) fn find(segments: &[&str], context: Context) -> Result<Self, String> {
+        let (first, rest) = segments.split_first().ok_or("a path is missing")?;
+        let (table, prefix, rest) = match (*first, context) {
+            ("span", _) if !rest.is_empty() => (SPAN, "span.", rest),
+            ("spanevent", Context::SpanEvent) if !rest.is_empty() => (SPAN_EVENT, "spanevent.", rest),
+            ("resource", _) if !rest.is_empty() => (RESOURCE, "resource.", rest),
+            ("instrumentation_scope" | "scope", _) if !rest.is_empty() => (SCOPE, "scope.", rest),
+            ("cache" | "otelcol", _) => {
+                return Err(format!("`{first}` is not there in conditions of Tailrace: nothing could have set it"));
+            }
+            (_, Context::Span) => (SPAN, "", segments),
+            (_, Context::SpanEvent) => (SPAN_EVENT, "", segments),
+        };
+        let name = rest.join(".");
+        if let Some((_, path)) = table.iter().find(|(known, _)| *known == name) {
+            return Ok(*path);
+        }
+        let names: Vec<_> = table.iter().map(|(known, _)| format!("{prefix}{known}")).collect();
+        let context = match context {
+            Context::Span => "a span",
+            Context::SpanEvent => "an event of a span",
+        };
+        Err(format!("{context} has no `{prefix}{name}`; there is {}", names.join(", ")))
+    }
+
+    /// Whether keys may follow: it is a map, a list or the trace state.
+    pub(crate) fn has_keys(self) -> bool {
+        matches!(
+            self,
+            Self::Attributes
+                | Self::EventAttributes
+                | Self::ResourceAttributes
+                | Self::ScopeAttributes
+                | Self::TraceState
+        )
+    }
+
+    /// The value of this path.
+    pub(crate) fn get<'a>(self, scene: &Scene<'a>) -> Value<'a> {
+        let Scene { span, scope, resource, .. } = *scene;
+        let text = |text: tailrace_otlp::Str<'a>| Value::Text(text.to_str().into());
+        let count = |number: u32| Value::Int(number.into());
+        let event = scene.event.map(|(_, event)| event);
+        match self {
+            Self::TraceId => Value::TraceId(span.trace_id().copied().unwrap_or_default()),
+            Self::TraceIdText => hex(&span.trace_id().copied().unwrap_or_default()),
+            Self::SpanId => Value::SpanId(span.span_id().copied().unwrap_or_default()),
+            Self::SpanIdText => hex(&span.span_id().copied().unwrap_or_default()),
+            Self::ParentSpanId => Value::SpanId(span.parent_span_id().copied().unwrap_or_default()),
+            Self::ParentSpanIdText => hex(&span.parent_span_id().copied().unwrap_or_default()),
+            Self::TraceState => text(span.trace_state()),
+            Self::Name => text(span.name()),
+            Self::Kind => Value::Int(span.kind().into()),
+            Self::KindText => Value::Text(kind(span.kind()).0.into()),
+            Self::KindDeprecatedText => Value::Text(kind(span.kind()).1.into()),
+            Self::Start => Value::Time(span.start_time_unix_nano().cast_signed()),
+            Self::StartNanos => Value::Int(span.start_time_unix_nano().cast_signed()),
+            Self::End => Value::Time(span.end_time_unix_nano().cast_signed()),
+            Self::EndNanos => Value::Int(span.end_time_unix_nano().cast_signed()),
+            Self::Attributes => Value::Map(Map::Attributes(span.attributes())),
+            Self::DroppedAttributes => count(span.dropped_attributes_count()),
+            // Only their number can be of use in a condition.
+            Self::Events => Value::List(List::Made(span.events().map(|_| Value::Nil).collect())),
+            Self::DroppedEvents => count(span.dropped_events_count()),
+            Self::Links => Value::List(List::Made(span.links().map(|_| Value::Nil).collect())),
+            Self::DroppedLinks => count(span.dropped_links_count()),
+            Self::StatusCode => Value::Int(match span.status_code() {
+                StatusCode::Unset => 0,
+                StatusCode::Ok => 1,
+                StatusCode::Error => 2,
+            }),
+            Self::StatusMessage => text(span.status_message()),
+            Self::EventName => event.map(|event| text(event.name())).unwrap_or_default(),
+            Self::EventTime => event.map(|event| Value::Time(event.time_unix_nano().cast_signed())).unwrap_or_default(),
+            Self::EventTimeNanos => {
+                event.map(|event| Value::Int(event.time_unix_nano().cast_signed())).unwrap_or_default()
+            }
+            Self::EventAttributes => {
+                event.map(|event| Value::Map(Map::Attributes(event.attributes()))).unwrap_or_default()
+            }
+            Self::EventDroppedAttributes => {
+                event.map(|event| count(event.dropped_attributes_count())).unwrap_or_default()
+            }
+            Self::EventIndex => scene.event.map(|(number, _)| count(number)).unwrap_or_default(),
+            Self::ResourceAttributes => Value::Map(Map::Resource(resource)),
+            Self::ResourceDroppedAttributes => count(resource.dropped_attributes_count()),
+            Self::ResourceSchemaUrl => text(resource.schema_url()),
+            Self::ScopeName => text(scope.name()),
+            Self::ScopeVersion => text(scope.version()),
+            Self::ScopeAttributes => Value::Map(Map::Scope(scope)),
+            Self::ScopeDroppedAttributes => count(scope.dropped_attributes_count()),
+            Self::ScopeSchemaUrl => text(scope.schema_url()),
+        }
+    }
+}
+
+fn hex<'a>(id: &[u8]) -> Value<'a> {
+    Value::Text(crate::text::hex(id).into())
+}
+
+/// The names of a span's kind.
+fn kind(kind: i32) -> (&'static str, &'static str) {
+    match kind {
+        0 => ("Unspecified", "SPAN_KIND_UNSPECIFIED"),
+        1 => ("Internal", "SPAN_KIND_INTERNAL"),
+        2 => ("Server", "SPAN_KIND_SERVER"),
+        3 => ("Client", "SPAN_KIND_CLIENT"),
+        4 => ("Producer", "SPAN_KIND_PRODUCER"),
+        5 => ("Consumer", "SPAN_KIND_CONSUMER"),
+        _ => ("", ""),
+    }
+}
+
+/// The value of an entry of a `tracestate` header; empty if there is none.
+pub(crate) fn trace_state_entry<'a>(state: &'a str, key: &str) -> &'a str {
+    let entries = state.split(',').filter_map(|entry| entry.trim().split_once('='));
+    entries.into_iter().find(|(own, _)| *own == key).map_or("", |(_, value)| value)
+}
