@@ -114,7 +114,7 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         if self.eat("0x") {
             let digits = self.skip(|c| c.is_ascii_hexdigit());
-            if digits.is_empty() || digits.len() % 2 != 0 {
+            if digits.is_empty() || !digits.len().is_multiple_of(2) {
                 return Err(ParseError::new(start, "bytes are an even number of hexadecimal digits after 0x"));
             }
             let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();

@@ -137,18 +137,17 @@ impl<'a> Map<'a> {
 
     /// The value with this key; [`Value::Nil`] if there is none.
     pub fn get(&self, key: &str) -> Value<'a> {
-        let encoded: Option<Otlp<'a>>;
         let named = |entry: &tailrace_otlp::KeyValue<'a>| entry.key == key;
-        match self {
-            Self::Resource(view) => encoded = view.attributes().find(named).map(|entry| entry.value),
-            Self::Scope(view) => encoded = view.attributes().find(named).map(|entry| entry.value),
-            Self::Attributes(attributes) => encoded = attributes.clone().get(key),
-            Self::Otlp(map) => encoded = map.iter().get(key),
+        let encoded = match self {
+            Self::Resource(view) => view.attributes().find(named).map(|entry| entry.value),
+            Self::Scope(view) => view.attributes().find(named).map(|entry| entry.value),
+            Self::Attributes(attributes) => attributes.clone().get(key),
+            Self::Otlp(map) => map.iter().get(key),
             Self::Made(entries) => {
                 let found = entries.iter().find(|(own, _)| own == key);
                 return found.map(|(_, value)| value.clone()).unwrap_or_default();
             }
-        }
+        };
         encoded.map(Value::of).unwrap_or_default()
     }
 
