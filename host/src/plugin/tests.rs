@@ -11,10 +11,10 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod frozen;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 #[path = "../../../tests/src/guests.rs"]
 pub(crate) mod guests;
-mod frozen;
 mod mad;
 
 /// Options with a little more time than the default: a loaded test machine is slow.
