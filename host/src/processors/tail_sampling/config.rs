@@ -1,7 +1,8 @@
-//! Settings of `tail_sampling`, and the list of policy types.
+//! Settings of `tail_sampling`.
 
 use super::policies::NamedPolicy;
-use super::policy::{self, Fault, Layout, PolicyConfig};
+use super::policy::settings::PolicySettings;
+use super::policy::{Fault, Layout};
 use crate::yaml::{Check, GoDuration, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -12,77 +13,6 @@ use std::time::Duration;
 const SHARDS_MAX: usize = 256;
 /// How many ids of each kind the decision cache remembers if nothing is said: ten times `num_traces`, up to this.
 const CACHE_DEFAULT_MAX: usize = 1_000_000;
-
-/// The settings of one policy and how they become it: a block per type, under the type's name.
-macro_rules! policy_types {
-    (types: $($kind:ident),+; later: $($later:ident),+;) => {
-        /// An entry of `policies`.
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub(super) struct PolicySettings {
-            /// Unique among the policies.
-            pub(super) name: String,
-            /// Which kind; its settings stand under a key of the same name.
-            #[serde(rename = "type")]
-            pub(super) kind: String,
-            $($kind: Option<policy::$kind::Config>,)+
-            $($later: Option<IgnoredAny>,)+
-        }
-
-        /// The types that there are.
-        const KINDS: &[&str] = &[$(stringify!($kind)),+];
-        /// Types that the Collector has, or that are planned, and that cannot be used yet.
-        const LATER: &[&str] = &[$(stringify!($later)),+];
-
-        impl PolicySettings {
-            /// The settings of the type; its defaults if nothing is written.
-            fn settings(&self) -> Option<Box<dyn PolicyConfig>> {
-                match self.kind.as_str() {
-                    $(stringify!($kind) => Some(Box::new(self.$kind.clone().unwrap_or_default())),)+
-                    _ => None,
-                }
-            }
-
-            /// Blocks that are written down.
-            fn blocks(&self) -> impl Iterator<Item = &'static str> {
-                let written = [$((stringify!($kind), self.$kind.is_some()),)+ $((stringify!($later), self.$later.is_some()),)+];
-                written.into_iter().filter(|(_, written)| *written).map(|(kind, _)| kind)
-            }
-        }
-    };
-}
-
-policy_types! {
-    types: always_sample, latency, probabilistic, status_code;
-    later: and, boolean_attribute, bytes_limiting, composite, drop, not, numeric_attribute, ottl_condition, rate_limiting,
-        span_count, string_attribute, trace_flags, trace_state, wasm;
-}
-
-impl PolicySettings {
-    fn check(&self, path: &str, check: &mut Check<'_>) {
-        if self.name.is_empty() {
-            check.error(&format!("{path}.name"), "must be set");
-        }
-        let kind = self.kind.as_str();
-        let Some(settings) = self.settings() else {
-            let known = KINDS.join(", ");
-            let message = if kind.is_empty() {
-                format!("must be set to one of {known}")
-            } else if LATER.contains(&kind) {
-                format!("policy type {kind:?} is not supported yet; there are {known}")
-            } else {
-                let near = crate::yaml::nearest(kind, KINDS.iter().copied());
-                let hint = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-                format!("unknown policy type {kind:?}{hint}; there are {known}")
-            };
-            return check.error(&format!("{path}.type"), message);
-        };
-        for block in self.blocks().filter(|block| *block != kind) {
-            check.error(&format!("{path}.{block}"), format!("does not belong to a policy of type {kind:?}"));
-        }
-        settings.check(&mut Fault::new(format!("{path}.{kind}"), check));
-    }
-}
 
 /// The keys of the Collector, and `max_memory_mib`.
 #[derive(Clone, Debug, Deserialize)]
@@ -156,7 +86,7 @@ impl Settings for Config {
         }
         let mut names = BTreeSet::new();
         for (i, policy) in self.policies.iter().enumerate() {
-            policy.check(&format!("policies[{i}]"), check);
+            policy.check(&mut Fault::new(format!("policies[{i}]"), check));
             if !policy.name.is_empty() && !names.insert(&policy.name) {
                 check.error(&format!("policies[{i}].name"), format!("duplicate policy name {:?}", policy.name));
             }

@@ -4,14 +4,15 @@
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
 use super::policies::Policies;
-use super::policy::{Facts, Span};
+use super::policy::{Facts, Matches, Span};
 use super::segment::Context;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use tailrace_otlp::{Index, Item, SpanView, wire};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tailrace_otlp::{Index, Item, ResourceView, ScopeView, SpanView, wire};
 
 /// Runs are not longer than this many bytes, so that little of a segment's end is wasted.
 const RUN_BYTES_MAX: usize = 32 << 10;
@@ -79,6 +80,8 @@ impl Header {
 /// A resource and scope of the batch.
 #[derive(Debug)]
 struct Place<'a> {
+    /// What all spans of the resource have in common.
+    matches: Matches,
     resource: Cow<'a, [u8]>,
     scope: Cow<'a, [u8]>,
     resource_hash: u64,
@@ -99,14 +102,16 @@ impl<'a> Runs<'a> {
         let (data, index) = (batch.data().as_ref(), batch.index().as_ref());
         let mut runs = Self { data, runs: Vec::new(), places: Vec::new() };
         let mut parent = None;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ns = u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);
         for (number, item) in index.items.iter().enumerate() {
             let Some(message) = data.get(item.range()) else { continue };
             if parent != Some(item.parent) {
                 parent = Some(item.parent);
-                runs.enter(index, item.parent as usize, keyed);
+                runs.enter(index, item.parent as usize, policies, keyed);
             }
             let id = index.trace_id(data, number);
-            let facts = facts(message, policies);
+            let facts = runs.facts(message, policies, now_ns);
             let start = record_start(data, item);
             if !runs.extend(id, start, item, &facts) {
                 let header = if start.is_some() { Header::default() } else { Header::new(message.len()) };
@@ -156,16 +161,35 @@ impl<'a> Runs<'a> {
     }
 
     /// The next spans are in scope `number`.
-    fn enter(&mut self, index: &Index, number: usize, keyed: &Keyed) {
+    fn enter(&mut self, index: &Index, number: usize, policies: &Policies, keyed: &Keyed) {
         let scope = scope_context(self.data, index, number);
         let resource = index.scopes.get(number).map_or(usize::MAX, |scope| scope.resource as usize);
         let resource = resource_context(self.data, index, resource);
-        let resource_hash = match self.places.last() {
-            Some(last) if last.resource == resource => last.resource_hash,
-            _ => keyed.hash(&resource),
+        let (resource_hash, matches) = match self.places.last() {
+            Some(last) if last.resource == resource => (last.resource_hash, last.matches),
+            _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { resource, scope, resource_hash, hash });
+        self.places.push(Place { matches, resource, scope, resource_hash, hash });
+    }
+
+    /// What is to be remembered of a span in the last place.
+    fn facts(&self, message: &[u8], policies: &Policies, now_ns: u64) -> Facts {
+        let Some(place) = self.places.last() else { return Facts::default() };
+        let view = SpanView::new(message);
+        let summary = view.summary();
+        let span = Span {
+            start_ns: summary.start_time_unix_nano,
+            end_ns: summary.end_time_unix_nano,
+            status: summary.status_code,
+            root: summary.is_root,
+            bytes: wire::len_field_len(message.len()) as u64,
+            view,
+            resource: ResourceView::new(&place.resource),
+            scope: ScopeView::new(&place.scope),
+            now_ns,
+        };
+        policies.facts(&span, place.matches)
     }
 
     /// Adds a span to the last run if it belongs there.
@@ -186,17 +210,6 @@ impl<'a> Runs<'a> {
         last.facts.fold(facts);
         true
     }
-}
-
-fn facts(message: &[u8], policies: &Policies) -> Facts {
-    let summary = SpanView::new(message).summary();
-    policies.facts(&Span {
-        start_ns: summary.start_time_unix_nano,
-        end_ns: summary.end_time_unix_nano,
-        status: summary.status_code,
-        root: summary.is_root,
-        bytes: wire::len_field_len(message.len()) as u64,
-    })
 }
 
 /// Where the tag of a span is, if tag and length in front of it are what anybody would write.

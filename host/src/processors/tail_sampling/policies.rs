@@ -7,7 +7,8 @@
 //! Every policy votes on every trace, except behind a veto and, with `sample_on_first_match`, behind the first `Sampled`.
 //! A policy that fails is counted and has no vote.
 
-use super::policy::{Facts, Layout, Policy, Span, Trace, Vote};
+use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
+use tailrace_otlp::ResourceView;
 
 /// What becomes of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +65,14 @@ impl Policies {
         self.voters.iter().map(|named| named.name.as_str())
     }
 
-    /// What is to be remembered of `span`.
-    pub fn facts(&self, span: &Span) -> Facts {
-        self.layout.facts(span)
+    /// What is to be remembered of `span`, whose resource gave `of_resource`.
+    pub fn facts(&self, span: &Span<'_>, of_resource: Matches) -> Facts {
+        self.layout.facts(span, of_resource)
+    }
+
+    /// What all spans of a resource have in common.
+    pub fn of_resource(&self, resource: ResourceView<'_>) -> Matches {
+        self.layout.of_resource(resource)
     }
 
     /// Asks the policies about `trace`; `each` hears every vote with the number of the policy.
@@ -114,7 +120,7 @@ mod tests {
             let policies = Policies::new(votes.iter().enumerate().map(named).collect(), Layout::default(), first_match);
             let names: Vec<&str> = policies.names().collect();
             let mut heard = String::new();
-            let trace = Trace { id: &[1; 16], facts: &Facts::default() };
+            let trace = Trace { id: &[1; 16], facts: &Facts::default(), now_ms: 0 };
             let decision = policies.decide(&trace, |number, _| heard.push_str(names[number]));
             assert_eq!((decision.outcome, decision.by.map(|number| names[number])), (outcome, by), "{votes:?}");
             assert_eq!(heard, asked, "{votes:?}");

@@ -123,7 +123,7 @@ impl Shard {
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, now_ms),
-                None => self.decide_stray(runs, run),
+                None => self.decide_stray(runs, run, now_ms),
             }
         }
     }
@@ -178,9 +178,9 @@ impl Shard {
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
-    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run) {
+    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, now_ms: u64) {
         let Self { rules, tally, .. } = self;
-        let trace = Trace { id: &[0; 16], facts: &run.facts };
+        let trace = Trace { id: &[0; 16], facts: &run.facts, now_ms };
         let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
@@ -267,7 +267,7 @@ impl Shard {
     fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
         let Self { table, store, cache, leaving, ready, tally, rules } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &entry.facts };
+        let trace = Trace { id: &entry.id, facts: &entry.facts, now_ms };
         let mut clock = timed.then(std::time::Instant::now);
         let decision = rules.policies.decide(&trace, |policy, vote| {
             tally.vote(policy, vote);

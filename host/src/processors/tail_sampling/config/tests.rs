@@ -54,12 +54,8 @@ fn faults() {
         &["policies[1]", "duplicate", "\"a\""],
     );
     check(
-        "policies: [{name: a, type: string_attribute, string_attribute: {key: k, values: [v]}}]",
-        &[
-            "policies[0]",
-            "\"string_attribute\" is not supported yet",
-            "always_sample, latency, probabilistic, status_code",
-        ],
+        "policies: [{name: a, type: wasm, wasm: {module: a}}]",
+        &["policies[0]", "\"wasm\" is not supported yet", "there are always_sample, and,"],
     );
     check("policies: [{name: a, type: latecy, latency: {}}]", &["did you mean \"latency\"?"]);
     check("policies: [{name: a, type: latency, latency: {threshold: 1}}]", &["threshold"]);

@@ -6,18 +6,38 @@
 //! a decision slice, inside the shard's lock, and must be quick (what is not, such as a plugin, is asked before the
 //! slice and leaves its answer with the facts).
 //!
-//! A new policy type is its own file with a `Config: PolicyConfig`, and one line in [`config`](super::config).
+//! A new policy type is its own file with a `Config: PolicyConfig`, and one line in [`settings`].
 
 pub mod always_sample;
+pub mod and;
+pub mod attribute;
+pub mod boolean_attribute;
+mod bucket;
+pub mod bytes_limiting;
+pub mod composite;
+pub mod drop;
 mod facts;
 pub mod latency;
+mod layout;
+pub mod not;
+pub mod numeric_attribute;
+pub mod ottl_condition;
 pub mod probabilistic;
+pub mod rate_limiting;
+pub mod settings;
+pub mod span_count;
 pub mod status_code;
+pub mod string_attribute;
+#[cfg(test)]
+pub mod testing;
+pub mod trace_flags;
+pub mod trace_state;
 
 pub use facts::{Facts, Matches};
+pub use layout::{Bit, Layout};
 
 use crate::yaml::Check;
-use tailrace_otlp::StatusCode;
+use tailrace_otlp::{ResourceView, ScopeView, SpanView, StatusCode};
 
 /// A policy's opinion of one trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +60,8 @@ impl Vote {
 }
 
 /// What a filter sees of a span.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Span {
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
     /// Start, in nanoseconds since 1970.
     pub start_ns: u64,
     /// End, in nanoseconds since 1970.
@@ -52,6 +72,14 @@ pub struct Span {
     pub root: bool,
     /// Encoded size in bytes, with tag and length.
     pub bytes: u64,
+    /// Everything else of it.
+    pub view: SpanView<'a>,
+    /// Its resource.
+    pub resource: ResourceView<'a>,
+    /// Its scope.
+    pub scope: ScopeView<'a>,
+    /// When it arrived, in nanoseconds since 1970.
+    pub now_ns: u64,
 }
 
 /// A trace at the moment of its decision.
@@ -61,23 +89,21 @@ pub struct Trace<'a> {
     pub id: &'a [u8; 16],
     /// What is known of its spans.
     pub facts: &'a Facts,
+    /// The time of the decision, in milliseconds of the processor's clock.
+    pub now_ms: u64,
 }
 
 impl Trace<'_> {
     /// Whether any span met the filter.
     pub fn matched(&self, bit: Bit) -> bool {
-        self.facts.matches >> bit.0 & 1 == 1
+        bit.is_in(self.facts.matches)
     }
 }
-
-/// Which bit of the state belongs to a filter.
-#[derive(Clone, Copy, Debug)]
-pub struct Bit(u32);
 
 /// A question about one span that a policy wants answered on arrival.
 pub trait SpanFilter: Send + Sync {
     /// Whether the span meets it.
-    fn matches(&self, span: &Span) -> bool;
+    fn matches(&self, span: &Span<'_>) -> bool;
 }
 
 /// Votes on traces.
@@ -100,6 +126,11 @@ pub trait PolicyConfig {
 
     /// Makes the policy; its filters go to `layout`.
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy>;
+
+    /// Why it cannot be part of another policy, if it cannot.
+    fn must_stand_alone(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Records faults of one policy's settings.
@@ -114,44 +145,18 @@ impl<'a, 'b> Fault<'a, 'b> {
         Self { path, check }
     }
 
+    /// Records faults of what stands under `key` of the policy's block.
+    pub fn inside(&mut self, key: &str) -> Fault<'_, 'b> {
+        Fault { path: format!("{}.{key}", self.path), check: self.check }
+    }
+
+    /// A fault of the block itself.
+    pub fn here(&mut self, message: impl Into<String>) {
+        self.check.error(&self.path, message);
+    }
+
     /// A fault at `key` of the policy's block.
     pub fn at(&mut self, key: &str, message: impl Into<String>) {
         self.check.error(&format!("{}.{key}", self.path), message);
-    }
-}
-
-/// The filters of all policies, and which bit belongs to which.
-#[derive(Default)]
-pub struct Layout {
-    filters: Vec<Box<dyn SpanFilter>>,
-}
-
-impl Layout {
-    /// How many filters the state of a trace has room for.
-    pub const FILTERS_MAX: usize = Matches::BITS as usize;
-
-    /// Registers a filter.
-    pub fn filter(&mut self, filter: impl SpanFilter + 'static) -> Bit {
-        self.filters.push(Box::new(filter));
-        Bit(self.filters.len() as u32 - 1)
-    }
-
-    /// Whether more filters were registered than there is room for; such a layout must not be used.
-    pub fn overflows(&self) -> bool {
-        self.filters.len() > Self::FILTERS_MAX
-    }
-
-    /// What is to be remembered of `span`.
-    pub fn facts(&self, span: &Span) -> Facts {
-        let filters = self.filters.iter().map(AsRef::as_ref).enumerate();
-        let met = |(i, filter): (usize, &dyn SpanFilter)| Matches::from(filter.matches(span)) << i;
-        Facts {
-            start_ns: span.start_ns,
-            end_ns: span.end_ns,
-            bytes: span.bytes,
-            spans: 1,
-            root: span.root,
-            matches: filters.map(met).fold(0, |all, bit| all | bit),
-        }
     }
 }

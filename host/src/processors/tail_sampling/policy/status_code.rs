@@ -49,7 +49,7 @@ impl PolicyConfig for Config {
 struct Wanted(Vec<StatusCode>);
 
 impl SpanFilter for Wanted {
-    fn matches(&self, span: &Span) -> bool {
+    fn matches(&self, span: &Span<'_>) -> bool {
         self.0.contains(&span.status)
     }
 }
@@ -64,6 +64,7 @@ impl Policy for HasStatus {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::span_of_status;
     use super::*;
 
     #[test]
@@ -72,8 +73,8 @@ mod tests {
         let status_codes = vec!["OK".to_owned(), "ERROR".to_owned()];
         let policy = Config { status_codes }.build(&mut layout);
         for (status, expected) in [(StatusCode::Unset, false), (StatusCode::Ok, true), (StatusCode::Error, true)] {
-            let facts = layout.facts(&Span { status, ..Span::default() });
-            let vote = policy.vote(&Trace { id: &[1; 16], facts: &facts });
+            let facts = layout.facts_of(&span_of_status(status));
+            let vote = policy.vote(&Trace { id: &[1; 16], facts: &facts, now_ms: 0 });
             assert_eq!(vote == Vote::Sampled, expected, "{status:?}");
         }
     }

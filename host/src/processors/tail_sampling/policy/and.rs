@@ -1,0 +1,105 @@
+//! `and`: keeps traces that all of several policies would keep.
+//!
+//! ```yaml
+//! - name: slow-payments
+//!   type: and
+//!   and:
+//!     and_sub_policy:
+//!     - {name: slow, type: latency, latency: {threshold_ms: 500}}
+//!     - {name: payments, type: string_attribute, string_attribute: {key: service.name, values: [payment]}}
+//! ```
+//! They are asked in their order, up to the first that does not want the trace: a limiter behind it is not used up.
+
+use super::settings::{self, PolicySettings};
+use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use serde::Deserialize;
+
+/// Which policies.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// At least one; any type but `composite` and `drop`.
+    pub and_sub_policy: Vec<PolicySettings>,
+}
+
+impl PolicyConfig for Config {
+    fn check(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts(&self.and_sub_policy, "and_sub_policy", fault);
+    }
+
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        Box::new(All(settings::build_parts(&self.and_sub_policy, layout)))
+    }
+}
+
+struct All(Vec<Box<dyn Policy>>);
+
+impl Policy for All {
+    fn vote(&self, trace: &Trace<'_>) -> Vote {
+        all(&self.0, trace)
+    }
+}
+
+/// `Sampled` if all are, else the first other vote.
+pub fn all(policies: &[Box<dyn Policy>], trace: &Trace<'_>) -> Vote {
+    policies.iter().map(|policy| policy.vote(trace)).find(|vote| *vote != Vote::Sampled).unwrap_or(Vote::Sampled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Sample, vote, votes_at};
+    use super::*;
+    use crate::yaml::from_str;
+    use tailrace_otlp::Value;
+
+    fn config(parts: &str) -> Config {
+        serde_json::from_value(serde_json::json!({
+            "and_sub_policy": serde_json::from_str::<serde_json::Value>(parts).unwrap()
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn all_must_want_it() {
+        let parts = r#"[
+            {"name": "a", "type": "string_attribute", "string_attribute": {"key": "k", "values": ["v"]}},
+            {"name": "b", "type": "span_count", "span_count": {"min_spans": 2}}
+        ]"#;
+        let config = config(parts);
+        let with = |spans| Sample::of(spans).attribute(0, "k", Value::from("v"));
+        assert!(vote(&config, &with(2)));
+        assert!(!vote(&config, &with(1)));
+        assert!(!vote(&config, &Sample::of(2)));
+    }
+
+    /// A limiter behind a policy that says no is not used up.
+    #[test]
+    fn the_first_no_ends_it() {
+        let parts = r#"[
+            {"name": "a", "type": "span_count", "span_count": {"min_spans": 2}},
+            {"name": "b", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 1}}
+        ]"#;
+        let (one, two) = (Sample::of(1), Sample::of(2));
+        let votes = votes_at(&config(parts), &[(&one, 0), (&one, 0), (&two, 0), (&two, 0)]);
+        assert_eq!(votes, [false, false, true, false]);
+    }
+
+    #[test]
+    fn faults_name_the_part() {
+        use super::super::super::config::Config as Processor;
+        let check = |text: &str, expected: &[&str]| {
+            let problems = from_str::<Processor>("t", text).unwrap_err().to_string();
+            assert!(expected.iter().all(|part| problems.contains(part)), "{problems}");
+        };
+        check(
+            "policies: [{name: a, type: and, and: {and_sub_policy: []}}]",
+            &["policies[0]::and::and_sub_policy", "at least one"],
+        );
+        let part = |part: &str| format!("policies: [{{name: a, type: and, and: {{and_sub_policy: [{part}]}}}}]");
+        check(&part("{name: b, type: drop}"), &["policies[0]::and::and_sub_policy[0]::type", "drop", "of its own"]);
+        check(
+            &part("{name: b, type: latency, latency: {threshold_ms: 9, upper_threshold_ms: 3}}"),
+            &["policies[0]::and::and_sub_policy[0]::latency::upper_threshold_ms"],
+        );
+    }
+}

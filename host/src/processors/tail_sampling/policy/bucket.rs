@@ -1,0 +1,76 @@
+//! A token bucket that all shards share without a lock.
+//!
+//! It is the one of the Collector's limiters (`golang.org/x/time/rate`): full at the start, filled with time up to its burst;
+//! who asks for more than is there gets nothing and takes nothing.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The instant at which the bucket would have been empty, in nanoseconds: it holds what has flowed in since. One number says
+/// everything, so one compare-and-swap takes tokens.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    empty_at_ns: AtomicU64,
+    ns_per_token: f64,
+    burst: u64,
+}
+
+/// Instants are counted from so long before the start of the clock, so that a full bucket was empty in the past.
+const BEFORE_NS: u64 = 1 << 62;
+
+impl Bucket {
+    /// A full bucket.
+    pub(super) fn new(tokens_per_second: u64, burst: u64) -> Self {
+        let bucket = Self {
+            empty_at_ns: AtomicU64::new(0),
+            ns_per_token: if tokens_per_second == 0 { f64::INFINITY } else { 1e9 / tokens_per_second as f64 },
+            burst,
+        };
+        bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
+        bucket
+    }
+
+    /// Takes `tokens` if they are there at `now_ms` of a clock that began at 0.
+    pub(super) fn take(&self, tokens: u64, now_ms: u64) -> bool {
+        if tokens > self.burst {
+            return false;
+        }
+        if self.ns_per_token.is_infinite() {
+            return tokens == 0;
+        }
+        let now_ns = BEFORE_NS.saturating_add(now_ms.saturating_mul(1_000_000));
+        let full_ns = now_ns.saturating_sub(self.fill_ns(self.burst));
+        let taken = |empty_at: u64| {
+            let empty_at = empty_at.max(full_ns).saturating_add(self.fill_ns(tokens));
+            (empty_at <= now_ns).then_some(empty_at)
+        };
+        self.empty_at_ns.fetch_update(Relaxed, Relaxed, taken).is_ok()
+    }
+
+    /// How long it takes until so many tokens have flowed in.
+    fn fill_ns(&self, tokens: u64) -> u64 {
+        (tokens as f64 * self.ns_per_token) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_at_the_start_then_as_time_fills_it() {
+        let bucket = Bucket::new(10, 20);
+        assert!(!bucket.take(21, 0), "more than the burst never passes");
+        assert!(bucket.take(15, 0) && bucket.take(5, 0));
+        assert!(!bucket.take(1, 0) && !bucket.take(1, 99));
+        assert!(bucket.take(1, 100));
+        assert!(!bucket.take(10, 1_000), "who asks for too much takes nothing");
+        assert!(bucket.take(9, 1_000));
+        assert!(bucket.take(20, 100_000) && !bucket.take(1, 100_000), "it does not overflow");
+    }
+
+    #[test]
+    fn an_empty_rate_lets_nothing_pass() {
+        let bucket = Bucket::new(0, 0);
+        assert!(!bucket.take(1, 0) && !bucket.take(1, u64::MAX / 2));
+    }
+}

@@ -1,0 +1,178 @@
+//! `composite`: several policies in an order, each with a share of a number of spans per second.
+//!
+//! ```yaml
+//! - name: budget
+//!   type: composite
+//!   composite:
+//!     max_total_spans_per_second: 1000
+//!     policy_order: [errors, rest]
+//!     composite_sub_policy:
+//!     - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+//!     - {name: rest, type: always_sample}
+//!     rate_allocation:
+//!     - {policy: errors, percent: 50}
+//!     - {policy: rest, percent: 25}
+//! ```
+//! The first policy that wants a trace decides: it is kept if that policy's spans of this second stay within its share, else it
+//! is not kept, and no further policy is asked. A policy without an allocation has an equal share of the total. Seconds are
+//! those of the processor's clock, and counted for all shards together.
+
+use super::settings::{self, PolicySettings};
+use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Policies, their order and their shares.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Spans per second of all together.
+    pub max_total_spans_per_second: i64,
+    /// Names of the policies, in the order in which they are asked.
+    pub policy_order: Vec<String>,
+    /// The policies; any type but `composite` and `drop`.
+    pub composite_sub_policy: Vec<PolicySettings>,
+    /// Their shares.
+    pub rate_allocation: Vec<Allocation>,
+}
+
+/// The share of one policy.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Allocation {
+    /// Its name.
+    pub policy: String,
+    /// Percent of the total.
+    pub percent: i64,
+}
+
+impl PolicyConfig for Config {
+    fn check(&self, fault: &mut Fault<'_, '_>) {
+        if self.max_total_spans_per_second <= 0 {
+            fault.at("max_total_spans_per_second", "must be greater than zero");
+        }
+        settings::check_parts(&self.composite_sub_policy, "composite_sub_policy", fault);
+        let names: BTreeSet<&str> = self.composite_sub_policy.iter().map(|part| part.name.as_str()).collect();
+        if names.len() < self.composite_sub_policy.len() {
+            fault.at("composite_sub_policy", "names must be unique");
+        }
+        if self.policy_order.is_empty() {
+            fault.at("policy_order", "must name the policies in the order in which they are asked");
+        }
+        let unknown =
+            |name: &str| (!names.contains(name)).then(|| format!("{name:?} is not among composite_sub_policy"));
+        for (i, name) in self.policy_order.iter().enumerate() {
+            unknown(name).into_iter().for_each(|message| fault.at(&format!("policy_order[{i}]"), message));
+        }
+        for (i, share) in self.rate_allocation.iter().enumerate() {
+            let path = format!("rate_allocation[{i}]");
+            unknown(&share.policy).into_iter().for_each(|message| fault.at(&format!("{path}.policy"), message));
+            if !(0..=100).contains(&share.percent) {
+                fault.at(&format!("{path}.percent"), "must be between 0 and 100");
+            }
+        }
+    }
+
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        let total = self.max_total_spans_per_second.unsigned_abs();
+        let parts = self.policy_order.iter().filter_map(|name| {
+            let settings = self.composite_sub_policy.iter().find(|part| part.name == *name)?;
+            let share = self.rate_allocation.iter().find(|share| share.policy == *name && share.percent > 0);
+            let spans = match share {
+                Some(share) => total.saturating_mul(share.percent.unsigned_abs()) / 100,
+                None => total / self.policy_order.len() as u64,
+            };
+            let policy = settings::build_parts([settings], layout).pop()?;
+            Some(Part { policy, spans_per_second: spans.min(total), used: AtomicU64::new(0) })
+        });
+        Box::new(Composite(parts.collect()))
+    }
+
+    fn must_stand_alone(&self) -> Option<&'static str> {
+        Some("composite is a policy of its own: it has a budget for the whole processor")
+    }
+}
+
+struct Composite(Vec<Part>);
+
+struct Part {
+    policy: Box<dyn Policy>,
+    spans_per_second: u64,
+    /// The second, in the upper half, and how many spans were kept in it.
+    used: AtomicU64,
+}
+
+impl Policy for Composite {
+    fn vote(&self, trace: &Trace<'_>) -> Vote {
+        for part in &self.0 {
+            match part.policy.vote(trace) {
+                Vote::Sampled => return Vote::sampled_if(part.take(trace.facts.spans, trace.now_ms / 1000)),
+                Vote::Error => return Vote::Error,
+                _ => {}
+            }
+        }
+        Vote::NotSampled
+    }
+}
+
+impl Part {
+    /// Takes `spans` of what is left in this second; all or nothing.
+    fn take(&self, spans: u32, second: u64) -> bool {
+        let second = second & u64::from(u32::MAX);
+        let taken = |used: u64| {
+            let before = if used >> 32 == second { used & u64::from(u32::MAX) } else { 0 };
+            let after = before + u64::from(spans);
+            (after <= self.spans_per_second && u32::try_from(after).is_ok()).then_some(second << 32 | after)
+        };
+        self.used.fetch_update(Relaxed, Relaxed, taken).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Sample, votes_at};
+    use super::*;
+
+    fn config(rates: &str) -> Config {
+        serde_json::from_str(&format!(
+            r#"{{
+                "max_total_spans_per_second": 10, "policy_order": ["large", "rest"],
+                "composite_sub_policy": [
+                    {{"name": "rest", "type": "always_sample"}},
+                    {{"name": "large", "type": "span_count", "span_count": {{"min_spans": 3}}}}
+                ],
+                "rate_allocation": {rates}
+            }}"#
+        ))
+        .unwrap()
+    }
+
+    /// Each has its share of a second, and who exceeds it is not kept, although the next policy would want the trace.
+    #[test]
+    fn shares_of_a_second() {
+        let config = config(r#"[{"policy": "large", "percent": 60}, {"policy": "rest", "percent": 20}]"#);
+        let (large, small) = (Sample::of(3), Sample::of(1));
+        let votes = votes_at(
+            &config,
+            &[
+                (&large, 0),
+                (&large, 10),
+                (&large, 20),
+                (&small, 30),
+                (&small, 40),
+                (&small, 50),
+                (&large, 999),
+                (&large, 1000),
+            ],
+        );
+        assert_eq!(votes, [true, true, false, true, true, false, false, true]);
+    }
+
+    /// A trace that is too large leaves room for a smaller one.
+    #[test]
+    fn equal_shares_without_an_allocation() {
+        let votes = votes_at(&config("[]"), &[(&Sample::of(6), 0), (&Sample::of(4), 0), (&Sample::of(3), 0)]);
+        assert_eq!(votes, [false, true, false]);
+    }
+}

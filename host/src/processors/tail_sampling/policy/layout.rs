@@ -1,0 +1,100 @@
+//! The filters of all policies, and which bit of a trace's state belongs to which.
+
+use super::attribute::ValueFilter;
+use super::{Facts, Matches, Span, SpanFilter};
+use tailrace_otlp::{KeySet, KeyValue, ResourceView};
+
+/// Which bit of the state belongs to a filter.
+#[derive(Clone, Copy, Debug)]
+pub struct Bit(u32);
+
+impl Bit {
+    /// Whether it is among those that are set.
+    pub fn is_in(self, matches: Matches) -> bool {
+        matches >> self.0 & 1 == 1
+    }
+}
+
+/// The filters of all policies. Attributes are walked once, however many filters ask for some.
+#[derive(Default)]
+pub struct Layout {
+    filters: Vec<(u32, Box<dyn SpanFilter>)>,
+    keys: KeySet,
+    key_names: Vec<String>,
+    /// For each entry of `keys` the filters on its value.
+    values: Vec<Vec<(u32, Box<dyn ValueFilter>)>>,
+    bits: u32,
+}
+
+impl Layout {
+    /// How many filters the state of a trace has room for.
+    pub const FILTERS_MAX: usize = Matches::BITS as usize;
+
+    /// Registers a filter.
+    pub fn filter(&mut self, filter: impl SpanFilter + 'static) -> Bit {
+        let bit = self.bit();
+        self.filters.push((bit, Box::new(filter)));
+        Bit(bit)
+    }
+
+    /// Registers a filter on the value of an attribute: of the resource or, if that does not meet it, of a span.
+    pub fn attribute(&mut self, key: &str, filter: impl ValueFilter + 'static) -> Bit {
+        let bit = self.bit();
+        let known = self.key_names.iter().position(|known| known == key);
+        let entry = known.unwrap_or_else(|| {
+            self.keys.add(key);
+            self.key_names.push(key.to_owned());
+            self.values.push(Vec::new());
+            self.values.len() - 1
+        });
+        if let Some(filters) = self.values.get_mut(entry) {
+            filters.push((bit, Box::new(filter)));
+        }
+        Bit(bit)
+    }
+
+    fn bit(&mut self) -> u32 {
+        self.bits += 1;
+        self.bits - 1
+    }
+
+    /// Whether more filters were registered than there is room for; such a layout must not be used.
+    pub fn overflows(&self) -> bool {
+        self.bits as usize > Self::FILTERS_MAX
+    }
+
+    /// The filters on attributes that a resource meets; all of its spans meet them then.
+    pub fn of_resource(&self, resource: ResourceView<'_>) -> Matches {
+        if self.values.is_empty() { 0 } else { self.met(resource.attributes()) }
+    }
+
+    /// What is to be remembered of `span`, whose resource meets `of_resource`.
+    pub fn facts(&self, span: &Span<'_>, of_resource: Matches) -> Facts {
+        let met = self.filters.iter().map(|(bit, filter)| bit_if(filter.matches(span), *bit));
+        let mut matches = met.fold(of_resource, |all, bit| all | bit);
+        if !self.values.is_empty() {
+            matches |= self.met(span.view.attributes());
+        }
+        Facts { start_ns: span.start_ns, end_ns: span.end_ns, bytes: span.bytes, spans: 1, root: span.root, matches }
+    }
+
+    /// The filters that some attributes meet. Of several with one key the first counts.
+    fn met<'a>(&self, attributes: impl Iterator<Item = KeyValue<'a>>) -> Matches {
+        let (mut matches, mut seen) = (0, 0_u128);
+        for attribute in attributes {
+            let Some(entry) = self.keys.find(attribute.key.as_bytes()) else { continue };
+            if seen >> entry & 1 == 1 {
+                continue;
+            }
+            seen |= 1 << entry;
+            let filters = self.values.get(entry).into_iter().flatten();
+            let met = filters.map(|(bit, filter)| bit_if(filter.matches(&attribute.value), *bit));
+            matches = met.fold(matches, |all, bit| all | bit);
+        }
+        matches
+    }
+}
+
+fn bit_if(met: bool, bit: u32) -> Matches {
+    Matches::from(met) << bit
+}

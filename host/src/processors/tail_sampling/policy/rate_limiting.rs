@@ -1,0 +1,65 @@
+//! `rate_limiting`: keeps traces while their spans do not exceed a rate.
+//!
+//! ```yaml
+//! - name: at-most
+//!   type: rate_limiting
+//!   rate_limiting: {spans_per_second: 100, burst_capacity: 200}   # burst_capacity: twice the rate if not set
+//! ```
+//! A token bucket, filled at the rate, holding `burst_capacity` at most and full at the start. A trace takes as many tokens
+//! as it has spans, or none and is not kept; one that is larger than the burst is never kept.
+
+use super::bucket::Bucket;
+use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use serde::Deserialize;
+
+/// The rate.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Spans per second.
+    pub spans_per_second: i64,
+    /// Spans at once; 0 is twice the rate.
+    pub burst_capacity: i64,
+}
+
+impl PolicyConfig for Config {
+    fn check(&self, fault: &mut Fault<'_, '_>) {
+        if self.spans_per_second < 0 {
+            fault.at("spans_per_second", "must not be negative");
+        }
+        if self.burst_capacity < 0 {
+            fault.at("burst_capacity", "must not be negative");
+        }
+    }
+
+    fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
+        let rate = self.spans_per_second.unsigned_abs();
+        let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
+        Box::new(RateLimiting(Bucket::new(rate, burst)))
+    }
+}
+
+struct RateLimiting(Bucket);
+
+impl Policy for RateLimiting {
+    fn vote(&self, trace: &Trace<'_>) -> Vote {
+        Vote::sampled_if(self.0.take(trace.facts.spans.into(), trace.now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Sample, votes_at};
+    use super::*;
+
+    #[test]
+    fn spans_are_tokens() {
+        let config = Config { spans_per_second: 5, burst_capacity: 0 };
+        let three = Sample::of(3);
+        let votes = votes_at(
+            &config,
+            &[(&three, 0), (&three, 0), (&three, 0), (&three, 0), (&three, 600), (&Sample::of(11), 9_000)],
+        );
+        assert_eq!(votes, [true, true, true, false, true, false]);
+    }
+}

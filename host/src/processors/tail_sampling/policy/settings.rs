@@ -1,0 +1,103 @@
+//! The list of policy types, and the settings of one policy: its name, its type and a block under the type's name.
+
+use super::{Fault, Layout, Policy, PolicyConfig};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The settings of one policy and how they become it: a block per type, under the type's name.
+macro_rules! policy_types {
+    (types: $($kind:ident),+; later: $($later:ident),+;) => {
+        /// An entry of `policies`.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct PolicySettings {
+            /// Unique among the policies.
+            pub name: String,
+            /// Which kind; its settings stand under a key of the same name.
+            #[serde(rename = "type")]
+            pub kind: String,
+            $($kind: Option<super::$kind::Config>,)+
+            $($later: Option<IgnoredAny>,)+
+        }
+
+        /// The types that there are.
+        const KINDS: &[&str] = &[$(stringify!($kind)),+];
+        /// Types that the Collector has, or that are planned, and that cannot be used yet.
+        const LATER: &[&str] = &[$(stringify!($later)),+];
+
+        impl PolicySettings {
+            /// The settings of the type; its defaults if nothing is written.
+            pub fn settings(&self) -> Option<Box<dyn PolicyConfig>> {
+                match self.kind.as_str() {
+                    $(stringify!($kind) => Some(Box::new(self.$kind.clone().unwrap_or_default())),)+
+                    _ => None,
+                }
+            }
+
+            /// Blocks that are written down.
+            fn blocks(&self) -> impl Iterator<Item = &'static str> {
+                let written = [$((stringify!($kind), self.$kind.is_some()),)+ $((stringify!($later), self.$later.is_some()),)+];
+                written.into_iter().filter(|(_, written)| *written).map(|(kind, _)| kind)
+            }
+        }
+    };
+}
+
+policy_types! {
+    types: always_sample, and, boolean_attribute, bytes_limiting, composite, drop, latency, not, numeric_attribute,
+        ottl_condition, probabilistic, rate_limiting, span_count, status_code, string_attribute, trace_flags, trace_state;
+    later: wasm;
+}
+
+impl PolicySettings {
+    /// Records what is wrong with it.
+    pub fn check(&self, fault: &mut Fault<'_, '_>) {
+        if self.name.is_empty() {
+            fault.at("name", "must be set");
+        }
+        let kind = self.kind.as_str();
+        let Some(settings) = self.settings() else {
+            let known = KINDS.join(", ");
+            let message = if kind.is_empty() {
+                format!("must be set to one of {known}")
+            } else if LATER.contains(&kind) {
+                format!("policy type {kind:?} is not supported yet; there are {known}")
+            } else {
+                let near = crate::yaml::nearest(kind, KINDS.iter().copied());
+                let hint = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+                format!("unknown policy type {kind:?}{hint}; there are {known}")
+            };
+            return fault.at("type", message);
+        };
+        for block in self.blocks().filter(|block| *block != kind) {
+            fault.at(block, format!("does not belong to a policy of type {kind:?}"));
+        }
+        settings.check(&mut fault.inside(kind));
+    }
+}
+
+/// Records what is wrong with a policy that is part of another.
+pub fn check_part(part: &PolicySettings, fault: &mut Fault<'_, '_>) {
+    match part.settings().and_then(|settings| settings.must_stand_alone()) {
+        Some(why) => fault.at("type", why),
+        None => part.check(fault),
+    }
+}
+
+/// Records what is wrong with the policies under `key`.
+pub fn check_parts(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_>) {
+    if parts.is_empty() {
+        fault.at(key, "must have at least one policy");
+    }
+    for (i, part) in parts.iter().enumerate() {
+        check_part(part, &mut fault.inside(&format!("{key}[{i}]")));
+    }
+}
+
+/// Makes policies that are parts of another.
+pub fn build_parts<'s>(
+    parts: impl IntoIterator<Item = &'s PolicySettings>,
+    layout: &mut Layout,
+) -> Vec<Box<dyn Policy>> {
+    parts.into_iter().filter_map(|part| Some(part.settings()?.build(layout))).collect()
+}

@@ -1,0 +1,76 @@
+//! `trace_state`: keeps traces with a span whose W3C `tracestate` has an entry with one of these values.
+//!
+//! ```yaml
+//! - name: from-vendor
+//!   type: trace_state
+//!   trace_state: {key: vendor, values: [a, b]}
+//! ```
+
+use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
+use serde::Deserialize;
+
+/// Which entry.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Key of the entry.
+    pub key: String,
+    /// Its values.
+    pub values: Vec<String>,
+}
+
+impl PolicyConfig for Config {
+    fn check(&self, fault: &mut Fault<'_, '_>) {
+        if self.key.is_empty() {
+            fault.at("key", "must be set");
+        }
+        if self.values.is_empty() {
+            fault.at("values", "must have at least one value");
+        }
+    }
+
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        Box::new(HasEntry(layout.filter(Entry(self.clone()))))
+    }
+}
+
+struct Entry(Config);
+
+impl SpanFilter for Entry {
+    fn matches(&self, span: &Span<'_>) -> bool {
+        let state = span.view.trace_state().to_str();
+        let mut entries = state.split(',').filter_map(|entry| entry.trim_matches([' ', '\t']).split_once('='));
+        let found = entries.find(|(key, _)| *key == self.0.key);
+        found.is_some_and(|(_, value)| self.0.values.iter().any(|wanted| wanted == value))
+    }
+}
+
+struct HasEntry(Bit);
+
+impl Policy for HasEntry {
+    fn vote(&self, trace: &Trace<'_>) -> Vote {
+        Vote::sampled_if(trace.matched(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Sample, vote};
+    use super::*;
+
+    #[test]
+    fn entries() {
+        let config = Config { key: "a".into(), values: vec!["1".into(), "2".into()] };
+        for (state, expected) in [
+            ("a=1", true),
+            ("b=9, a=2", true),
+            ("a=3", false),
+            ("b=1", false),
+            ("", false),
+            ("a", false),
+            ("aa=1", false),
+        ] {
+            assert_eq!(vote(&config, &Sample::of(1).trace_state(state)), expected, "{state:?}");
+        }
+    }
+}
