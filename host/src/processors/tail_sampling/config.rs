@@ -1,6 +1,6 @@
 //! Settings of `tail_sampling`.
 
-use super::policies::NamedPolicy;
+use super::policies::{NamedPolicy, Policies};
 use super::policy::settings::PolicySettings;
 use super::policy::{Fault, Layout};
 use crate::yaml::{Check, GoDuration, Settings};
@@ -11,10 +11,12 @@ use std::time::Duration;
 
 /// The Collector's default and most of `num_shards`.
 const SHARDS_MAX: usize = 256;
+/// Most decisions that can be explained: about 100 MB.
+const HISTORY_MAX: usize = 1_000_000;
 /// How many ids of each kind the decision cache remembers if nothing is said: ten times `num_traces`, up to this.
 const CACHE_DEFAULT_MAX: usize = 1_000_000;
 
-/// The keys of the Collector, and `max_memory_mib`.
+/// The keys of the Collector, and `max_memory_mib`, `decision_history` and `shadow_policies`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Config {
@@ -38,6 +40,10 @@ pub(super) struct Config {
     pub(super) maximum_trace_size_bytes: u64,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
+    /// How many decisions can be explained.
+    pub(super) decision_history: HistorySettings,
+    /// Policies that decide nothing and are only counted, beside the others.
+    pub(super) shadow_policies: Vec<PolicySettings>,
     /// Only `trace-complete`.
     pub(super) sampling_strategy: String,
     /// Parts that work side by side; as many as there are workers if not set.
@@ -58,6 +64,20 @@ pub(super) struct CacheSettings {
     pub(super) non_sampled_cache_size: Option<usize>,
 }
 
+/// What is remembered of decisions for those who ask why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HistorySettings {
+    /// The last so many; 0 remembers none.
+    pub(super) size: usize,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { size: 10_000 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -71,6 +91,8 @@ impl Default for Config {
             drop_pending_traces_on_shutdown: false,
             maximum_trace_size_bytes: 0,
             decision_cache: CacheSettings::default(),
+            decision_history: HistorySettings::default(),
+            shadow_policies: Vec::new(),
             sampling_strategy: "trace-complete".to_owned(),
             num_shards: None,
             tail_storage: None,
@@ -84,16 +106,21 @@ impl Settings for Config {
         if self.policies.is_empty() {
             check.error("policies", "must have at least one policy");
         }
-        let mut names = BTreeSet::new();
-        for (i, policy) in self.policies.iter().enumerate() {
-            policy.check(&mut Fault::new(format!("policies[{i}]"), check));
-            if !policy.name.is_empty() && !names.insert(&policy.name) {
-                check.error(&format!("policies[{i}].name"), format!("duplicate policy name {:?}", policy.name));
+        check_policies("policies", &self.policies, check);
+        check_policies("shadow_policies", &self.shadow_policies, check);
+        let mut layout = Layout::default();
+        for (key, policies) in [("policies", &self.policies), ("shadow_policies", &self.shadow_policies)] {
+            let fitted = !layout.overflows();
+            build(policies, &mut layout);
+            if fitted && layout.overflows() {
+                let most = Layout::FILTERS_MAX;
+                let together = if key == "policies" { "" } else { ", together with policies" };
+                let message = format!("more than {most} conditions on spans{together}; split them over two processors");
+                check.error(key, message);
             }
         }
-        if self.policies().1.overflows() {
-            let most = Layout::FILTERS_MAX;
-            check.error("policies", format!("more than {most} conditions on spans; split them over two processors"));
+        if self.decision_history.size > HISTORY_MAX {
+            check.error("decision_history.size", format!("must be {HISTORY_MAX} at most"));
         }
         if self.num_traces == 0 {
             check.error("num_traces", "must be greater than zero");
@@ -114,12 +141,12 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// Names and policies in the order of the configuration, and their filters.
-    pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Layout) {
+    /// The policies and their filters.
+    pub(super) fn policies(&self) -> Policies {
         let mut layout = Layout::default();
-        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(&mut layout)));
-        let policies = self.policies.iter().filter_map(build).collect();
-        (policies, layout)
+        let policies = build(&self.policies, &mut layout);
+        let shadow = build(&self.shadow_policies, &mut layout);
+        Policies::new(policies, layout, self.sample_on_first_match).with_shadow(shadow)
     }
 
     /// How many decisions are remembered: kept traces and others.
@@ -134,6 +161,23 @@ impl Config {
         let waiting = self.expected_new_traces_per_sec as f64 * self.decision_wait.0.as_secs_f64();
         (waiting as usize).min(self.num_traces)
     }
+}
+
+/// Records what is wrong with the policies under `key`.
+fn check_policies(key: &str, policies: &[PolicySettings], check: &mut Check<'_>) {
+    let mut names = BTreeSet::new();
+    for (i, policy) in policies.iter().enumerate() {
+        policy.check(&mut Fault::new(format!("{key}[{i}]"), check));
+        if !policy.name.is_empty() && !names.insert(&policy.name) {
+            check.error(&format!("{key}[{i}].name"), format!("duplicate policy name {:?}", policy.name));
+        }
+    }
+}
+
+/// Names and policies in the order of the configuration; their filters go to `layout`.
+fn build(policies: &[PolicySettings], layout: &mut Layout) -> Vec<NamedPolicy> {
+    let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(layout)));
+    policies.iter().filter_map(build).collect()
 }
 
 #[cfg(test)]

@@ -29,17 +29,22 @@
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
 //! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`regroup`] makes full batches.
 
+pub mod ballot;
 pub mod cache;
 mod config;
+pub mod history;
 pub mod intake;
 pub mod policies;
 pub mod policy;
 pub mod regroup;
+pub mod roster;
 pub mod segment;
+pub mod shadow;
 pub mod shard;
 pub mod store;
 pub mod table;
 pub mod tally;
+mod why;
 
 use crate::component::handover::{Bound, Handover};
 use crate::component::{
@@ -48,6 +53,7 @@ use crate::component::{
 };
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
+use crate::telemetry::decisions::Question;
 use config::Config;
 use intake::{Keyed, Runs};
 use policies::Policies;
@@ -100,6 +106,8 @@ struct Inner {
     tick: Duration,
     block_on_overflow: bool,
     drop_pending_traces_on_shutdown: bool,
+    /// Decisions that can be explained.
+    history: usize,
     /// Traces were decided: there may be room for others.
     decided: Notify,
     closed: AtomicBool,
@@ -109,8 +117,7 @@ struct Inner {
 
 impl TailSampling {
     fn new(config: &Config, context: Context, next: Arc<dyn Consumer>) -> Self {
-        let (policies, layout) = config.policies();
-        let policies = Arc::new(Policies::new(policies, layout, config.sample_on_first_match));
+        let policies = Arc::new(config.policies());
         let keyed = Keyed::random();
         // At least a mebibyte each.
         let count = config.num_shards.unwrap_or(context.workers.count()).clamp(1, config.max_memory_mib.max(1));
@@ -132,6 +139,7 @@ impl TailSampling {
             },
             traces_expected: config.expected_traces().div_ceil(count),
             cache: (sampled.div_ceil(count), not_sampled.div_ceil(count)),
+            history: config.decision_history.size.div_ceil(count),
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
@@ -149,12 +157,16 @@ impl TailSampling {
             tick: (shorter / 20).clamp(TICK.0, TICK.1),
             block_on_overflow: config.block_on_overflow,
             drop_pending_traces_on_shutdown: config.drop_pending_traces_on_shutdown,
+            history: config.decision_history.size,
             decided: Notify::new(),
             closed: AtomicBool::new(false),
             storing: AtomicUsize::new(0),
         });
-        let pipeline = context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
-        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), move || shown.view());
+        let name = inner.name();
+        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.view());
+        let asked = Arc::downgrade(&inner);
+        let answer = move |question: &Question| Some(why::answer(&*asked.upgrade()?, question));
+        context.telemetry.decisions().answer_with(&name, answer);
         Self { inner, context, tasks: Mutex::default() }
     }
 }
@@ -193,13 +205,23 @@ impl Inner {
         Ok(())
     }
 
+    /// The number of the shard for traces of this hash.
+    fn shard_of(&self, hash: u64) -> usize {
+        // Bits of the hash that the tables inside do not look at.
+        ((hash >> 24 & 0xffff) as usize * self.shards.len()) >> 16
+    }
+
+    /// As in `tail_sampling/a@traces`.
+    fn name(&self) -> String {
+        let pipeline = self.context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
+        format!("{}{pipeline}", self.context.id)
+    }
+
     /// The numbers of the runs for each shard.
     fn deal(&self, runs: &Runs<'_>) -> Vec<Vec<u32>> {
         let mut parts = vec![Vec::new(); self.shards.len()];
         for (number, run) in runs.iter().enumerate() {
-            // Bits of the hash that the tables inside do not look at.
-            let shard = ((run.hash >> 24 & 0xffff) as usize * self.shards.len()) >> 16;
-            if let Some(part) = parts.get_mut(shard) {
+            if let Some(part) = parts.get_mut(self.shard_of(run.hash)) {
                 part.push(number as u32);
             }
         }
@@ -256,6 +278,7 @@ impl Inner {
             ticks.tick().await;
             let started = std::time::Instant::now();
             let now_ms = self.now_ms();
+            self.policies.renew_roster();
             loop {
                 // While the next stage is behind, traces wait here, undecided.
                 self.handover.any_room().await;
@@ -296,8 +319,9 @@ impl Inner {
             // What could not be decided in time is dropped below.
             let _ = deadline.bound(self.decide_all()).await;
         }
+        let now_ms = self.now_ms();
         for shard in &self.shards {
-            while self.with(shard, Shard::drop_any) {}
+            while self.with(shard, |shard| shard.drop_any(now_ms)) {}
             self.with(shard, Shard::flush);
         }
         self.handover.shutdown(deadline).await;

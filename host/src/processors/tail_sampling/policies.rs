@@ -8,6 +8,10 @@
 //! A policy that fails is counted and has no vote.
 
 use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
+use super::roster::{Numbers, Roster, Voter};
+use crate::telemetry::decisions::Verdict;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
 use tailrace_otlp::ResourceView;
 
 /// What becomes of a trace.
@@ -25,6 +29,16 @@ impl Outcome {
     /// Whether its spans are handed on.
     pub fn keeps(self) -> bool {
         self == Self::Sampled
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Sampled => Self::Sampled,
+            Outcome::NotSampled => Self::NotSampled,
+            Outcome::Dropped => Self::Dropped,
+        }
     }
 }
 
@@ -50,6 +64,9 @@ pub struct Policies {
     voters: Vec<Named>,
     layout: Layout,
     sample_on_first_match: bool,
+    shadow: Option<Box<Self>>,
+    numbers: Numbers,
+    roster: ArcSwap<Roster>,
 }
 
 impl Policies {
@@ -57,7 +74,47 @@ impl Policies {
     pub fn new(policies: Vec<NamedPolicy>, layout: Layout, sample_on_first_match: bool) -> Self {
         let mut voters: Vec<Named> = policies.into_iter().map(|(name, policy)| Named { name, policy }).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
-        Self { voters, layout, sample_on_first_match }
+        let (shadow, numbers, roster) = (None, Numbers::default(), ArcSwap::default());
+        let policies = Self { voters, layout, sample_on_first_match, shadow, numbers, roster };
+        policies.renew_roster();
+        policies
+    }
+
+    /// Together with policies that are asked after these and decide nothing. Their filters are in the layout of these.
+    pub fn with_shadow(mut self, shadow: Vec<NamedPolicy>) -> Self {
+        self.shadow = (!shadow.is_empty())
+            .then(|| Box::new(Self::new(shadow, Layout::default(), self.sample_on_first_match)));
+        self.renew_roster();
+        self
+    }
+
+    /// The policies that decide nothing.
+    pub fn shadow(&self) -> Option<&Self> {
+        self.shadow.as_deref()
+    }
+
+    /// Who votes at present.
+    pub fn roster(&self) -> arc_swap::Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// Takes note of what the policies run now.
+    pub fn renew_roster(&self) {
+        let roster = self.roster.load();
+        let (policies, shadow) = (self.present(), self.shadow().map(Self::present).unwrap_or_default());
+        if roster.policies != policies || roster.shadow != shadow {
+            self.roster.store(Arc::new(Roster { number: self.numbers.next(), policies, shadow }));
+        }
+    }
+
+    fn present(&self) -> Vec<Voter> {
+        let voter = |named: &Named| Voter { name: named.name.clone(), version: named.policy.version() };
+        self.voters.iter().map(voter).collect()
+    }
+
+    /// How many decide.
+    pub fn count(&self) -> usize {
+        self.voters.len()
     }
 
     /// Names by number.

@@ -3,15 +3,18 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
+use super::ballot::Ballot;
 use super::cache::DecisionCache;
+use super::history::{Decided, History};
 use super::intake::{Keyed, Run, Runs};
 use super::policies::{Outcome, Policies};
-use super::policy::Trace;
+use super::policy::{Facts, Trace};
 use super::regroup::{Regroup, Unwritable};
 use super::store::{NewRun, Store};
-use super::table::Table;
+use super::table::{Entry, Table};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
+use crate::telemetry::decisions::{Because, Verdict};
 use std::sync::Arc;
 
 /// How many traces are decided at a time.
@@ -42,6 +45,8 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Decisions that can be explained.
+    pub history: usize,
 }
 
 /// Its state.
@@ -50,6 +55,9 @@ pub struct Shard {
     table: Table,
     store: Store,
     cache: DecisionCache,
+    history: History,
+    /// The votes on the trace that is being decided.
+    ballot: Ballot,
     leaving: Regroup,
     ready: Vec<Batch>,
     tally: Tally,
@@ -74,6 +82,8 @@ impl Shard {
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
+            history: History::new(rules.history),
+            ballot: Ballot::default(),
             leaving: Regroup::default(),
             ready: Vec::new(),
             tally: Tally::default(),
@@ -89,6 +99,22 @@ impl Shard {
     /// Memory of their spans, in bytes.
     pub fn bytes(&self) -> usize {
         self.store.footprint()
+    }
+
+    /// What was decided lately.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is known of an undecided trace, when its first span came and when it is due.
+    pub fn waiting(&self, hash: u64, id: &[u8; 16]) -> Option<(Facts, u64, u64)> {
+        let entry = self.table.get(self.table.find(hash, id)?)?;
+        Some((entry.facts, entry.arrived_ms, entry.due_ms))
+    }
+
+    /// Whether a trace was kept, if that is all that is remembered.
+    pub fn outcome(&mut self, hash: u64) -> Option<bool> {
+        self.cache.get(hash)
     }
 
     /// What has come of everything since the last call.
@@ -133,7 +159,7 @@ impl Shard {
             Some(number) => number,
             None => {
                 if let Some(kept) = self.cache.get(run.hash) {
-                    return self.follow(runs, run, kept);
+                    return self.follow(runs, run, id, kept, now_ms);
                 }
                 while self.table.len() >= self.rules.traces_max && self.decide_next(now_ms, Early::Traces) {}
                 self.tally.new_trace();
@@ -147,7 +173,7 @@ impl Shard {
         facts.fold(&run.facts);
         if facts.bytes > self.rules.trace_bytes_max {
             entry.facts = facts;
-            return self.drop_too_large(run.hash, number);
+            return self.drop_too_large(run.hash, number, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, number, &new, now_ms).is_err() {
@@ -156,7 +182,7 @@ impl Shard {
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, kept);
+                return self.follow(runs, run, id, kept, now_ms);
             }
         }
         if let Some(entry) = self.table.get_mut(number) {
@@ -169,8 +195,9 @@ impl Shard {
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], kept: bool, now_ms: u64) {
         self.tally.late(kept, usize::from(run.spans));
+        self.history.late(run.hash, id, run.spans.into(), kept, &self.rules.policies.roster(), now_ms);
         if kept {
             self.leave(runs, run);
         }
@@ -183,6 +210,10 @@ impl Shard {
         let trace = Trace { id: &[0; 16], facts: &run.facts, now_ms };
         let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
         tally.decided(decision, usize::from(run.spans), 0);
+        if let Some(shadow) = rules.policies.shadow() {
+            let shadow_decision = shadow.decide(&trace, |policy, vote| tally.shadow.vote(policy, vote));
+            tally.shadow.decided(decision, shadow_decision, usize::from(run.spans));
+        }
         if decision.outcome.keeps() {
             self.leave(runs, run);
         }
@@ -194,12 +225,22 @@ impl Shard {
         leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32) {
+    fn drop_too_large(&mut self, hash: u64, number: u32, now_ms: u64) {
         if let Some(entry) = self.table.remove(hash, number) {
+            self.undecided(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.store.free(entry.chain);
             self.cache.put(hash, Outcome::NotSampled);
             self.tally.too_large(entry.facts.spans as usize);
         }
+    }
+
+    /// A trace leaves without anybody having voted.
+    fn undecided(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
+        self.ballot.clear();
+        let Self { ballot: votes, history, rules, .. } = self;
+        let Entry { id, facts, arrived_ms, .. } = entry;
+        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
+        history.put(&decided, &rules.policies.roster(), now_ms);
     }
 
     /// Decides at most [`SLICE`] of the traces that are due. Returns whether there are more.
@@ -209,7 +250,7 @@ impl Shard {
             match self.table.next_due() {
                 Some(number) if self.table.get(number).is_some_and(|entry| entry.due_ms <= now_ms) => {
                     // One trace of a slice is timed for all of them: clocks cost more than votes.
-                    self.decide(number, now_ms, decided == 0);
+                    self.decide(number, now_ms, Because::Due, decided == 0);
                     decided += 1;
                 }
                 _ => break,
@@ -223,18 +264,20 @@ impl Shard {
     pub fn decide_any(&mut self, now_ms: u64) -> bool {
         for _ in 0..SLICE {
             let Some(number) = self.table.next_due() else { return false };
-            self.decide(number, now_ms, false);
+            self.decide(number, now_ms, Because::Shutdown, false);
         }
         true
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
-    pub fn drop_any(&mut self) -> bool {
+    pub fn drop_any(&mut self, now_ms: u64) -> bool {
         for _ in 0..SLICE {
             let Some((number, id)) = self.table.next_due().and_then(|at| Some((at, self.table.get(at)?.id))) else {
                 return false;
             };
-            if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
+            let hash = self.rules.keyed.hash(&id);
+            if let Some(entry) = self.table.remove(hash, number) {
+                self.undecided(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
@@ -260,24 +303,47 @@ impl Shard {
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
         let Some(number) = self.table.next_due() else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, false);
+        self.decide(number, now_ms, why.into(), false);
         true
     }
 
-    fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
-        let Self { table, store, cache, leaving, ready, tally, rules } = self;
+    fn decide(&mut self, number: u32, now_ms: u64, because: Because, timed: bool) {
+        let Self { table, store, cache, history, ballot, leaving, ready, tally, rules } = self;
         let Some(entry) = table.get(number) else { return };
         let trace = Trace { id: &entry.id, facts: &entry.facts, now_ms };
+        ballot.clear();
         let mut clock = timed.then(std::time::Instant::now);
         let decision = rules.policies.decide(&trace, |policy, vote| {
             tally.vote(policy, vote);
+            ballot.put(policy, vote);
             if let Some(started) = &mut clock {
                 let now = std::time::Instant::now();
                 let took = now.duration_since(std::mem::replace(started, now));
                 tally.time(policy, took.as_nanos() as u64);
             }
         });
+        let shadow = rules.policies.shadow().map(|shadow| {
+            let first = rules.policies.count();
+            let shadow_decision = shadow.decide(&trace, |policy, vote| {
+                tally.shadow.vote(policy, vote);
+                ballot.put(first + policy, vote);
+            });
+            tally.shadow.decided(decision, shadow_decision, entry.facts.spans as usize);
+            shadow_decision
+        });
         let hash = rules.keyed.hash(&entry.id);
+        let because = if because == Because::Due && entry.hastened() { Because::Root } else { because };
+        let decided = Decided {
+            hash,
+            id: entry.id,
+            facts: &entry.facts,
+            arrived_ms: entry.arrived_ms,
+            verdict: decision.outcome.into(),
+            because,
+            shadow: shadow.map(|decision| decision.outcome.into()),
+            votes: ballot,
+        };
+        history.put(&decided, &rules.policies.roster(), now_ms);
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);

@@ -43,6 +43,13 @@ pub struct Entry {
     wait: Wait,
 }
 
+impl Entry {
+    /// Whether it waits since its root came, and not for the full time.
+    pub fn hastened(&self) -> bool {
+        self.wait == Wait::AfterRoot
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct List {
     first: u32,

@@ -2,7 +2,7 @@
 
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
-use tailrace_otlp::{KeySet, KeyValue, ResourceView};
+use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode};
 
 /// Which bit of the state belongs to a filter.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,15 @@ impl Layout {
         if !self.values.is_empty() {
             matches |= self.met(span.view.attributes());
         }
-        Facts { start_ns: span.start_ns, end_ns: span.end_ns, bytes: span.bytes, spans: 1, root: span.root, matches }
+        Facts {
+            start_ns: span.start_ns,
+            end_ns: span.end_ns,
+            bytes: span.bytes,
+            spans: 1,
+            errors: u32::from(span.status == StatusCode::Error),
+            root: span.root,
+            matches,
+        }
     }
 
     /// The filters that some attributes meet. Of several with one key the first counts.

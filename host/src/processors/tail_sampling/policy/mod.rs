@@ -115,6 +115,11 @@ pub trait Policy: Send + Sync {
     fn vetoes(&self) -> bool {
         false
     }
+
+    /// What it runs at present, if that can change while it stays: a plugin's name, version and generation.
+    fn version(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The settings of a policy type.
