@@ -74,10 +74,13 @@ fn question(query: &str) -> Result<Question, String> {
             "vote" => question.vote = Some(one_of(key, &value, VOTES.map(|word| (word, word)))?.to_owned()),
             "outcome" => question.verdict = Some(one_of(key, &value, Verdict::ALL.map(|one| (one.word(), one)))?),
             "because" => question.because = Some(one_of(key, &value, Because::ALL.map(|one| (one.word(), one)))?),
-            "disagree" => question.disagree = one_of(key, &value, [("1", true), ("true", true), ("0", false), ("false", false)])?,
+            "disagree" => {
+                question.disagree = one_of(key, &value, [("1", true), ("true", true), ("0", false), ("false", false)])?
+            }
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=LIMIT.1).contains(limit));
-                question.limit = limit.ok_or_else(|| format!("limit must be between 1 and {}, not {value:?}", LIMIT.1))?;
+                question.limit =
+                    limit.ok_or_else(|| format!("limit must be between 1 and {}, not {value:?}", LIMIT.1))?;
             }
             _ => {
                 let near = crate::yaml::nearest(key, KEYS);
@@ -106,7 +109,9 @@ fn trace_id(text: &str) -> Result<[u8; 16], String> {
         *byte = (both.0 << 4 | both.1) as u8;
     }
     if id == [0; 16] {
-        return Err("an id of zeros stands for no trace: such spans are decided one by one and not remembered".to_owned());
+        return Err(
+            "an id of zeros stands for no trace: such spans are decided one by one and not remembered".to_owned()
+        );
     }
     Ok(id)
 }

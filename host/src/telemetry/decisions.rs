@@ -130,11 +130,7 @@ impl std::fmt::Debug for Decisions {
 
 impl Decisions {
     /// From now on `component` answers so, until it is gone and gives `None`; replaces one of the same name.
-    pub fn answer_with(
-        &self,
-        component: &str,
-        explain: impl Fn(&Question) -> Option<Answer> + Send + Sync + 'static,
-    ) {
+    pub fn answer_with(&self, component: &str, explain: impl Fn(&Question) -> Option<Answer> + Send + Sync + 'static) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(component.to_owned(), Arc::new(explain));
     }

@@ -22,7 +22,8 @@ pub(super) fn lines(answer: &Value, paint: Paint) -> Vec<String> {
 fn waiting(processor: &Value, paint: Paint) -> Option<Vec<String>> {
     let waiting = processor.get("undecided")?;
     let head = format!("{} in {}", paint.yellow("not decided yet"), text(processor, "processor"));
-    let when = format!("in {}; its first span came {}", span(number(waiting, "decision_in_seconds")), text(waiting, "since"));
+    let when =
+        format!("in {}; its first span came {}", span(number(waiting, "decision_in_seconds")), text(waiting, "since"));
     Some(vec![head, row("decision", &when), row("so far", &evidence(waiting))])
 }
 
@@ -54,7 +55,10 @@ fn decision(decision: &Value, paint: Paint) -> Vec<String> {
     let mut lines = vec![format!("{head}, in {}", text(decision, "processor"))];
     let ago = format!("{} ago, {}", span(number(decision, "seconds_ago")), text(decision, "decided_at"));
     if because == "late" {
-        lines.push(row("spans", &format!("{}; the first came {ago}", count(number(decision, "late_spans"), "late span"))));
+        lines.push(row(
+            "spans",
+            &format!("{}; the first came {ago}", count(number(decision, "late_spans"), "late span")),
+        ));
         return lines;
     }
     lines.push(row("when", &ago));
@@ -69,7 +73,10 @@ fn decision(decision: &Value, paint: Paint) -> Vec<String> {
         let last = span(number(decision, "last_late_after_seconds"));
         let fate = if text(decision, "outcome") == "sampled" { "kept" } else { "dropped" };
         let late = count(number(decision, "late_spans"), "span");
-        lines.push(row("late", &format!("{late} came after the decision, the last {last} after it, and were {fate} as well")));
+        lines.push(row(
+            "late",
+            &format!("{late} came after the decision, the last {last} after it, and were {fate} as well"),
+        ));
     }
     if let Some(shadow) = decision.get("shadow") {
         let would = match text(shadow, "outcome") {
@@ -99,7 +106,8 @@ fn votes(decision: &Value, paint: Paint) -> Vec<String> {
             _ => "not sampled".to_owned(),
         };
         let mark = if policy == text(decision, "decided_by") { paint.bold("  <- decided") } else { String::new() };
-        let version = vote.get("version").and_then(Value::as_str).map(|version| format!("  ({version})")).unwrap_or_default();
+        let version =
+            vote.get("version").and_then(Value::as_str).map(|version| format!("  ({version})")).unwrap_or_default();
         format!("    {policy:<width$}  {said}{mark}{version}")
     };
     votes.iter().map(line).collect()

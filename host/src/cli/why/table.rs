@@ -13,7 +13,11 @@ pub(super) fn lines(answer: &Value, paint: Paint) -> Vec<String> {
     }
     let decisions = list(answer, "decisions");
     if decisions.is_empty() {
-        let all: f64 = list(answer, "processors").iter().filter_map(|one| one.get("decision_history")).map(|history| number(history, "decisions")).sum();
+        let all: f64 = list(answer, "processors")
+            .iter()
+            .filter_map(|one| one.get("decision_history"))
+            .map(|history| number(history, "decisions"))
+            .sum();
         return vec![format!("no such decision among the {all} that are remembered")];
     }
     let rows: Vec<[String; 9]> = decisions.iter().map(row).collect();

@@ -8,7 +8,10 @@ fn args(trace_id: Option<&str>, filter: Filter) -> WhyArgs {
 #[test]
 fn flags_become_a_query() {
     assert_eq!(query(&args(None, Filter::default())), "");
-    assert_eq!(query(&args(Some("ab cd"), Filter { limit: Some(3), ..Filter::default() })), "?trace_id=ab%20cd&limit=3");
+    assert_eq!(
+        query(&args(Some("ab cd"), Filter { limit: Some(3), ..Filter::default() })),
+        "?trace_id=ab%20cd&limit=3"
+    );
     let filter = Filter {
         policy: Some("a&b=é".to_owned()),
         vote: Some("error".to_owned()),
@@ -24,7 +27,8 @@ fn flags_become_a_query() {
 #[test]
 fn time_spans_for_people() {
     let shown = [0.0, 0.0421, 3.04, 59.9, 61.9, 3_599.0, 3_661.0, 90_000.0, 200_000.0].map(span);
-    let expected = ["0 ms", "42 ms", "3.0 s", "59.9 s", "1 min 1 s", "59 min 59 s", "1 h 1 min", "25 h 0 min", "2 days"];
+    let expected =
+        ["0 ms", "42 ms", "3.0 s", "59.9 s", "1 min 1 s", "59 min 59 s", "1 h 1 min", "25 h 0 min", "2 days"];
     assert_eq!(shown, expected);
 }
 
@@ -70,7 +74,10 @@ fn one_trace_in_words() {
     early.as_object_mut().unwrap().remove("shadow");
     let shown = lines(json!({"decisions": [early]}));
     assert_eq!(shown[0], "dropped by policy errors, in tail_sampling@traces");
-    assert!(shown[2].contains("EARLY, there were num_traces") && !shown.iter().any(|line| line.contains("late")), "{shown:#?}");
+    assert!(
+        shown[2].contains("EARLY, there were num_traces") && !shown.iter().any(|line| line.contains("late")),
+        "{shown:#?}"
+    );
 
     let mut large = kept();
     for (key, value) in [("outcome", "too_large"), ("because", "maximum_trace_size_bytes")] {
@@ -82,12 +89,16 @@ fn one_trace_in_words() {
 
     let late = json!({"processor": "p", "outcome": "not_sampled", "because": "late", "decided_at": "then", "seconds_ago": 1.5,
         "late_spans": 1});
-    let expected = ["not kept: late spans followed an earlier decision, in p", "  spans     1 late span; the first came 1.5 s ago, then"];
+    let expected = [
+        "not kept: late spans followed an earlier decision, in p",
+        "  spans     1 late span; the first came 1.5 s ago, then",
+    ];
     assert_eq!(lines(json!({"decisions": [late]})), expected);
 
     let waits = json!({"processor": "p", "undecided": {"since": "then", "decision_in_seconds": 8.0, "spans": 2, "errors": 0,
         "root_span": false, "duration_seconds": 0.05, "bytes": 20000}});
-    let before = json!({"processor": "q", "decided_before": "not_sampled", "decision_history": {"reaches_back_seconds": 63.0}});
+    let before =
+        json!({"processor": "q", "decided_before": "not_sampled", "decision_history": {"reaches_back_seconds": 63.0}});
     let expected = [
         "not decided yet in p",
         "  decision  in 8.0 s; its first span came then",

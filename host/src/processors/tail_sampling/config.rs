@@ -1,6 +1,6 @@
 //! Settings of `tail_sampling`.
 
-use super::policies::{NamedPolicy, Policies};
+use super::policies::NamedPolicy;
 use super::policy::settings::PolicySettings;
 use super::policy::{Fault, Layout};
 use crate::yaml::{Check, GoDuration, Settings};
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 /// The Collector's default and most of `num_shards`.
 const SHARDS_MAX: usize = 256;
-/// Most decisions that can be explained: about 100 MB.
+/// Most decisions that can be explained: about 90 MB.
 const HISTORY_MAX: usize = 1_000_000;
 /// How many ids of each kind the decision cache remembers if nothing is said: ten times `num_traces`, up to this.
 const CACHE_DEFAULT_MAX: usize = 1_000_000;
 
-/// The keys of the Collector, and `max_memory_mib`, `decision_history` and `shadow_policies`.
+/// The keys of the Collector, and `max_memory_mib`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Config {
@@ -40,9 +40,9 @@ pub(super) struct Config {
     pub(super) maximum_trace_size_bytes: u64,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
-    /// How many decisions can be explained.
+    /// How many decisions can be explained. Not a key of the Collector.
     pub(super) decision_history: HistorySettings,
-    /// Policies that decide nothing and are only counted, beside the others.
+    /// Policies that decide nothing and are only counted, beside the others. Not a key of the Collector.
     pub(super) shadow_policies: Vec<PolicySettings>,
     /// Only `trace-complete`.
     pub(super) sampling_strategy: String,
@@ -52,6 +52,8 @@ pub(super) struct Config {
     pub(super) tail_storage: Option<IgnoredAny>,
     /// Memory for the spans of undecided traces, in MiB; beyond that the oldest are decided early. Not a key of the Collector.
     pub(super) max_memory_mib: usize,
+    /// Spans of one trace that plugins are shown at most. Not a key of the Collector.
+    pub(super) wasm_max_spans_per_trace: usize,
 }
 
 /// How many decisions are remembered.
@@ -97,6 +99,7 @@ impl Default for Config {
             num_shards: None,
             tail_storage: None,
             max_memory_mib: 1024,
+            wasm_max_spans_per_trace: 1_000,
         }
     }
 }
@@ -108,16 +111,16 @@ impl Settings for Config {
         }
         check_policies("policies", &self.policies, check);
         check_policies("shadow_policies", &self.shadow_policies, check);
+        let most = Layout::FILTERS_MAX;
         let mut layout = Layout::default();
-        for (key, policies) in [("policies", &self.policies), ("shadow_policies", &self.shadow_policies)] {
-            let fitted = !layout.overflows();
-            build(policies, &mut layout);
-            if fitted && layout.overflows() {
-                let most = Layout::FILTERS_MAX;
-                let together = if key == "policies" { "" } else { ", together with policies" };
-                let message = format!("more than {most} conditions on spans{together}; split them over two processors");
-                check.error(key, message);
-            }
+        build(&self.policies, &mut layout);
+        let overflowed = layout.overflows();
+        build(&self.shadow_policies, &mut layout);
+        if overflowed {
+            check.error("policies", format!("more than {most} conditions on spans; split them over two processors"));
+        } else if layout.overflows() {
+            let message = format!("more than {most} conditions on spans, together with those of policies; take fewer");
+            check.error("shadow_policies", message);
         }
         if self.decision_history.size > HISTORY_MAX {
             check.error("decision_history.size", format!("must be {HISTORY_MAX} at most"));
@@ -127,6 +130,9 @@ impl Settings for Config {
         }
         if self.max_memory_mib == 0 {
             check.error("max_memory_mib", "must be greater than zero");
+        }
+        if self.wasm_max_spans_per_trace == 0 {
+            check.error("wasm_max_spans_per_trace", "must be greater than zero");
         }
         if self.sampling_strategy != "trace-complete" {
             check.error("sampling_strategy", "only \"trace-complete\" is supported");
@@ -141,12 +147,17 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// The policies and their filters.
-    pub(super) fn policies(&self) -> Policies {
+    /// Names and policies in the order of the configuration, shadow policies, and what all of them want to know.
+    pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::default();
         let policies = build(&self.policies, &mut layout);
-        let shadow = build(&self.shadow_policies, &mut layout);
-        Policies::new(policies, layout, self.sample_on_first_match).with_shadow(shadow)
+        let shadow = layout.within("shadow_policies", |layout| build(&self.shadow_policies, layout));
+        (policies, shadow, layout)
+    }
+
+    /// How many shards there are beside so many workers: each has at least a mebibyte.
+    pub(super) fn shards(&self, workers: usize) -> usize {
+        self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
     }
 
     /// How many decisions are remembered: kept traces and others.
@@ -174,10 +185,9 @@ fn check_policies(key: &str, policies: &[PolicySettings], check: &mut Check<'_>)
     }
 }
 
-/// Names and policies in the order of the configuration; their filters go to `layout`.
+/// Names and policies in the order of the configuration; their filters and plugins go to `layout`.
 fn build(policies: &[PolicySettings], layout: &mut Layout) -> Vec<NamedPolicy> {
-    let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(layout)));
-    policies.iter().filter_map(build).collect()
+    policies.iter().filter_map(|policy| Some((policy.name.clone(), policy.build(layout)?))).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! which only it referred.
 
 use super::ballot::{self, Ballot};
-use super::roster::Roster;
 use super::policy::{Facts, Vote};
+use super::roster::Roster;
 use crate::telemetry::decisions::{Because, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -119,6 +119,11 @@ impl History {
         }
     }
 
+    /// How many decisions it remembers at most.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// How many decisions it remembers.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -163,15 +168,7 @@ impl History {
     }
 
     /// Spans of a trace came after its decision. If that is forgotten, that they came is remembered by itself.
-    pub fn late(
-        &mut self,
-        hash: u64,
-        id: [u8; 16],
-        spans: u32,
-        kept: bool,
-        roster: &Arc<Roster>,
-        now_ms: u64,
-    ) {
+    pub fn late(&mut self, hash: u64, id: [u8; 16], spans: u32, kept: bool, roster: &Arc<Roster>, now_ms: u64) {
         let of_trace = |age: &usize| self.record(*age).is_some_and(|record| record.id == id);
         let latest = self.ages(hash).find(of_trace);
         if let Some(age) = latest {
@@ -291,11 +288,7 @@ impl History {
 
     fn remembered(&self, age: usize) -> Option<Remembered> {
         let look = Look { history: self, age };
-        Some(Remembered {
-            record: *look.record()?,
-            votes: look.votes().to_vec(),
-            roster: Arc::clone(look.roster()?),
-        })
+        Some(Remembered { record: *look.record()?, votes: look.votes().to_vec(), roster: Arc::clone(look.roster()?) })
     }
 }
 

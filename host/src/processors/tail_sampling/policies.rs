@@ -9,8 +9,11 @@
 
 use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
 use super::roster::{Numbers, Roster, Voter};
+use super::samplers::Sampler;
+use super::shadow::Shadow;
+use super::tally::PolicyMetrics;
 use crate::telemetry::decisions::Verdict;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use tailrace_otlp::ResourceView;
 
@@ -57,6 +60,7 @@ pub type NamedPolicy = (String, Box<dyn Policy>);
 struct Named {
     name: String,
     policy: Box<dyn Policy>,
+    metrics: PolicyMetrics,
 }
 
 /// The policies in the order in which they vote.
@@ -64,7 +68,9 @@ pub struct Policies {
     voters: Vec<Named>,
     layout: Layout,
     sample_on_first_match: bool,
-    shadow: Option<Box<Self>>,
+    generation: u16,
+    samplers: Vec<Arc<Sampler>>,
+    shadow: Option<Box<Shadow>>,
     numbers: Numbers,
     roster: ArcSwap<Roster>,
 }
@@ -72,49 +78,104 @@ pub struct Policies {
 impl Policies {
     /// From names and policies in the order of the configuration.
     pub fn new(policies: Vec<NamedPolicy>, layout: Layout, sample_on_first_match: bool) -> Self {
-        let mut voters: Vec<Named> = policies.into_iter().map(|(name, policy)| Named { name, policy }).collect();
+        let named = |(name, policy)| Named { name, policy, metrics: PolicyMetrics::default() };
+        let mut voters: Vec<Named> = policies.into_iter().map(named).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
-        let (shadow, numbers, roster) = (None, Numbers::default(), ArcSwap::default());
-        let policies = Self { voters, layout, sample_on_first_match, shadow, numbers, roster };
-        policies.renew_roster();
-        policies
+        Self {
+            voters,
+            layout,
+            sample_on_first_match,
+            generation: 0,
+            samplers: Vec::new(),
+            shadow: None,
+            numbers: Numbers::default(),
+            roster: ArcSwap::default(),
+        }
     }
 
-    /// Together with policies that are asked after these and decide nothing. Their filters are in the layout of these.
-    pub fn with_shadow(mut self, shadow: Vec<NamedPolicy>) -> Self {
-        self.shadow = (!shadow.is_empty())
-            .then(|| Box::new(Self::new(shadow, Layout::default(), self.sample_on_first_match)));
-        self.renew_roster();
+    /// As policies of a running processor: as which generation, with the plugins that its layout wishes, and where each
+    /// counts.
+    pub fn in_service(
+        mut self,
+        generation: u16,
+        samplers: Vec<Arc<Sampler>>,
+        metrics: impl Fn(&str) -> PolicyMetrics,
+    ) -> Self {
+        self.voters.iter_mut().for_each(|named| named.metrics = metrics(&named.name));
+        Self { generation, samplers, ..self }
+    }
+
+    /// With policies beside them that decide nothing, whose filters are in the layout of these.
+    pub fn with_shadow(self, shadow: Option<Shadow>) -> Self {
+        Self { shadow: shadow.map(Box::new), ..self }
+    }
+
+    /// As the successor of `old` in the history of decisions; done last.
+    pub fn enrolled(mut self, old: Option<&Self>) -> Self {
+        self.numbers = old.map(|old| old.numbers.clone()).unwrap_or_default();
+        self.roster.store(Arc::new(self.new_roster()));
         self
     }
 
     /// The policies that decide nothing.
-    pub fn shadow(&self) -> Option<&Self> {
+    pub fn shadow(&self) -> Option<&Shadow> {
         self.shadow.as_deref()
     }
 
-    /// Who votes at present.
-    pub fn roster(&self) -> arc_swap::Guard<Arc<Roster>> {
+    /// Who votes, and what plugins they run.
+    pub fn roster(&self) -> Guard<Arc<Roster>> {
         self.roster.load()
     }
 
-    /// Takes note of what the policies run now.
+    /// Takes note of plugins that were swapped.
     pub fn renew_roster(&self) {
-        let roster = self.roster.load();
-        let (policies, shadow) = (self.present(), self.shadow().map(Self::present).unwrap_or_default());
-        if roster.policies != policies || roster.shadow != shadow {
-            self.roster.store(Arc::new(Roster { number: self.numbers.next(), policies, shadow }));
+        if !self.roster.load().plugins.iter().copied().eq(self.versions()) {
+            self.roster.store(Arc::new(self.new_roster()));
         }
     }
 
-    fn present(&self) -> Vec<Voter> {
-        let voter = |named: &Named| Voter { name: named.name.clone(), version: named.policy.version() };
-        self.voters.iter().map(voter).collect()
+    /// Which version each plugin runs.
+    fn versions(&self) -> impl Iterator<Item = u64> {
+        self.samplers.iter().map(|sampler| sampler.version().0)
+    }
+
+    fn new_roster(&self) -> Roster {
+        let plugins = self.versions().collect();
+        let voters = |policies: &Self, place: &str| {
+            let voter =
+                |name: &str| Voter { name: name.to_owned(), version: self.version_of(&format!("{place}{name}")) };
+            policies.names().map(voter).collect()
+        };
+        let shadow = self.shadow().map(|shadow| voters(shadow.policies(), "shadow_policies."));
+        Roster { number: self.numbers.next(), policies: voters(self, ""), shadow: shadow.unwrap_or_default(), plugins }
+    }
+
+    /// What the plugins of a policy and its parts are.
+    fn version_of(&self, policy: &str) -> Option<String> {
+        let is_of = |wish: &str| wish.strip_prefix(policy).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let of_policy = self.samplers.iter().filter(|sampler| is_of(sampler.policy()));
+        let running: Vec<String> = of_policy.map(|sampler| sampler.running()).collect();
+        (!running.is_empty()).then(|| running.join("; "))
     }
 
     /// How many decide.
     pub fn count(&self) -> usize {
         self.voters.len()
+    }
+
+    /// Which policies of the processor's life these are: facts of one generation say nothing to another.
+    pub fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// The plugins that are asked about traces before the policies vote.
+    pub fn samplers(&self) -> &[Arc<Sampler>] {
+        &self.samplers
+    }
+
+    /// Names by number, and where they count.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, &PolicyMetrics)> {
+        self.voters.iter().map(|named| (named.name.as_str(), &named.metrics))
     }
 
     /// Names by number.
@@ -177,7 +238,7 @@ mod tests {
             let policies = Policies::new(votes.iter().enumerate().map(named).collect(), Layout::default(), first_match);
             let names: Vec<&str> = policies.names().collect();
             let mut heard = String::new();
-            let trace = Trace { id: &[1; 16], facts: &Facts::default(), now_ms: 0 };
+            let trace = Trace { id: &[1; 16], facts: &Facts::default(), answers: &[], now_ms: 0 };
             let decision = policies.decide(&trace, |number, _| heard.push_str(names[number]));
             assert_eq!((decision.outcome, decision.by.map(|number| names[number])), (outcome, by), "{votes:?}");
             assert_eq!(heard, asked, "{votes:?}");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 pub struct Voter {
     /// Its name in the configuration.
     pub name: String,
-    /// What it runs, if that can change while the policy stays: a plugin's name, version and generation.
+    /// Which plugins it runs: they can change while the policy stays.
     pub version: Option<String>,
 }
 
@@ -23,6 +23,8 @@ pub struct Roster {
     pub policies: Vec<Voter>,
     /// The shadow policies.
     pub shadow: Vec<Voter>,
+    /// Which version each plugin runs, in the order in which they are asked.
+    pub plugins: Vec<u64>,
 }
 
 impl Roster {

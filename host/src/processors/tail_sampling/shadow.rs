@@ -9,8 +9,8 @@
 //! Their votes combine as those of the real ones do, so that what is counted is what would be kept if they took their place.
 //! They have a state of their own (a limiter is used up by shadow votes only) and share the walk over the spans.
 
-use super::policies::{Decision, Policies};
-use super::policy::Vote;
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::{Trace, Vote};
 use crate::component::Context;
 use crate::telemetry::{Counter, names};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ const KEPT_BY: [&str; 4] = ["neither", "shadow", "real", "both"];
 
 impl Tally {
     /// Shadow policy `number` voted.
-    pub fn vote(&mut self, number: usize, vote: Vote) {
+    fn vote(&mut self, number: usize, vote: Vote) {
         if self.votes.len() <= number {
             self.votes.resize(number + 1, Votes::default());
         }
@@ -52,7 +52,7 @@ impl Tally {
     }
 
     /// A trace of `spans` was decided, and would have been decided so by the shadow policies.
-    pub fn decided(&mut self, real: Decision, shadow: Decision, spans: usize) {
+    fn decided(&mut self, real: Decision, shadow: Decision, spans: usize) {
         if let Some(outcomes) = self.outcomes.get_mut(shadow.outcome as usize) {
             *outcomes += 1;
         }
@@ -72,17 +72,18 @@ struct OfPolicy {
     failed: Counter,
 }
 
-/// Where it is counted.
-pub struct Metrics {
-    policies: Vec<OfPolicy>,
+/// The shadow policies, and where they are counted.
+pub struct Shadow {
+    policies: Policies,
+    counts: Vec<OfPolicy>,
     outcomes: [Counter; 3],
     traces: [Counter; 4],
     spans: [Counter; 4],
 }
 
-impl Metrics {
-    /// For the component of `context`, with these shadow policies.
-    pub fn new(context: &Context, shadow: &Policies) -> Self {
+impl Shadow {
+    /// For the component of `context`.
+    pub fn new(context: &Context, policies: Policies) -> Self {
         let metrics = context.telemetry.metrics();
         let id = context.id.to_string();
         let id = ("processor", id.as_str());
@@ -107,16 +108,38 @@ impl Metrics {
         };
         let agreement = |desc| KEPT_BY.map(|who| metrics.counter(desc, None, &[id, ("kept_by", who)]));
         Self {
-            policies: shadow.names().map(of_policy).collect(),
+            counts: policies.names().map(of_policy).collect(),
+            policies,
             outcomes: [outcome("true", "sampled"), outcome("false", "not_sampled"), outcome("false", "dropped")],
             traces: agreement(&names::TAIL_SHADOW_TRACES),
             spans: agreement(&names::TAIL_SHADOW_SPANS),
         }
     }
 
+    /// The policies.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// What they would do with `trace`, on which the real ones decided `real`; `each` hears every vote.
+    pub fn decide(
+        &self,
+        trace: &Trace<'_>,
+        real: Decision,
+        tally: &mut Tally,
+        mut each: impl FnMut(usize, Vote),
+    ) -> Outcome {
+        let decision = self.policies.decide(trace, |policy, vote| {
+            tally.vote(policy, vote);
+            each(policy, vote);
+        });
+        tally.decided(real, decision, trace.facts.spans as usize);
+        decision.outcome
+    }
+
     /// Adds a tally.
     pub fn report(&self, tally: &Tally) {
-        for (policy, votes) in self.policies.iter().zip(&tally.votes) {
+        for (policy, votes) in self.counts.iter().zip(&tally.votes) {
             policy.sampled.add(votes.sampled);
             policy.not_sampled.add(votes.not_sampled);
             policy.dropped.add(votes.dropped);
@@ -148,7 +171,7 @@ impl Metrics {
             Value::Object(counts.collect())
         };
         json!({
-            "policies": self.policies.iter().map(of_policy).collect::<serde_json::Map<_, _>>(),
+            "policies": self.counts.iter().map(of_policy).collect::<serde_json::Map<_, _>>(),
             "traces_sampled": sampled.get(),
             "traces_not_sampled": not_sampled.get(),
             "traces_dropped_by_policy": dropped.get(),

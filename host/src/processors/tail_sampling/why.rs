@@ -3,10 +3,10 @@
 //! A shard's lock is held while [`PAGE`] decisions are looked at, then others have their turn; JSON is made outside of it.
 
 use super::history::{Look, Record, Remembered};
+use super::inner::{Inner, lock};
 use super::policy::{Facts, Vote};
 use super::roster::Voter;
 use super::shard::Shard;
-use super::{Inner, lock};
 use crate::export::calendar::Utc;
 use crate::telemetry::decisions::{Answer, Because, NOT_ASKED, Question, Verdict};
 use serde_json::{Map, Value, json};
@@ -23,26 +23,26 @@ pub(super) fn answer(inner: &Inner, question: &Question) -> Answer {
     let (mut remembered, mut about) = (Vec::new(), Map::new());
     match question.trace_id {
         Some(id) => {
-            let hash = inner.keyed.hash(&id);
-            if let Some(shard) = inner.shards.get(inner.shard_of(hash)) {
-                let mut shard = lock(shard);
-                remembered = shard.history().about(hash, &id);
-                let waiting = shard.waiting(hash, &id);
-                let outcome = if remembered.is_empty() && waiting.is_none() { shard.outcome(hash) } else { None };
-                drop(shard);
-                if let Some((facts, arrived_ms, due_ms)) = waiting {
-                    let in_seconds = seconds(due_ms.saturating_sub(clock.now_ms));
-                    let mut waiting = json!({"since": clock.at(arrived_ms), "decision_in_seconds": in_seconds});
-                    put_evidence(&mut waiting, &facts.into());
-                    about.insert("undecided".to_owned(), waiting);
-                }
-                if let Some(kept) = outcome {
-                    let verdict = if kept { Verdict::Sampled } else { Verdict::NotSampled };
-                    about.insert("decided_before".to_owned(), verdict.word().into());
-                }
+            let found = inner.in_shard_of(&id, |shard, hash| {
+                let (decided, waiting) = (shard.history().about(hash, &id), shard.waiting(hash, &id));
+                let unknown = decided.is_empty() && waiting.is_none();
+                let outcome = if unknown { shard.outcome(hash) } else { None };
+                (decided, waiting, outcome)
+            });
+            let (decided, waiting, outcome) = found.unwrap_or_default();
+            remembered = decided;
+            if let Some((facts, arrived_ms, due_ms)) = waiting {
+                let in_seconds = seconds(due_ms.saturating_sub(clock.now_ms));
+                let mut waiting = json!({"since": clock.at(arrived_ms), "decision_in_seconds": in_seconds});
+                put_evidence(&mut waiting, &facts.into());
+                about.insert("undecided".to_owned(), waiting);
+            }
+            if let Some(kept) = outcome {
+                let verdict = if kept { Verdict::Sampled } else { Verdict::NotSampled };
+                about.insert("decided_before".to_owned(), verdict.word().into());
             }
         }
-        None => inner.shards.iter().for_each(|shard| latest(shard, question, &mut remembered)),
+        None => inner.each_shard(|shard| latest(shard, question, &mut remembered)),
     }
     remembered.sort_by_key(|remembered| std::cmp::Reverse(remembered.record.decided_ms));
     remembered.truncate(question.limit);
@@ -86,9 +86,9 @@ fn concerns(question: &Question, look: Look<'_>) -> bool {
     };
     let is_asked = |voter: &Voter| question.policy.as_ref().is_none_or(|name| *name == voter.name);
     let by_vote = question.policy.is_none() && question.vote.is_none()
-        || look.roster().is_some_and(|roster| {
-            roster.all().any(|(number, voter)| is_asked(voter) && says(look.vote(number)))
-        });
+        || look
+            .roster()
+            .is_some_and(|roster| roster.all().any(|(number, voter)| is_asked(voter) && says(look.vote(number))));
     question.verdict.is_none_or(|verdict| verdict == record.verdict)
         && question.because.is_none_or(|because| because == record.because)
         && (!question.disagree || agrees(record) == Some(false))
@@ -182,19 +182,19 @@ fn put_evidence(shown: &mut Value, evidence: &Evidence) {
 
 /// How far back the processor remembers.
 fn reach(inner: &Inner, clock: &Clock) -> Value {
-    let (mut decisions, mut bytes, mut since) = (0, 0, None);
-    for shard in &inner.shards {
+    let (mut size, mut decisions, mut bytes, mut since) = (0, 0, 0, 0);
+    inner.each_shard(|shard| {
         let locked = lock(shard);
         let history = locked.history();
+        size += history.size();
         decisions += history.len();
         bytes += history.bytes();
-        // Everything that was decided since then is remembered: in each shard, unless it still has all.
-        let whole = history.is_whole();
-        since = since.max(history.reaches_back_to().filter(|_| !whole));
-    }
-    let since = since.unwrap_or(0);
+        // A shard that has not forgotten anything reaches back to the start.
+        let oldest = history.reaches_back_to().filter(|_| !history.is_whole());
+        since = since.max(oldest.unwrap_or(0));
+    });
     json!({
-        "size": inner.history,
+        "size": size,
         "decisions": decisions,
         "bytes": bytes,
         "complete_since": clock.at(since),

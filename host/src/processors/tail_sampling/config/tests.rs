@@ -23,10 +23,10 @@ fn usual() {
         ",
     )
     .unwrap();
-    let policies = config.policies();
-    assert_eq!(policies.names().collect::<Vec<_>>(), ["errors-policy", "slow-traces", "probabilistic"]);
+    let names: Vec<String> = config.policies().0.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
     assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
-    assert_eq!((config.decision_history.size, policies.shadow().is_none()), (10_000, true));
+    assert_eq!((config.decision_history.size, config.policies().1.len()), (10_000, 0));
     let config: Config = from_str(
         "t",
         &format!(
@@ -54,10 +54,12 @@ fn faults() {
         "policies: [{name: a, type: always_sample}, {name: a, type: latency}]",
         &["policies[1]", "duplicate", "\"a\""],
     );
+    check("policies: [{name: a, type: wasm}]", &["policies[0]::wasm::module", "must be set"]);
     check(
-        "policies: [{name: a, type: wasm, wasm: {module: a}}]",
-        &["policies[0]", "\"wasm\" is not supported yet", "there are always_sample, and,"],
+        "policies: [{name: a, type: wasm, wasm: {module: m, limits: {memory_mib: 0}}}]",
+        &["policies[0]::wasm::limits::memory_mib", "between 1 and 4096"],
     );
+    check("wasm_max_spans_per_trace: 0", &["wasm_max_spans_per_trace", "greater than zero"]);
     check("policies: [{name: a, type: latecy, latency: {}}]", &["did you mean \"latency\"?"]);
     check("policies: [{name: a, type: latency, latency: {threshold: 1}}]", &["threshold"]);
     check(
@@ -78,7 +80,9 @@ fn faults() {
         &["shadow_policies[0]::latency::threshold"],
     );
     check(
-        &format!("{{{ONE}, shadow_policies: [{{name: a, type: not, not: {{not_sub_policy: {{name: b, type: drop}}}}}}]}}"),
+        &format!(
+            "{{{ONE}, shadow_policies: [{{name: a, type: not, not: {{not_sub_policy: {{name: b, type: drop}}}}}}]}}"
+        ),
         &["shadow_policies[0]::not::not_sub_policy::type", "of its own"],
     );
     check(
@@ -105,5 +109,8 @@ fn too_many_conditions() {
     let shadow = |count: usize| format!("{}, shadow_{}", policies(120), policies(count));
     assert!(from_str::<Config>("t", &format!("{{{}}}", shadow(8))).is_ok());
     let problems = from_str::<Config>("t", &format!("{{{}}}", shadow(9))).unwrap_err().to_string();
-    assert!(problems.contains("t: shadow_policies: more than 128 conditions on spans, together"), "{problems}");
+    assert!(
+        problems.contains("shadow_policies: more than 128 conditions on spans, together with those of policies"),
+        "{problems}"
+    );
 }

@@ -13,14 +13,15 @@ fn roster(number: u32, policies: usize, shadow: usize) -> Arc<Roster> {
     let voters = |count: usize, kind: &str| {
         (0..count).map(|i| Voter { name: format!("{kind}{number}.{i}"), version: None }).collect()
     };
-    Arc::new(Roster { number, policies: voters(policies, "p"), shadow: voters(shadow, "s") })
+    Arc::new(Roster { number, policies: voters(policies, "p"), shadow: voters(shadow, "s"), plugins: Vec::new() })
 }
 
 /// Decides a trace: each policy votes as the number of the trace says.
 fn put(history: &mut History, trace: u64, roster: &Arc<Roster>) {
     let mut votes = Ballot::default();
     (0..roster.voters()).for_each(|number| votes.put(number, vote_of(trace, number)));
-    let facts = Facts { spans: trace as u32, errors: 1, start_ns: 5, end_ns: 12, bytes: 70, root: true, ..Facts::default() };
+    let facts =
+        Facts { spans: trace as u32, errors: 1, start_ns: 5, end_ns: 12, bytes: 70, root: true, ..Facts::default() };
     let decided = Decided {
         hash: hash(trace),
         id: id(trace),
@@ -79,7 +80,16 @@ fn what_meets_in_the_index() {
     let votes = Ballot::default();
     for step in 0..100_u64 {
         let (verdict, because) = (Verdict::Sampled, Because::Due);
-        let decided = Decided { hash: 7, id: id(step % 3), facts: &facts, arrived_ms: 0, verdict, because, shadow: None, votes: &votes };
+        let decided = Decided {
+            hash: 7,
+            id: id(step % 3),
+            facts: &facts,
+            arrived_ms: 0,
+            verdict,
+            because,
+            shadow: None,
+            votes: &votes,
+        };
         history.put(&decided, &roster, step);
         let known: Vec<u64> = history.about(7, &id(step % 3)).iter().map(|one| one.record.decided_ms).collect();
         let expected: Vec<u64> = (0..=step).rev().take(10).filter(|other| other % 3 == step % 3).collect();
@@ -177,7 +187,10 @@ fn off() {
     put(&mut history, 1, &roster);
     history.late(hash(1), id(1), 4, false, &roster, 1013);
     assert!(history.about(hash(1), &id(1)).is_empty());
-    assert_eq!((history.len(), history.bytes(), history.reaches_back_to(), history.look_back(None, 9, |_| panic!())), (0, 0, None, None));
+    assert_eq!(
+        (history.len(), history.bytes(), history.reaches_back_to(), history.look_back(None, 9, |_| panic!())),
+        (0, 0, None, None)
+    );
 }
 
 /// What the docs say about memory.
