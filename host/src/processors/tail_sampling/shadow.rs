@@ -2,9 +2,11 @@
 //! counted.
 //!
 //! ```yaml
-//! shadow_policies:                       # what would happen if these were the policies?
-//! - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
-//! - {name: slow, type: latency, latency: {threshold_ms: 5000}}
+//! tail_sampling:
+//!   policies:
+//!   - {name: slow, type: latency, latency: {threshold_ms: 1000}}
+//!   shadow_policies:                       # what if these were the policies?
+//!   - {name: slow, type: latency, latency: {threshold_ms: 5000}}
 //! ```
 //! Their votes combine as those of the real ones do, so that what is counted is what would be kept if they took their place.
 //! They have a state of their own (a limiter is used up by shadow votes only) and share the walk over the spans.

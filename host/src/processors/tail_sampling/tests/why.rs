@@ -332,7 +332,7 @@ async fn versions_of_plugins() {
     stage.put(&[span(1, "a"), span(2, "b"), span(2, "b2")]).await.unwrap();
     pass(1_600).await;
     assert_eq!(names(&stage.next.spans()), ["b", "b2"]);
-    let vote = |vote: &str, generation: u32| json!([{"policy": "plugin", "vote": vote, "version": format!("mad-sampler 0.0.0, generation {generation}")}]);
+    let vote = |vote: &str, generation: u32| json!([{"policy": "plugin", "vote": vote, "version": format!("mad-sampler 1, generation {generation}")}]);
     let one = stage.why(1);
     check(&one, json!({"outcome": "not_sampled", "policies_version": 1, "votes": vote("not_sampled", 1)}));
     check(&one["shadow"], json!({"outcome": "sampled", "agrees": false, "votes": vote("sampled", 1)}));
