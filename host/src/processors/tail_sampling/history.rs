@@ -242,6 +242,9 @@ impl History {
 
     /// Drops the rosters in front of that of the oldest record.
     fn forget_rosters(&mut self) {
+        if self.rosters.len() < 2 {
+            return;
+        }
         let oldest = self.record(self.records.len().saturating_sub(1)).map_or(0, |record| record.roster);
         while self.rosters.len() > 1 && self.rosters.front().is_some_and(|front| front.number != oldest) {
             self.rosters.pop_front();
