@@ -120,7 +120,7 @@ impl Shard {
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            history: History::new(rules.history),
+            history: History::new(rules.history, rules.policies.roster().voters()),
             ballot: Ballot::default(),
             leaving: Regroup::default(),
             ready: Vec::new(),
