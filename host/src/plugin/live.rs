@@ -14,9 +14,9 @@ use super::limits::Limits;
 use super::metrics::PluginMetrics;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
+use super::quarantine::Input;
 use super::state::{self, Current};
 use super::swap::{Offer, Swaps};
-use super::work;
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
 use crate::telemetry::{Metrics, names};
@@ -53,7 +53,7 @@ impl ErrorMode {
 }
 
 /// How a plugin is to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Its name in logs.
     pub name: String,
@@ -97,7 +97,8 @@ pub struct Plugin {
 
 /// What is shared with the thread that takes a version back, and with the list of plugins.
 pub(super) struct Inner {
-    pub(super) options: Options,
+    /// How it is to run. The version that runs may be one that was gone back to, and have others.
+    pub(super) options: Arc<Options>,
     pub(super) platform: Arc<Platform>,
     /// The file that it follows.
     pub(super) file: Option<PathBuf>,
@@ -189,6 +190,7 @@ impl Plugin {
         counted: Counted<'_>,
     ) -> Result<Self, LoadError> {
         platform.check_room()?;
+        let options = Arc::new(options);
         let metrics = PluginMetrics::open(counted.metrics, counted.labels);
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
@@ -219,13 +221,14 @@ impl Plugin {
     /// An accident, or the plugin's own "no".
     pub async fn run(&self, batch: &Batch) -> Result<Outcome, Failed> {
         let (generation, inside) = self.inner.current.enter().await;
-        let result = match self.inner.admit(&generation, batch) {
+        let input = Input::Batch(batch);
+        let result = match self.inner.admit(&generation, input) {
             Ok(()) => state::run(&generation, inside, &self.inner.metrics, batch).await,
             Err(failure) => Err(failure.into()),
         };
-        let outcome = self.inner.settle(&generation, Some(batch), result)?;
+        let outcome = self.inner.settle(&generation, input, result)?;
         if let Outcome::Dropped { reason: Some(reason) } = &outcome {
-            self.inner.trouble().drop_reason = Some(reason.clone());
+            self.inner.dropped(reason);
         }
         Ok(outcome)
     }
@@ -240,16 +243,17 @@ impl Plugin {
         draft: &mut Draft,
         union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
     ) -> Result<Step, Failed> {
-        let (generation, _inside) = self.inner.current.enter().await;
+        let (generation, inside) = self.inner.current.enter().await;
         // As it was last written: the same whenever a sender tries again.
         let batch = draft.parts().0.clone();
-        let result = match self.inner.admit(&generation, &batch) {
-            Ok(()) => chain::run(&generation, &self.inner.metrics, draft, union).await,
+        let input = Input::Batch(&batch);
+        let result = match self.inner.admit(&generation, input) {
+            Ok(()) => state::run_draft(&generation, inside, &self.inner.metrics, draft, union).await,
             Err(failure) => Err(failure.into()),
         };
-        let step = self.inner.settle(&generation, Some(&batch), result)?;
+        let step = self.inner.settle(&generation, input, result)?;
         if let Step::Dropped { reason: Some(reason) } = &step {
-            self.inner.trouble().drop_reason = Some(reason.clone());
+            self.inner.dropped(reason);
         }
         Ok(step)
     }
@@ -302,9 +306,13 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let (generation, _inside) = self.inner.current.enter().await;
-        let result = work::decide(&generation, &self.inner.metrics, traces).await;
-        self.inner.settle(&generation, None, result)
+        let (generation, inside) = self.inner.current.enter().await;
+        let input = Input::Traces(traces);
+        let result = match self.inner.admit(&generation, input) {
+            Ok(()) => state::decide(&generation, inside, &self.inner.metrics, traces).await,
+            Err(failure) => Err(failure.into()),
+        };
+        self.inner.settle(&generation, input, result)
     }
 
     /// Asks about each trace in a batch, as if nothing more of it would come: for trying out a sampler.
@@ -386,14 +394,14 @@ impl Inner {
         self.registry.is(metrics)
     }
 
-    /// Before a batch: whether a call may be made for it.
-    pub(super) fn admit(&self, generation: &Generation, batch: &Batch) -> Result<(), Failure> {
-        let Some((rest, accidents)) = generation.held(batch) else { return Ok(()) };
+    /// Before a batch, or traces: whether a call may be made for it.
+    pub(super) fn admit(&self, generation: &Generation, input: Input<'_>) -> Result<(), Failure> {
+        let Some((rest, accidents)) = generation.held(input) else { return Ok(()) };
         if let Some(counter) = self.metrics.failures(Incident::Quarantined) {
             counter.add(1);
         }
-        let message =
-            format!("it had {accidents} accidents on this very batch and is not called for it for {rest:.1?}");
+        let what = input.what();
+        let message = format!("it had {accidents} accidents on {what} and is not called for it for {rest:.1?}");
         Err(Failure::new(Incident::Quarantined, message))
     }
 
@@ -402,21 +410,21 @@ impl Inner {
     pub(super) fn settle<T>(
         self: &Arc<Self>,
         generation: &Generation,
-        batch: Option<&Batch>,
+        input: Input<'_>,
         result: Result<T, RunError>,
     ) -> Result<T, Failed> {
-        if let Some(verdict) = generation.ended(batch, &result) {
+        if let Some(verdict) = generation.ended(input, &result) {
             self.act_on(generation.number, verdict);
         }
         result.map_err(|error| {
             self.trouble().call_failed(&error);
-            Failed { mode: self.error_mode(generation), error }
+            Failed { mode: generation.error_mode(), error }
         })
     }
 
-    /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
-    pub(super) fn error_mode(&self, generation: &Generation) -> ErrorMode {
-        self.options.error_mode.or(generation.error_mode).unwrap_or(ErrorMode::Propagate)
+    /// The plugin dropped a whole batch, and said why.
+    fn dropped(&self, reason: &str) {
+        self.trouble().drop_reason = Some(reason.to_owned());
     }
 
     pub(super) fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
