@@ -101,7 +101,8 @@ impl Generation {
         let mut first =
             Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
         let info = first.describe().await.map_err(during("describe"))?;
-        let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
+        let config = options.config.for_schema(info.config_schema.as_deref());
+        let stated = match first.configure(&config).await.map_err(during("configure"))? {
             Ok(interest) => interest,
             Err(answer) => {
                 return Err(LoadError::configuration(cut(&answer, 1024)));
@@ -115,7 +116,7 @@ impl Generation {
         };
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
-        let (config, metrics) = (Arc::clone(&options.config), metrics.clone());
+        let metrics = metrics.clone();
         let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
         Ok(Self {
             number,

@@ -7,6 +7,7 @@
 
 use super::chain::{self, Ahead, Step};
 use super::compile::Urgency;
+use super::config::PluginConfig;
 use super::contract::Role;
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
@@ -59,8 +60,8 @@ pub struct Options {
     pub name: String,
     /// What it is used for.
     pub role: Role,
-    /// What `configure` gets: a JSON text.
-    pub config: Arc<str>,
+    /// What `configure` gets.
+    pub config: PluginConfig,
     /// What the operator wants done when a call fails; `None` leaves it to the plugin.
     pub error_mode: Option<ErrorMode>,
     /// What it may use.
