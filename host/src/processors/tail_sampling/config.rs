@@ -38,14 +38,25 @@ pub(super) struct Config {
     pub(super) maximum_trace_size_bytes: u64,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
-    /// Only `trace-complete`.
-    pub(super) sampling_strategy: String,
+    /// When policies vote: on the whole trace, or on spans as they arrive.
+    pub(super) sampling_strategy: SamplingStrategy,
     /// Parts that work side by side; as many as there are workers if not set.
     pub(super) num_shards: Option<usize>,
     /// Not supported.
     pub(super) tail_storage: Option<IgnoredAny>,
     /// Memory for the spans of undecided traces, in MiB; beyond that the oldest are decided early. Not a key of the Collector.
     pub(super) max_memory_mib: usize,
+}
+
+/// When policies vote.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SamplingStrategy {
+    /// On all spans that have arrived when the trace is due.
+    #[default]
+    TraceComplete,
+    /// On spans as they arrive; a trace that is due without a decision is not kept.
+    SpanIngest,
 }
 
 /// How many decisions are remembered.
@@ -71,7 +82,7 @@ impl Default for Config {
             drop_pending_traces_on_shutdown: false,
             maximum_trace_size_bytes: 0,
             decision_cache: CacheSettings::default(),
-            sampling_strategy: "trace-complete".to_owned(),
+            sampling_strategy: SamplingStrategy::default(),
             num_shards: None,
             tail_storage: None,
             max_memory_mib: 1024,
@@ -101,8 +112,8 @@ impl Settings for Config {
         if self.max_memory_mib == 0 {
             check.error("max_memory_mib", "must be greater than zero");
         }
-        if self.sampling_strategy != "trace-complete" {
-            check.error("sampling_strategy", "only \"trace-complete\" is supported");
+        if self.sampling_strategy == SamplingStrategy::SpanIngest {
+            self.check_on_ingest(check);
         }
         if self.tail_storage.is_some() {
             check.error("tail_storage", "is not supported: undecided traces are kept in memory");
@@ -114,6 +125,17 @@ impl Settings for Config {
 }
 
 impl Config {
+    fn check_on_ingest(&self, check: &mut Check<'_>) {
+        for (i, policy) in self.policies.iter().enumerate() {
+            policy.check_on_ingest(&mut Fault::new(format!("policies[{i}]"), check));
+        }
+        if self.policies().0.iter().any(|(_, policy)| policy.vetoes()) {
+            let why =
+                "beside a policy of type drop, span-ingest keeps no trace: later spans could always make it match";
+            check.warning("sampling_strategy", why);
+        }
+    }
+
     /// Names and policies in the order of the configuration, and their filters.
     pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::default();

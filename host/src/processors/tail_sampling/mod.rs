@@ -48,7 +48,7 @@ use crate::component::{
 };
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
-use config::Config;
+use config::{Config, SamplingStrategy};
 use intake::{Keyed, Runs};
 use policies::Policies;
 use shard::{Rules, Shard};
@@ -132,6 +132,7 @@ impl TailSampling {
             },
             traces_expected: config.expected_traces().div_ceil(count),
             cache: (sampled.div_ceil(count), not_sampled.div_ceil(count)),
+            on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };

@@ -45,6 +45,11 @@ struct Named {
     policy: Box<dyn Policy>,
 }
 
+impl Decision {
+    /// Nobody wanted it.
+    pub const NOT_SAMPLED: Self = Self { outcome: Outcome::NotSampled, by: None };
+}
+
 /// The policies in the order in which they vote.
 pub struct Policies {
     voters: Vec<Named>,
@@ -93,22 +98,51 @@ impl Policies {
         let outcome = if kept_by.is_some() { Outcome::Sampled } else { Outcome::NotSampled };
         Decision { outcome, by: kept_by }
     }
+
+    /// Asks the policies about spans as they arrive. `None`: the trace stays undecided, for what later spans may bring. While a
+    /// policy that can veto has not done so it still might, and nothing is kept.
+    pub fn decide_on_ingest(&self, trace: &Trace<'_>, mut each: impl FnMut(usize, Vote)) -> Option<Decision> {
+        let mut may_be_vetoed = false;
+        for (number, named) in self.voters.iter().enumerate() {
+            let vetoes = named.policy.vetoes();
+            if may_be_vetoed && !vetoes {
+                return None;
+            }
+            let vote = named.policy.vote(trace);
+            each(number, vote);
+            match vote {
+                Vote::Dropped => return Some(Decision { outcome: Outcome::Dropped, by: Some(number) }),
+                Vote::Error => {}
+                _ if vetoes => may_be_vetoed = true,
+                Vote::Sampled => return Some(Decision { outcome: Outcome::Sampled, by: Some(number) }),
+                Vote::NotSampled => {}
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Fixed(Vote);
+    struct Fixed {
+        vote: Vote,
+        vetoes: bool,
+    }
 
     impl Policy for Fixed {
         fn vote(&self, _: &Trace<'_>) -> Vote {
-            self.0
+            self.vote
         }
 
         fn vetoes(&self) -> bool {
-            self.0 == Vote::Dropped
+            self.vetoes
         }
+    }
+
+    fn named(name: usize, vote: Vote, vetoes: bool) -> NamedPolicy {
+        (name.to_string(), Box::new(Fixed { vote, vetoes }))
     }
 
     /// The outcome, who brought it about, and who was asked, in the order of the configuration.
@@ -116,8 +150,8 @@ mod tests {
     fn votes_combine_as_in_the_collector() {
         use Vote::{Dropped as D, Error as E, NotSampled as N, Sampled as S};
         let check = |votes: &[Vote], first_match, outcome, by: Option<&str>, asked: &str| {
-            let named = |(i, vote): (usize, &Vote)| (i.to_string(), Box::new(Fixed(*vote)) as Box<dyn Policy>);
-            let policies = Policies::new(votes.iter().enumerate().map(named).collect(), Layout::default(), first_match);
+            let voter = |(i, vote): (usize, &Vote)| named(i, *vote, *vote == Vote::Dropped);
+            let policies = Policies::new(votes.iter().enumerate().map(voter).collect(), Layout::default(), first_match);
             let names: Vec<&str> = policies.names().collect();
             let mut heard = String::new();
             let trace = Trace { id: &[1; 16], facts: &Facts::default(), now_ms: 0 };
@@ -133,5 +167,27 @@ mod tests {
         check(&[E, N], false, Outcome::NotSampled, None, "01");
         check(&[E, S], true, Outcome::Sampled, Some("1"), "01");
         check(&[], false, Outcome::NotSampled, None, "");
+    }
+
+    /// What is decided on arrival, by whom, and who was asked. Those that can veto are written as `(vote, true)`.
+    #[test]
+    fn votes_on_ingest_combine_as_in_the_collector() {
+        use Vote::{Dropped as D, Error as E, NotSampled as N, Sampled as S};
+        let check = |votes: &[(Vote, bool)], expected: Option<(Outcome, &str)>, asked: &str| {
+            let voter = |(i, (vote, vetoes)): (usize, &(Vote, bool))| named(i, *vote, *vetoes);
+            let policies = Policies::new(votes.iter().enumerate().map(voter).collect(), Layout::default(), false);
+            let names: Vec<&str> = policies.names().collect();
+            let mut heard = String::new();
+            let trace = Trace { id: &[1; 16], facts: &Facts::default(), now_ms: 0 };
+            let decision = policies.decide_on_ingest(&trace, |number, _| heard.push_str(names[number]));
+            assert_eq!(decision.map(|it| (it.outcome, names[it.by.unwrap()])), expected, "{votes:?}");
+            assert_eq!(heard, asked, "{votes:?}");
+        };
+        check(&[(N, false), (E, false), (N, false)], None, "012");
+        check(&[(N, false), (S, false), (S, false)], Some((Outcome::Sampled, "1")), "01");
+        check(&[(S, false), (N, true), (D, true)], Some((Outcome::Dropped, "2")), "12");
+        check(&[(S, false), (N, true)], None, "1");
+        check(&[(S, false), (E, true)], Some((Outcome::Sampled, "0")), "10");
+        check(&[], None, "");
     }
 }

@@ -3,10 +3,12 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
+mod ingest;
+
 use super::cache::DecisionCache;
 use super::intake::{Keyed, Run, Runs};
-use super::policies::{Outcome, Policies};
-use super::policy::Trace;
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::{Trace, Vote};
 use super::regroup::{Regroup, Unwritable};
 use super::store::{NewRun, Store};
 use super::table::Table;
@@ -42,6 +44,8 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Policies vote on spans as they arrive, and no more when the trace is due.
+    pub on_ingest: bool,
 }
 
 /// Its state.
@@ -120,6 +124,9 @@ impl Shard {
 
     /// Takes the runs of these numbers.
     pub fn append(&mut self, runs: &Runs<'_>, numbers: &[u32], now_ms: u64) {
+        if self.rules.on_ingest {
+            return self.ingest(runs, numbers, now_ms);
+        }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, now_ms),
@@ -129,18 +136,9 @@ impl Shard {
     }
 
     fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], now_ms: u64) {
-        let number = match self.table.find(run.hash, &id) {
-            Some(number) => number,
-            None => {
-                if let Some(kept) = self.cache.get(run.hash) {
-                    return self.follow(runs, run, kept);
-                }
-                while self.table.len() >= self.rules.traces_max && self.decide_next(now_ms, Early::Traces) {}
-                self.tally.new_trace();
-                let keyed = self.rules.keyed;
-                let due_ms = now_ms + self.rules.wait_ms;
-                self.table.insert(run.hash, id, now_ms, due_ms, |id| keyed.hash(id))
-            }
+        let number = match self.entry(run, id, now_ms) {
+            Ok(number) => number,
+            Err(kept) => return self.follow(runs, run, kept),
         };
         let Some(entry) = self.table.get_mut(number) else { return };
         let (mut facts, mut chain) = (entry.facts, entry.chain);
@@ -168,6 +166,24 @@ impl Shard {
         while self.store.footprint() > self.rules.bytes_max && self.decide_next(now_ms, Early::Memory) {}
     }
 
+    /// The entry of the trace of `run`, which may be new.
+    ///
+    /// # Errors
+    /// The trace was decided lately, and kept or not.
+    fn entry(&mut self, run: &Run, id: [u8; 16], now_ms: u64) -> Result<u32, bool> {
+        if let Some(number) = self.table.find(run.hash, &id) {
+            return Ok(number);
+        }
+        if let Some(kept) = self.cache.get(run.hash) {
+            return Err(kept);
+        }
+        while self.table.len() >= self.rules.traces_max && self.decide_next(now_ms, Early::Traces) {}
+        self.tally.new_trace();
+        let keyed = self.rules.keyed;
+        let due_ms = now_ms + self.rules.wait_ms;
+        Ok(self.table.insert(run.hash, id, now_ms, due_ms, |id| keyed.hash(id)))
+    }
+
     /// Late spans do as was decided about their trace.
     fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
         self.tally.late(kept, usize::from(run.spans));
@@ -181,7 +197,10 @@ impl Shard {
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, now_ms: u64) {
         let Self { rules, tally, .. } = self;
         let trace = Trace { id: &[0; 16], facts: &run.facts, now_ms };
-        let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, false)),
+            true => rules.policies.decide_on_ingest(&trace, votes(tally, false)).unwrap_or(Decision::NOT_SAMPLED),
+        };
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
             self.leave(runs, run);
@@ -265,19 +284,21 @@ impl Shard {
     }
 
     fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
-        let Self { table, store, cache, leaving, ready, tally, rules } = self;
+        let Self { table, tally, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
         let trace = Trace { id: &entry.id, facts: &entry.facts, now_ms };
-        let mut clock = timed.then(std::time::Instant::now);
-        let decision = rules.policies.decide(&trace, |policy, vote| {
-            tally.vote(policy, vote);
-            if let Some(started) = &mut clock {
-                let now = std::time::Instant::now();
-                let took = now.duration_since(std::mem::replace(started, now));
-                tally.time(policy, took.as_nanos() as u64);
-            }
-        });
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, timed)),
+            // They voted on every span as it arrived, and nobody wanted it.
+            true => Decision::NOT_SAMPLED,
+        };
         let hash = rules.keyed.hash(&entry.id);
+        self.finish(number, hash, decision, now_ms);
+    }
+
+    /// The trace is decided: its spans go out or away.
+    fn finish(&mut self, number: u32, hash: u64, decision: Decision, now_ms: u64) {
+        let Self { table, store, cache, leaving, ready, tally, .. } = self;
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);
@@ -287,6 +308,19 @@ impl Shard {
             });
         }
         store.free(entry.chain);
+    }
+}
+
+/// Counts votes, and the time of each if they are timed.
+fn votes(tally: &mut Tally, timed: bool) -> impl FnMut(usize, Vote) {
+    let mut clock = timed.then(std::time::Instant::now);
+    move |policy, vote| {
+        tally.vote(policy, vote);
+        if let Some(started) = &mut clock {
+            let now = std::time::Instant::now();
+            let took = now.duration_since(std::mem::replace(started, now));
+            tally.time(policy, took.as_nanos() as u64);
+        }
     }
 }
 

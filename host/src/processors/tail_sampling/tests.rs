@@ -1,5 +1,6 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
+mod ingest;
 mod model;
 
 use super::*;

@@ -74,6 +74,10 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts_on_ingest(&self.composite_sub_policy, "composite_sub_policy", fault);
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let total = self.max_total_spans_per_second.unsigned_abs();
         let parts = self.policy_order.iter().filter_map(|name| {

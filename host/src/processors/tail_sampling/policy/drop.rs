@@ -27,6 +27,10 @@ impl PolicyConfig for Config {
         settings::check_parts(&self.drop_sub_policy, "drop_sub_policy", fault);
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts_on_ingest(&self.drop_sub_policy, "drop_sub_policy", fault);
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         Box::new(Drop(settings::build_parts(&self.drop_sub_policy, layout)))
     }

@@ -27,6 +27,15 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if self.upper_threshold_ms > 0 {
+            fault.at(
+                "upper_threshold_ms",
+                "does not work with sampling_strategy: span-ingest: later spans can make the trace longer than that",
+            );
+        }
+    }
+
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
         Box::new(Latency {
             above_ms: self.threshold_ms,

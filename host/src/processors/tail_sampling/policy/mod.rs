@@ -124,6 +124,12 @@ pub trait PolicyConfig {
         let _ = fault;
     }
 
+    /// Records what of it keeps it from voting on spans as they arrive (`sampling_strategy: span-ingest`): its vote to keep a
+    /// trace must be one that no later span can take back, and must not depend on other traces.
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        let _ = fault;
+    }
+
     /// Makes the policy; its filters go to `layout`.
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy>;
 

@@ -30,6 +30,12 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if let Some(part) = &self.not_sub_policy {
+            part.check_on_ingest(&mut fault.inside("not_sub_policy"));
+        }
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         Box::new(Not(settings::build_parts(self.not_sub_policy.as_deref(), layout)))
     }

@@ -32,6 +32,12 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        fault.here(
+            "does not work with sampling_strategy: span-ingest, which cannot know how many spans a trace will have",
+        );
+    }
+
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
         let rate = self.spans_per_second.unsigned_abs();
         let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
