@@ -27,14 +27,19 @@
 //! **Spans without a trace id** (absent, or all zero) are decided at once, each by itself.
 //!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
-//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`regroup`] makes full batches.
+//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`leave`] writes on what is kept what it was
+//! kept for, if that is wanted, and [`regroup`] makes full batches.
 
 pub mod cache;
 mod config;
 pub mod intake;
+pub mod leave;
+pub mod mark;
+pub mod ot;
 pub mod policies;
 pub mod policy;
 pub mod regroup;
+pub mod rewrite;
 pub mod segment;
 pub mod shard;
 pub mod store;
@@ -109,11 +114,11 @@ struct Inner {
 
 impl TailSampling {
     fn new(config: &Config, context: Context, next: Arc<dyn Consumer>) -> Self {
-        let (policies, layout) = config.policies();
-        let policies = Arc::new(Policies::new(policies, layout, config.sample_on_first_match));
-        let keyed = Keyed::random();
         // At least a mebibyte each.
         let count = config.num_shards.unwrap_or(context.workers.count()).clamp(1, config.max_memory_mib.max(1));
+        let (policies, layout) = config.policies(count);
+        let policies = Arc::new(Policies::new(policies, layout, config.sample_on_first_match));
+        let keyed = Keyed::random();
         let (sampled, not_sampled) = config.cache_sizes();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let after_root = config.decision_wait_after_root_received.0;
@@ -133,6 +138,8 @@ impl TailSampling {
             traces_expected: config.expected_traces().div_ceil(count),
             cache: (sampled.div_ceil(count), not_sampled.div_ceil(count)),
             on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
+            labels: config.labels(),
+            shard: 0,
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
@@ -140,7 +147,7 @@ impl TailSampling {
         // The counts outlive the processor: what it decided while it drained can still be read.
         let shown = Arc::clone(&metrics);
         let inner = Arc::new(Inner {
-            shards: (0..count).map(|_| Mutex::new(Shard::new(rules.clone()))).collect(),
+            shards: (0..count).map(|shard| Mutex::new(Shard::new(Rules { shard, ..rules.clone() }))).collect(),
             metrics,
             handover: Handover::new(&context, next, backlog),
             policies,
@@ -257,6 +264,7 @@ impl Inner {
             ticks.tick().await;
             let started = std::time::Instant::now();
             let now_ms = self.now_ms();
+            self.with(shard, |shard| shard.plan(now_ms, now_ms));
             loop {
                 // While the next stage is behind, traces wait here, undecided.
                 self.handover.any_room().await;
@@ -277,6 +285,7 @@ impl Inner {
     async fn decide_all(&self) {
         let now_ms = self.now_ms();
         for shard in &self.shards {
+            self.with(shard, |shard| shard.plan(u64::MAX, now_ms));
             loop {
                 self.handover.any_room().await;
                 if !self.with(shard, |shard| shard.decide_any(now_ms)) {

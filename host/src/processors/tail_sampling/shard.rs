@@ -7,9 +7,10 @@ mod ingest;
 
 use super::cache::DecisionCache;
 use super::intake::{Keyed, Run, Runs};
+use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Trace, Vote};
-use super::regroup::{Regroup, Unwritable};
+use super::regroup::Unwritable;
 use super::store::{NewRun, Store};
 use super::table::Table;
 use super::tally::{Drop, Early, Tally};
@@ -46,6 +47,10 @@ pub struct Rules {
     pub cache: (usize, usize),
     /// Policies vote on spans as they arrive, and no more when the trace is due.
     pub on_ingest: bool,
+    /// What is written on spans that leave.
+    pub labels: Labels,
+    /// Number of this shard.
+    pub shard: usize,
 }
 
 /// Its state.
@@ -54,7 +59,9 @@ pub struct Shard {
     table: Table,
     store: Store,
     cache: DecisionCache,
-    leaving: Regroup,
+    leaving: Leaving,
+    /// The traces that are due until then were planned.
+    planned_ms: Option<u64>,
     ready: Vec<Batch>,
     tally: Tally,
 }
@@ -78,7 +85,8 @@ impl Shard {
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            leaving: Regroup::default(),
+            leaving: Leaving::new(rules.labels.clone()),
+            planned_ms: None,
             ready: Vec::new(),
             tally: Tally::default(),
             rules,
@@ -188,7 +196,8 @@ impl Shard {
     fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
         self.tally.late(kept, usize::from(run.spans));
         if kept {
-            self.leave(runs, run);
+            let label = if self.rules.labels.record_policy { Label::late() } else { Label::default() };
+            self.leave(runs, run, &label);
         }
     }
 
@@ -196,21 +205,29 @@ impl Shard {
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, now_ms: u64) {
         let Self { rules, tally, .. } = self;
-        let trace = Trace { id: &[0; 16], facts: &run.facts, now_ms };
+        let trace = Trace { shard: rules.shard, ..Trace::new(&[0; 16], &run.facts, now_ms) };
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, false)),
             true => rules.policies.decide_on_ingest(&trace, votes(tally, false)).unwrap_or(Decision::NOT_SAMPLED),
         };
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
-            self.leave(runs, run);
+            let label = self.label(decision);
+            self.leave(runs, run, &label);
         }
     }
 
     /// A run goes out without having been stored.
-    fn leave(&mut self, runs: &Runs<'_>, run: &Run) {
+    fn leave(&mut self, runs: &Runs<'_>, run: &Run, label: &Label) {
         let Self { leaving, ready, tally, .. } = self;
-        leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
+        let ready = &mut |batch| put(ready, tally, batch);
+        let unparseable = leaving.add(&runs.context(run), run.spans, runs.pieces(run), label, ready);
+        tally.unparseable_tracestate(unparseable);
+    }
+
+    /// What is to be written on the spans of the trace about which this was decided just now.
+    fn label(&self, decision: Decision) -> Label {
+        Label::new(&self.rules.labels, &self.rules.policies, decision, self.rules.shard)
     }
 
     fn drop_too_large(&mut self, hash: u64, number: u32) {
@@ -218,6 +235,18 @@ impl Shard {
             self.store.free(entry.chain);
             self.cache.put(hash, Outcome::NotSampled);
             self.tally.too_large(entry.facts.spans as usize);
+        }
+    }
+
+    /// Tells policies that plan of all traces that are due at `due_ms`, before any of them is decided. The one thing here that takes as
+    /// long as there are traces.
+    pub fn plan(&mut self, due_ms: u64, now_ms: u64) {
+        let Self { rules, table, .. } = self;
+        if rules.policies.plan_ahead() {
+            let due = table.due(due_ms).map(|entry| Trace::new(&entry.id, &entry.facts, now_ms));
+            let group: Vec<Trace<'_>> = due.map(|trace| Trace { shard: rules.shard, ..trace }).collect();
+            rules.policies.plan(rules.shard, now_ms, &group);
+            self.planned_ms = Some(due_ms);
         }
     }
 
@@ -286,7 +315,8 @@ impl Shard {
     fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
         let Self { table, tally, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &entry.facts, now_ms };
+        let planned = self.planned_ms.is_some_and(|planned_ms| entry.due_ms <= planned_ms);
+        let trace = Trace { shard: rules.shard, planned, ..Trace::new(&entry.id, &entry.facts, now_ms) };
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, timed)),
             // They voted on every span as it arrived, and nobody wanted it.
@@ -298,14 +328,18 @@ impl Shard {
 
     /// The trace is decided: its spans go out or away.
     fn finish(&mut self, number: u32, hash: u64, decision: Decision, now_ms: u64) {
+        let label = if decision.outcome.keeps() { self.label(decision) } else { Label::default() };
         let Self { table, store, cache, leaving, ready, tally, .. } = self;
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);
         if decision.outcome.keeps() {
+            let mut unparseable = 0;
             store.visit(entry.chain, |run| {
-                leaving.add(&run.context, run.spans, [run.bytes, &[]], &mut |batch| put(ready, tally, batch));
+                let ready = &mut |batch| put(ready, tally, batch);
+                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], &label, ready);
             });
+            tally.unparseable_tracestate(unparseable);
         }
         store.free(entry.chain);
     }

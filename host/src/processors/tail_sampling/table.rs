@@ -159,6 +159,15 @@ impl Table {
         self.lists.iter().filter_map(first).min().map(|(_, number)| number)
     }
 
+    /// The traces that are due by then.
+    pub fn due(&self, now_ms: u64) -> impl Iterator<Item = &Entry> {
+        let chain = move |list: &List| {
+            let first = self.get(list.first);
+            std::iter::successors(first, |entry| self.get(entry.after)).take_while(move |entry| entry.due_ms <= now_ms)
+        };
+        self.lists.iter().flat_map(chain)
+    }
+
     fn sub_table(&self, hash: u64) -> Option<&HashTable<u32>> {
         self.map.get(sub_table(hash))
     }
@@ -234,6 +243,8 @@ mod tests {
         table.hasten(numbers[2000], 31_000);
         table.hasten(numbers[3000], 40_000);
         table.hasten(numbers[1], 60_000);
+        let due: Vec<u64> = table.due(30_010).map(|entry| entry.arrived_ms).collect();
+        assert_eq!(due, (0..=10).chain([3000]).collect::<Vec<_>>());
         let mut left = Vec::new();
         while let Some(number) = table.next_due() {
             let entry = table.get(number).unwrap().clone();

@@ -23,7 +23,7 @@ fn usual() {
         ",
     )
     .unwrap();
-    let names: Vec<String> = config.policies().0.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = config.policies(1).0.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
     assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
     let config: Config = from_str(
@@ -74,6 +74,15 @@ fn faults() {
     check(&format!("{{{ONE}, num_shards: 0}}"), &["num_shards"]);
     check(&format!("{{{ONE}, num_shards: 257}}"), &["num_shards"]);
     check(&format!("{{{ONE}, sampling_strategy: span-injest}}"), &["sampling_strategy", "span-ingest"]);
+    check(&format!("{{{ONE}, use_tracestate: true, sample_on_first_match: true}}"), &["sample_on_first_match"]);
+    check(
+        &format!("{{{ONE}, span_attributes: {{probability: p}}}}"),
+        &["span_attributes::probability", "use_tracestate"],
+    );
+    check(
+        &format!("{{{ONE}, use_tracestate: true, span_attributes: {{probability: p, policy: p}}}}"),
+        &["span_attributes::probability", "another key"],
+    );
     check(&format!("{{{ONE}, tail_storage: pebble_tail_storage}}"), &["tail_storage"]);
     check(&format!("{{{ONE}, decision_wiat: 5s}}"), &["decision_wiat", "decision_wait"]);
 }

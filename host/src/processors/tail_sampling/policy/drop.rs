@@ -9,7 +9,7 @@
 //! ```
 //! Such policies vote before all others.
 
-use super::and::all;
+use super::and::{all, all_pure};
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -53,6 +53,10 @@ impl Policy for Drop {
 
     fn vetoes(&self) -> bool {
         true
+    }
+
+    fn is_pure(&self) -> bool {
+        all_pure(&self.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
+use crate::processors::tail_sampling::ot::Upstream;
 use tailrace_otlp::{KeySet, KeyValue, ResourceView};
 
 /// Which bit of the state belongs to a filter.
@@ -24,11 +25,34 @@ pub struct Layout {
     /// For each entry of `keys` the filters on its value.
     values: Vec<Vec<(u32, Box<dyn ValueFilter>)>>,
     bits: u32,
+    shards: usize,
+    use_tracestate: bool,
+    reads_trace_state: bool,
 }
 
 impl Layout {
     /// How many filters the state of a trace has room for.
     pub const FILTERS_MAX: usize = Matches::BITS as usize;
+
+    /// For policies of so many shards, which sample consistently if `use_tracestate`.
+    pub fn new(shards: usize, use_tracestate: bool) -> Self {
+        Self { shards, use_tracestate, ..Self::default() }
+    }
+
+    /// How many shards will ask.
+    pub fn shards(&self) -> usize {
+        self.shards.max(1)
+    }
+
+    /// Whether policies that choose by chance do so consistently with other samplers, and say with which threshold.
+    pub fn uses_tracestate(&self) -> bool {
+        self.use_tracestate
+    }
+
+    /// What samplers before this one said is to be among the facts.
+    pub fn read_trace_state(&mut self) {
+        self.reads_trace_state = true;
+    }
 
     /// Registers a filter.
     pub fn filter(&mut self, filter: impl SpanFilter + 'static) -> Bit {
@@ -75,7 +99,19 @@ impl Layout {
         if !self.values.is_empty() {
             matches |= self.met(span.view.attributes());
         }
-        Facts { start_ns: span.start_ns, end_ns: span.end_ns, bytes: span.bytes, spans: 1, root: span.root, matches }
+        let upstream = match self.reads_trace_state {
+            true => Upstream::of(span.view.trace_state().as_bytes()),
+            false => Upstream::default(),
+        };
+        Facts {
+            start_ns: span.start_ns,
+            end_ns: span.end_ns,
+            bytes: span.bytes,
+            spans: 1,
+            root: span.root,
+            matches,
+            upstream,
+        }
     }
 
     /// The filters that some attributes meet. Of several with one key the first counts.

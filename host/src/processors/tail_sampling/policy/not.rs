@@ -10,6 +10,7 @@
 //!       string_attribute: {key: url.path, values: [/healthz]}
 //! ```
 
+use super::and::all_pure;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -51,6 +52,10 @@ impl Policy for Not {
             Some(Vote::NotSampled) => Vote::Sampled,
             other => other.unwrap_or(Vote::Error),
         }
+    }
+
+    fn is_pure(&self) -> bool {
+        all_pure(&self.0)
     }
 }
 

@@ -47,15 +47,16 @@ impl Shard {
             return false;
         }
         let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
-        let trace = Trace { id: &id, facts: &facts, now_ms };
+        let trace = Trace { shard: self.rules.shard, ..Trace::new(&id, &facts, now_ms) };
         let Some(decision) = self.rules.policies.decide_on_ingest(&trace, votes(&mut self.tally, timed)) else {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, now_ms));
             return true;
         };
         entry.facts = total;
+        let label = self.label(decision);
         self.finish(number, first.hash, decision, now_ms);
         if decision.outcome.keeps() {
-            piece.iter().for_each(|of| self.leave(runs, of.run));
+            piece.iter().for_each(|of| self.leave(runs, of.run, &label));
         }
         true
     }
