@@ -53,6 +53,8 @@ pub(super) struct Config {
     pub(super) tail_storage: Option<IgnoredAny>,
     /// Memory for the spans of undecided traces, in MiB; beyond that the oldest are decided early. Not a key of the Collector.
     pub(super) max_memory_mib: usize,
+    /// Spans of one trace that plugins are shown at most. Not a key of the Collector.
+    pub(super) wasm_max_spans_per_trace: usize,
 }
 
 /// When policies vote.
@@ -106,6 +108,7 @@ impl Default for Config {
             span_attributes: SpanAttributes::default(),
             tail_storage: None,
             max_memory_mib: 1024,
+            wasm_max_spans_per_trace: 1_000,
         }
     }
 }
@@ -131,6 +134,9 @@ impl Settings for Config {
         }
         if self.max_memory_mib == 0 {
             check.error("max_memory_mib", "must be greater than zero");
+        }
+        if self.wasm_max_spans_per_trace == 0 {
+            check.error("wasm_max_spans_per_trace", "must be greater than zero");
         }
         if self.sampling_strategy == SamplingStrategy::SpanIngest {
             self.check_on_ingest(check);
@@ -171,9 +177,14 @@ impl Config {
     /// Names and policies in the order of the configuration, and their filters.
     pub(super) fn policies(&self, shards: usize) -> (Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::new(shards, self.use_tracestate);
-        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(&mut layout)));
+        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.build(&mut layout)?));
         let policies = self.policies.iter().filter_map(build).collect();
         (policies, layout)
+    }
+
+    /// How many shards there are beside so many workers: each has at least a mebibyte.
+    pub(super) fn shards(&self, workers: usize) -> usize {
+        self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
     }
 
     /// What is written on spans that leave.

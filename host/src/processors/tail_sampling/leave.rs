@@ -62,9 +62,9 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// Writes these labels.
-    pub fn new(labels: Labels) -> Self {
-        Self { labels, ..Self::default() }
+    /// Writes these labels from now on.
+    pub fn follow(&mut self, labels: &Labels) {
+        self.labels.clone_from(labels);
     }
 
     /// Adds a run of spans, each with tag and length. When a batch is full with it, or would be overfull, `ready` gets it. Returns how

@@ -9,6 +9,8 @@
 
 use super::ot::Threshold;
 use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
+use super::samplers::Sampler;
+use super::tally::PolicyMetrics;
 use std::sync::Arc;
 use tailrace_otlp::ResourceView;
 
@@ -43,14 +45,6 @@ pub struct Decision {
     pub composite: Option<usize>,
 }
 
-/// A policy and its name.
-pub type NamedPolicy = (String, Box<dyn Policy>);
-
-struct Named {
-    name: Arc<str>,
-    policy: Box<dyn Policy>,
-}
-
 impl Decision {
     /// Nobody wanted it.
     pub const NOT_SAMPLED: Self = Self { outcome: Outcome::NotSampled, by: None, threshold: None, composite: None };
@@ -65,20 +59,59 @@ impl Decision {
     }
 }
 
+/// A policy and its name.
+pub type NamedPolicy = (String, Box<dyn Policy>);
+
+struct Named {
+    name: Arc<str>,
+    policy: Box<dyn Policy>,
+    metrics: PolicyMetrics,
+}
+
 /// The policies in the order in which they vote.
 pub struct Policies {
     voters: Vec<Named>,
     layout: Layout,
     sample_on_first_match: bool,
+    generation: u16,
+    samplers: Vec<Arc<Sampler>>,
 }
 
 impl Policies {
     /// From names and policies in the order of the configuration.
     pub fn new(policies: Vec<NamedPolicy>, layout: Layout, sample_on_first_match: bool) -> Self {
-        let named = |(name, policy): NamedPolicy| Named { name: name.into(), policy };
+        let named =
+            |(name, policy): NamedPolicy| Named { name: name.into(), policy, metrics: PolicyMetrics::default() };
         let mut voters: Vec<Named> = policies.into_iter().map(named).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
-        Self { voters, layout, sample_on_first_match }
+        Self { voters, layout, sample_on_first_match, generation: 0, samplers: Vec::new() }
+    }
+
+    /// As policies of a running processor: as which generation, with the plugins that its layout wishes, and where each
+    /// counts.
+    pub fn in_service(
+        mut self,
+        generation: u16,
+        samplers: Vec<Arc<Sampler>>,
+        metrics: impl Fn(&str) -> PolicyMetrics,
+    ) -> Self {
+        self.voters.iter_mut().for_each(|named| named.metrics = metrics(&named.name));
+        Self { generation, samplers, ..self }
+    }
+
+    /// Which policies of the processor's life these are: facts of one generation say nothing to another.
+    pub fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// The plugins that are asked about traces before the policies vote.
+    pub fn samplers(&self) -> &[Arc<Sampler>] {
+        &self.samplers
+    }
+
+    /// Names by number, and where they count.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, &PolicyMetrics)> {
+        self.voters.iter().map(|named| (&*named.name, &named.metrics))
     }
 
     /// Names by number.
@@ -97,7 +130,7 @@ impl Policies {
     }
 
     /// Whether any policy plans.
-    pub fn plan_ahead(&self) -> bool {
+    pub fn plans(&self) -> bool {
         self.voters.iter().any(|named| named.policy.planner().is_some())
     }
 

@@ -6,13 +6,15 @@
 mod ingest;
 
 use super::cache::DecisionCache;
+use super::fold;
 use super::intake::{Keyed, Run, Runs};
 use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
-use super::policy::{Trace, Vote};
+use super::policy::{Answer, Facts, Trace, Vote};
 use super::regroup::Unwritable;
-use super::store::{NewRun, Store};
-use super::table::Table;
+use super::shown::{Answers, Gather, Shown};
+use super::store::{Chain, NewRun, Store};
+use super::table::{Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use std::sync::Arc;
@@ -31,10 +33,8 @@ pub struct Rules {
     pub policies: Arc<Policies>,
     /// Hashes ids.
     pub keyed: Keyed,
-    /// From the first span to the decision, in milliseconds.
-    pub wait_ms: u64,
-    /// From the root span to the decision, in milliseconds, if that is earlier.
-    pub wait_after_root_ms: Option<u64>,
+    /// From the first span, or the root, to the decision.
+    pub waits: Waits,
     /// Undecided traces at most.
     pub traces_max: usize,
     /// Memory of segments at most, in bytes.
@@ -45,52 +45,86 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Spans of one trace that plugins are shown at most.
+    pub spans_shown_max: usize,
     /// Policies vote on spans as they arrive, and no more when the trace is due.
     pub on_ingest: bool,
     /// What is written on spans that leave.
     pub labels: Labels,
-    /// Number of this shard.
-    pub shard: usize,
 }
 
 /// Its state.
 pub struct Shard {
+    number: usize,
     rules: Rules,
     table: Table,
     store: Store,
     cache: DecisionCache,
     leaving: Leaving,
-    /// The traces that are due until then were planned.
-    planned_ms: Option<u64>,
     ready: Vec<Batch>,
     tally: Tally,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
-#[derive(Debug, Default)]
 pub struct Yield {
     /// Full batches.
     pub ready: Vec<Batch>,
     /// What happened.
     pub tally: Tally,
+    /// Whose votes were counted.
+    pub policies: Arc<Policies>,
+}
+
+/// Whether there is room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Enough,
+    /// Not before others were decided.
+    For {
+        /// So many traces would be new.
+        new_traces: usize,
+    },
+}
+
+/// Which traces are to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose time has come.
+    Due,
+    /// All.
+    Any,
+    /// The oldest, until there is room for so many new traces, and memory for more spans.
+    Oldest {
+        /// How many.
+        room_for: usize,
+    },
 }
 
 impl Shard {
-    /// An empty one.
-    pub fn new(mut rules: Rules) -> Self {
+    /// An empty one, of this number.
+    pub fn new(number: usize, rules: Rules) -> Self {
         let segment = (rules.bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
-        // The limit is noticed when a segment has gone beyond it.
-        rules.bytes_max = rules.bytes_max.saturating_sub(segment);
-        Self {
+        let mut shard = Self {
+            number,
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            leaving: Leaving::new(rules.labels.clone()),
-            planned_ms: None,
+            leaving: Leaving::default(),
             ready: Vec::new(),
             tally: Tally::default(),
-            rules,
-        }
+            rules: rules.clone(),
+        };
+        shard.follow_rules(rules);
+        shard
+    }
+
+    /// Keeps to other rules from now on, also for what it holds already. The decision cache stays as it is.
+    pub fn follow_rules(&mut self, rules: Rules) {
+        // The limit is noticed when a segment has gone beyond it.
+        let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
+        self.leaving.follow(&rules.labels);
+        self.rules = Rules { bytes_max, ..rules };
     }
 
     /// Undecided traces.
@@ -105,17 +139,17 @@ impl Shard {
 
     /// What has come of everything since the last call.
     pub fn harvest(&mut self) -> Yield {
-        Yield { ready: std::mem::take(&mut self.ready), tally: std::mem::take(&mut self.tally) }
+        let (ready, tally) = (std::mem::take(&mut self.ready), std::mem::take(&mut self.tally));
+        Yield { ready, tally, policies: Arc::clone(&self.rules.policies) }
     }
 
-    /// Whether the runs of these numbers can be taken without deciding anything early. A shard that holds nothing always
-    /// has room: otherwise a request larger than the shard would wait for ever.
-    pub fn has_room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> bool {
-        if self.table.is_empty() {
-            return true;
-        }
-        if self.store.footprint() > self.rules.bytes_max {
-            return false;
+    /// For how many traces there is no room if the runs of these numbers are to be taken without deciding anything early, and
+    /// whether there is memory. A shard that holds nothing always has room: otherwise a request larger than the shard
+    /// would wait for ever.
+    pub fn room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> Room {
+        let memory = self.store.footprint() <= self.rules.bytes_max;
+        if self.table.is_empty() || (memory && self.table.len() + numbers.len() <= self.rules.traces_max) {
+            return Room::Enough;
         }
         let Self { table, cache, rules, .. } = self;
         let mut new: Vec<[u8; 16]> = numbers
@@ -127,18 +161,28 @@ impl Shard {
             .collect();
         new.sort_unstable();
         new.dedup();
-        table.len() + new.len() <= rules.traces_max
+        if memory && table.len() + new.len() <= rules.traces_max {
+            Room::Enough
+        } else {
+            Room::For { new_traces: new.len() }
+        }
     }
 
-    /// Takes the runs of these numbers.
-    pub fn append(&mut self, runs: &Runs<'_>, numbers: &[u32], now_ms: u64) {
+    /// Takes the runs of these numbers. `strays` is what the plugins say of those that have no trace id, in their order.
+    pub fn append<'s>(
+        &mut self,
+        runs: &Runs<'_>,
+        numbers: &[u32],
+        strays: &mut impl Iterator<Item = &'s [Answer]>,
+        now_ms: u64,
+    ) {
         if self.rules.on_ingest {
             return self.ingest(runs, numbers, now_ms);
         }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, now_ms),
-                None => self.decide_stray(runs, run, now_ms),
+                None => self.decide_stray(runs, run, strays.next().unwrap_or_default(), now_ms),
             }
         }
     }
@@ -148,17 +192,15 @@ impl Shard {
             Ok(number) => number,
             Err(kept) => return self.follow(runs, run, kept),
         };
-        let Some(entry) = self.table.get_mut(number) else { return };
-        let (mut facts, mut chain) = (entry.facts, entry.chain);
-        facts.fold(&run.facts);
+        let Some((mut facts, mut chain)) = self.known(number) else { return };
+        facts.fold(&runs.facts_for(run, &self.rules.policies));
         if facts.bytes > self.rules.trace_bytes_max {
-            entry.facts = facts;
-            return self.drop_too_large(run.hash, number);
+            return self.drop_too_large(run.hash, number, facts.spans as usize);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, number, &new, now_ms).is_err() {
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
-            let gone = self.table.next_due() == Some(number);
+            let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let kept = self.cache.get(run.hash).unwrap_or(false);
@@ -168,10 +210,12 @@ impl Shard {
         if let Some(entry) = self.table.get_mut(number) {
             (entry.facts, entry.chain) = (facts, chain);
         }
-        if let (true, Some(wait)) = (run.facts.root, self.rules.wait_after_root_ms) {
-            self.table.hasten(number, now_ms + wait);
+        if run.facts.root {
+            self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > self.rules.bytes_max && self.decide_next(now_ms, Early::Memory) {}
+        while self.store.footprint() > self.with_slack(self.rules.bytes_max) && self.decide_next(now_ms, Early::Memory)
+        {
+        }
     }
 
     /// The entry of the trace of `run`, which may be new.
@@ -185,11 +229,28 @@ impl Shard {
         if let Some(kept) = self.cache.get(run.hash) {
             return Err(kept);
         }
-        while self.table.len() >= self.rules.traces_max && self.decide_next(now_ms, Early::Traces) {}
+        while self.table.len() >= self.with_slack(self.rules.traces_max) && self.decide_next(now_ms, Early::Traces) {}
         self.tally.new_trace();
         let keyed = self.rules.keyed;
-        let due_ms = now_ms + self.rules.wait_ms;
-        Ok(self.table.insert(run.hash, id, now_ms, due_ms, |id| keyed.hash(id)))
+        Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))
+    }
+
+    /// Where plugins have to be asked, traces that make room are decided outside of the lock, before others are taken. What
+    /// comes meanwhile may pass the limit by a little; beyond that traces are decided without asking.
+    fn with_slack(&self, limit: usize) -> usize {
+        if self.rules.policies.samplers().is_empty() { limit } else { limit + limit / 8 }
+    }
+
+    /// What is known of a trace, for the policies of now, and where its spans are.
+    fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
+        let Self { table, store, rules, .. } = self;
+        let entry = table.get_mut(number)?;
+        if entry.policies != rules.policies.generation() {
+            let mut facts = Facts::default();
+            store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
+            (entry.facts, entry.policies) = (facts, rules.policies.generation());
+        }
+        Some((entry.facts, entry.chain))
     }
 
     /// Late spans do as was decided about their trace.
@@ -203,9 +264,11 @@ impl Shard {
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
-    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, now_ms: u64) {
-        let Self { rules, tally, .. } = self;
-        let trace = Trace { shard: rules.shard, ..Trace::new(&[0; 16], &run.facts, now_ms) };
+    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
+        let Self { rules, tally, number, .. } = self;
+        let facts = runs.facts_for(run, &rules.policies);
+        let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
+        let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, false)),
             true => rules.policies.decide_on_ingest(&trace, votes(tally, false)).unwrap_or(Decision::NOT_SAMPLED),
@@ -227,61 +290,118 @@ impl Shard {
 
     /// What is to be written on the spans of the trace about which this was decided just now.
     fn label(&self, decision: Decision) -> Label {
-        Label::new(&self.rules.labels, &self.rules.policies, decision, self.rules.shard)
+        Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32) {
+    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize) {
         if let Some(entry) = self.table.remove(hash, number) {
             self.store.free(entry.chain);
             self.cache.put(hash, Outcome::NotSampled);
-            self.tally.too_large(entry.facts.spans as usize);
+            self.tally.too_large(spans);
         }
     }
 
-    /// Tells policies that plan of all traces that are due at `due_ms`, before any of them is decided. The one thing here that takes as
-    /// long as there are traces.
-    pub fn plan(&mut self, due_ms: u64, now_ms: u64) {
-        let Self { rules, table, .. } = self;
-        if rules.policies.plan_ahead() {
-            let due = table.due(due_ms).map(|entry| Trace::new(&entry.id, &entry.facts, now_ms));
-            let group: Vec<Trace<'_>> = due.map(|trace| Trace { shard: rules.shard, ..trace }).collect();
-            rules.policies.plan(rules.shard, now_ms, &group);
-            self.planned_ms = Some(due_ms);
+    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
+    /// traces.
+    pub fn plan(&mut self, which: Which, now_ms: u64) {
+        let until_ms = match which {
+            Which::Due => now_ms,
+            Which::Any => u64::MAX,
+            Which::Oldest { .. } => return,
+        };
+        if !self.rules.policies.plans() {
+            return;
         }
-    }
-
-    /// Decides at most [`SLICE`] of the traces that are due. Returns whether there are more.
-    pub fn decide_due(&mut self, now_ms: u64) -> bool {
-        let mut decided = 0;
-        while decided < SLICE {
-            match self.table.next_due() {
-                Some(number) if self.table.get(number).is_some_and(|entry| entry.due_ms <= now_ms) => {
-                    // One trace of a slice is timed for all of them: clocks cost more than votes.
-                    self.decide(number, now_ms, decided == 0);
-                    decided += 1;
-                }
-                _ => break,
+        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
+        let due: Vec<u32> = due.map(|(_, number)| number).collect();
+        for number in &due {
+            self.known(*number);
+            if let Some(entry) = self.table.get_mut(*number) {
+                entry.planned = true;
             }
+        }
+        let shard = self.number;
+        let entries = due.iter().filter_map(|number| self.table.get(*number));
+        let trace = entries.map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
+        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
+    }
+
+    /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
+    pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
+        let mut decided = 0;
+        while decided < SLICE
+            && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
+            && (which == Which::Any || due_ms <= now_ms)
+        {
+            self.decide(number, now_ms, &[], decided == 0);
+            decided += 1;
         }
         self.tally.extrapolate(decided as u64);
         decided == SLICE
     }
 
-    /// Decides at most [`SLICE`] traces, due or not. Returns whether there are more.
-    pub fn decide_any(&mut self, now_ms: u64) -> bool {
-        for _ in 0..SLICE {
-            let Some(number) = self.table.next_due() else { return false };
-            self.decide(number, now_ms, false);
+    /// Shows at most [`SLICE`] of these traces, and no more bytes than one call may have.
+    pub fn show(&mut self, which: Which, now_ms: u64) -> Option<Shown> {
+        let waits = self.rules.waits;
+        let with_spans = self.rules.policies.samplers().iter().any(|sampler| sampler.sees_spans());
+        let mut gather = Gather::new(self.rules.spans_shown_max, with_spans);
+        let mut freed = 0;
+        let meant: Vec<u32> = self
+            .table
+            .in_order(waits)
+            .enumerate()
+            .take_while(|(before, (due_ms, number))| {
+                let wanted = match which {
+                    Which::Due => *due_ms <= now_ms,
+                    Which::Any => true,
+                    Which::Oldest { room_for } => {
+                        self.table.len() + room_for > self.rules.traces_max + before
+                            || self.store.footprint() > self.rules.bytes_max + freed
+                    }
+                };
+                freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
+                wanted
+            })
+            .map(|(_, (_, number))| number)
+            .take(SLICE)
+            .collect();
+        for number in meant {
+            let Some((facts, chain)) = self.known(number) else { continue };
+            let Some(id) = self.table.get(number).map(|entry| entry.id) else { continue };
+            let mut trace = gather.open(id, self.rules.keyed.hash(&id), facts);
+            self.store.visit(chain, |run| trace.run(&run));
+            trace.close();
+            if !gather.has_room() {
+                break;
+            }
         }
-        true
+        gather.finish(Arc::clone(&self.rules.policies))
+    }
+
+    /// Decides what was shown, as far as it is still here and undecided. If the policies changed meanwhile, nothing is decided:
+    /// others have to be asked.
+    pub fn decide_shown(&mut self, shown: &Shown, answers: &Answers, which: Which, now_ms: u64) {
+        if shown.policies.generation() != self.rules.policies.generation() {
+            return;
+        }
+        let mut decided = 0;
+        for (at, trace) in shown.traces.iter().enumerate() {
+            let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
+            if let Which::Oldest { .. } = which {
+                let full = self.table.len() >= self.rules.traces_max;
+                self.tally.early(if full { Early::Traces } else { Early::Memory });
+            }
+            self.decide(number, now_ms, answers.of(at), decided == 0);
+            decided += 1;
+        }
+        self.tally.extrapolate(decided);
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
     pub fn drop_any(&mut self) -> bool {
         for _ in 0..SLICE {
-            let Some((number, id)) = self.table.next_due().and_then(|at| Some((at, self.table.get(at)?.id))) else {
-                return false;
-            };
+            let next = self.table.next_due(self.rules.waits);
+            let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
             if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
@@ -299,24 +419,26 @@ impl Shard {
     /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
     pub fn compact(&mut self, now_ms: u64) -> bool {
         // A segment lives at most `wait` longer than its last run; with less than half of that to go it is left to die.
-        let touched_after_ms = now_ms.saturating_sub(self.rules.wait_ms / 2);
+        let touched_after_ms = now_ms.saturating_sub(self.rules.waits.full_ms / 2);
         let Some(slot) = self.store.worth_compacting(touched_after_ms) else { return false };
         self.store.compact(slot, &mut self.table, now_ms).is_ok()
     }
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some(number) = self.table.next_due() else { return false };
+        let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, false);
+        self.decide(number, now_ms, &[], false);
         true
     }
 
-    fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
+    /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
+    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
+        let Some((facts, _)) = self.known(number) else { return };
         let Self { table, tally, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let planned = self.planned_ms.is_some_and(|planned_ms| entry.due_ms <= planned_ms);
-        let trace = Trace { shard: rules.shard, planned, ..Trace::new(&entry.id, &entry.facts, now_ms) };
+        let planned = entry.planned;
+        let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, timed)),
             // They voted on every span as it arrived, and nobody wanted it.

@@ -3,8 +3,8 @@
 //! A policy votes on the [`Facts`] of a trace, which were folded span by span on arrival; no span is looked at twice.
 //! What it wants to know of spans beyond the common facts it states as [`SpanFilter`]s: each gets a bit of the trace's
 //! state that is set once any span meets it. A filter runs when the span arrives, outside of every lock; a vote runs in
-//! a decision slice, inside the shard's lock, and must be quick (what is not, such as a plugin, is asked before the
-//! slice and leaves its answer with the facts).
+//! a decision slice, inside the shard's lock, and must be quick. What is not, a plugin, is asked before the slice, about all
+//! of its traces at once, and the vote reads the answer.
 //!
 //! A new policy type is its own file with a `Config: PolicyConfig`, and one line in [`settings`].
 
@@ -19,7 +19,7 @@ pub mod composite;
 pub mod drop;
 mod facts;
 pub mod latency;
-mod layout;
+pub mod layout;
 pub mod not;
 pub mod numeric_attribute;
 pub mod ottl_condition;
@@ -34,13 +34,15 @@ pub mod string_attribute;
 pub mod testing;
 pub mod trace_flags;
 pub mod trace_state;
+pub mod wasm;
 
 pub use facts::{Facts, Matches};
-pub use layout::{Bit, Layout};
+pub use layout::{Bit, Layout, Slot};
 
 use super::ot::Threshold;
 use crate::yaml::Check;
 use std::sync::Arc;
+use tailrace_columns::Decision;
 use tailrace_otlp::{ResourceView, ScopeView, SpanView, StatusCode};
 
 /// A policy's opinion of one trace.
@@ -86,6 +88,9 @@ pub struct Span<'a> {
     pub now_ns: u64,
 }
 
+/// What a plugin says of a trace; `None` if it could not be asked, or failed.
+pub type Answer = Option<Decision>;
+
 /// A trace at the moment of its decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
@@ -93,6 +98,8 @@ pub struct Trace<'a> {
     pub id: &'a [u8; 16],
     /// What is known of its spans.
     pub facts: &'a Facts,
+    /// What the plugins say of it, by [`Slot`].
+    pub answers: &'a [Answer],
     /// The time of the decision, in milliseconds of the processor's clock.
     pub now_ms: u64,
     /// Number of the shard that asks.
@@ -102,12 +109,12 @@ pub struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    /// In the first shard, and not planned.
+    /// In the first shard, unplanned, and with no answers.
     pub fn new(id: &'a [u8; 16], facts: &'a Facts, now_ms: u64) -> Self {
-        Self { id, facts, now_ms, shard: 0, planned: false }
+        Self { id, facts, answers: &[], now_ms, shard: 0, planned: false }
     }
 
-    /// Its randomness, if samplers before this one were asked for; else that of its id.
+    /// What samplers before this one say is its randomness, if that was read; else that of its id.
     pub fn randomness(&self) -> u64 {
         self.facts.upstream.randomness(self.id)
     }
@@ -115,6 +122,11 @@ impl<'a> Trace<'a> {
     /// Whether any span met the filter.
     pub fn matched(&self, bit: Bit) -> bool {
         bit.is_in(self.facts.matches)
+    }
+
+    /// What the plugin of this slot says of it.
+    pub fn answer(&self, slot: Slot) -> Answer {
+        self.answers.get(slot.number()).copied().flatten()
     }
 }
 

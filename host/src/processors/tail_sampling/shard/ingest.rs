@@ -26,7 +26,7 @@ impl Shard {
     fn ingest_piece(&mut self, runs: &Runs<'_>, piece: &[OfPiece<'_>], now_ms: u64, timed: bool) -> bool {
         let Some(first) = piece.first().map(|of| of.run) else { return false };
         let Some(id) = first.id else {
-            self.decide_stray(runs, first, now_ms);
+            self.decide_stray(runs, first, &[], now_ms);
             return false;
         };
         let number = match self.entry(first, id, now_ms) {
@@ -36,23 +36,23 @@ impl Shard {
                 return false;
             }
         };
-        let Some(entry) = self.table.get_mut(number) else { return false };
+        let Some((mut total, _)) = self.known(number) else { return false };
         let mut facts = Facts::default();
-        piece.iter().for_each(|of| facts.fold(&of.run.facts));
-        let mut total = entry.facts;
+        piece.iter().for_each(|of| facts.fold(&runs.facts_for(of.run, &self.rules.policies)));
         total.fold(&facts);
         if total.bytes > self.rules.trace_bytes_max {
-            entry.facts = total;
-            self.drop_too_large(first.hash, number);
+            self.drop_too_large(first.hash, number, total.spans as usize);
             return false;
         }
         let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
-        let trace = Trace { shard: self.rules.shard, ..Trace::new(&id, &facts, now_ms) };
+        let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
         let Some(decision) = self.rules.policies.decide_on_ingest(&trace, votes(&mut self.tally, timed)) else {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, now_ms));
             return true;
         };
-        entry.facts = total;
+        if let Some(entry) = self.table.get_mut(number) {
+            entry.facts = total;
+        }
         let label = self.label(decision);
         self.finish(number, first.hash, decision, now_ms);
         if decision.outcome.keeps() {

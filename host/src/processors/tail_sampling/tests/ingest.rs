@@ -235,7 +235,7 @@ async fn beside_a_model() {
         ))
         .await;
         let start = Instant::now();
-        let tick = stage.processor.inner.tick;
+        let tick = stage.processor.inner.settings.load().tick;
         let mut model = Model {
             wait_ms,
             after_root_ms,
