@@ -22,6 +22,13 @@ pub struct Labels {
     pub share_key: Option<Arc<str>>,
 }
 
+impl Labels {
+    /// Whether the name of the policy is written anywhere.
+    pub fn names_policies(&self) -> bool {
+        self.record_policy || self.policy_key.is_some()
+    }
+}
+
 /// What there is to write on the spans of one trace.
 #[derive(Clone, Debug, Default)]
 pub struct Label {
@@ -34,18 +41,26 @@ pub struct Label {
 impl Label {
     /// For the spans of a trace about which this was decided in `shard` just now.
     pub fn new(labels: &Labels, policies: &Policies, decision: Decision, shard: usize) -> Self {
-        let named = labels.record_policy || labels.policy_key.is_some();
         Self {
-            policy: decision.by.filter(|_| named).and_then(|number| policies.name(number)).cloned(),
+            policy: decision.by.filter(|_| labels.names_policies()).and_then(|number| policies.name(number)).cloned(),
             part: if labels.record_policy { policies.part(decision, shard).cloned() } else { None },
             threshold: decision.threshold,
             late: false,
         }
     }
 
-    /// For spans that came late. Their tracestate is left alone, as in the Collector.
-    pub fn late() -> Self {
-        Self { late: true, ..Self::default() }
+    /// For spans that came late, of a trace that `policy` kept, if that is still known. Their tracestate is left alone, as in the
+    /// Collector.
+    pub fn late(labels: &Labels, policy: Option<&Arc<str>>) -> Self {
+        match labels.names_policies() {
+            true => Self { policy: policy.cloned(), late: labels.record_policy, ..Self::default() },
+            false => Self::default(),
+        }
+    }
+
+    /// The policy that kept the trace, if that is written.
+    pub fn policy(&self) -> Option<&Arc<str>> {
+        self.policy.as_ref()
     }
 
     fn is_nothing(&self) -> bool {

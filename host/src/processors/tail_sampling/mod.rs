@@ -38,6 +38,7 @@
 
 pub mod cache;
 mod config;
+pub mod credits;
 pub mod fold;
 mod inner;
 pub mod intake;

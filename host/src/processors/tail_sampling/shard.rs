@@ -6,6 +6,7 @@
 mod ingest;
 
 use super::cache::DecisionCache;
+use super::credits::Credits;
 use super::fold;
 use super::intake::{Keyed, Run, Runs};
 use super::leave::{Label, Labels, Leaving};
@@ -61,6 +62,7 @@ pub struct Shard {
     store: Store,
     cache: DecisionCache,
     leaving: Leaving,
+    credits: Credits,
     ready: Vec<Batch>,
     tally: Tally,
 }
@@ -87,6 +89,13 @@ pub enum Room {
     },
 }
 
+/// What may be held at most while runs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    traces: usize,
+    bytes: usize,
+}
+
 /// Which traces are to be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -111,6 +120,7 @@ impl Shard {
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Leaving::default(),
+            credits: Credits::default(),
             ready: Vec::new(),
             tally: Tally::default(),
             rules: rules.clone(),
@@ -124,6 +134,7 @@ impl Shard {
         // The limit is noticed when a segment has gone beyond it.
         let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
         self.leaving.follow(&rules.labels);
+        self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
         self.rules = Rules { bytes_max, ..rules };
     }
 
@@ -176,19 +187,20 @@ impl Shard {
         strays: &mut impl Iterator<Item = &'s [Answer]>,
         now_ms: u64,
     ) {
+        let bounds = self.bounds(runs, numbers);
         if self.rules.on_ingest {
-            return self.ingest(runs, numbers, now_ms);
+            return self.ingest(runs, numbers, bounds, now_ms);
         }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
-                Some(id) => self.append_run(runs, run, id, now_ms),
+                Some(id) => self.append_run(runs, run, id, bounds, now_ms),
                 None => self.decide_stray(runs, run, strays.next().unwrap_or_default(), now_ms),
             }
         }
     }
 
-    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], now_ms: u64) {
-        let number = match self.entry(run, id, now_ms) {
+    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
+        let number = match self.entry(run, id, bounds, now_ms) {
             Ok(number) => number,
             Err(kept) => return self.follow(runs, run, kept),
         };
@@ -213,32 +225,37 @@ impl Shard {
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > self.with_slack(self.rules.bytes_max) && self.decide_next(now_ms, Early::Memory)
-        {
-        }
+        while self.store.footprint() > bounds.bytes && self.decide_next(now_ms, Early::Memory) {}
     }
 
     /// The entry of the trace of `run`, which may be new.
     ///
     /// # Errors
     /// The trace was decided lately, and kept or not.
-    fn entry(&mut self, run: &Run, id: [u8; 16], now_ms: u64) -> Result<u32, bool> {
+    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, bool> {
         if let Some(number) = self.table.find(run.hash, &id) {
             return Ok(number);
         }
         if let Some(kept) = self.cache.get(run.hash) {
             return Err(kept);
         }
-        while self.table.len() >= self.with_slack(self.rules.traces_max) && self.decide_next(now_ms, Early::Traces) {}
+        while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
         self.tally.new_trace();
         let keyed = self.rules.keyed;
         Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))
     }
 
-    /// Where plugins have to be asked, traces that make room are decided outside of the lock, before others are taken. What
-    /// comes meanwhile may pass the limit by a little; beyond that traces are decided without asking.
-    fn with_slack(&self, limit: usize) -> usize {
-        if self.rules.policies.samplers().is_empty() { limit } else { limit + limit / 8 }
+    /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
+    /// are decided outside of the lock, before others are taken. What is taken at the same time may pass the limits by
+    /// an eighth, or by a request that is larger than that; beyond it traces are decided without asking.
+    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> Bounds {
+        let (traces, bytes) = (self.rules.traces_max, self.rules.bytes_max);
+        if self.rules.policies.samplers().is_empty() {
+            return Bounds { traces, bytes };
+        }
+        let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
+        let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
+        Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
     /// What is known of a trace, for the policies of now, and where its spans are.
@@ -257,7 +274,7 @@ impl Shard {
     fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
         self.tally.late(kept, usize::from(run.spans));
         if kept {
-            let label = if self.rules.labels.record_policy { Label::late() } else { Label::default() };
+            let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
             self.leave(runs, run, &label);
         }
     }
@@ -451,11 +468,12 @@ impl Shard {
     /// The trace is decided: its spans go out or away.
     fn finish(&mut self, number: u32, hash: u64, decision: Decision, now_ms: u64) {
         let label = if decision.outcome.keeps() { self.label(decision) } else { Label::default() };
-        let Self { table, store, cache, leaving, ready, tally, .. } = self;
+        let Self { table, store, cache, credits, leaving, ready, tally, .. } = self;
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);
         if decision.outcome.keeps() {
+            credits.put(hash, label.policy());
             let mut unparseable = 0;
             store.visit(entry.chain, |run| {
                 let ready = &mut |batch| put(ready, tally, batch);

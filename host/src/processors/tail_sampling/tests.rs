@@ -1,7 +1,10 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
+mod change;
 mod ingest;
+mod labels;
 mod model;
+mod samplers;
 
 use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};

@@ -4,18 +4,18 @@
 //! many spans and bytes it has. A vote to keep or to drop is final: the trace leaves at once, with what had been stored of
 //! it, and so do the spans that follow. Everything else is stored; when it is due nobody is asked again, and it is not kept.
 
-use super::{Shard, votes};
+use super::{Bounds, Shard, votes};
 use crate::processors::tail_sampling::intake::{Run, Runs};
 use crate::processors::tail_sampling::policy::{Facts, Trace};
 use hashbrown::HashTable;
 
 impl Shard {
     /// Takes the runs of these numbers.
-    pub(super) fn ingest(&mut self, runs: &Runs<'_>, numbers: &[u32], now_ms: u64) {
+    pub(super) fn ingest(&mut self, runs: &Runs<'_>, numbers: &[u32], bounds: Bounds, now_ms: u64) {
         let mut asked = 0;
         for piece in pieces(runs, numbers).chunk_by(|a, b| a.piece == b.piece) {
             // The first is timed for all of them.
-            if self.ingest_piece(runs, piece, now_ms, asked == 0) {
+            if self.ingest_piece(runs, piece, bounds, now_ms, asked == 0) {
                 asked += 1;
             }
         }
@@ -23,13 +23,20 @@ impl Shard {
     }
 
     /// Takes one piece. Returns whether policies voted on it.
-    fn ingest_piece(&mut self, runs: &Runs<'_>, piece: &[OfPiece<'_>], now_ms: u64, timed: bool) -> bool {
+    fn ingest_piece(
+        &mut self,
+        runs: &Runs<'_>,
+        piece: &[OfPiece<'_>],
+        bounds: Bounds,
+        now_ms: u64,
+        timed: bool,
+    ) -> bool {
         let Some(first) = piece.first().map(|of| of.run) else { return false };
         let Some(id) = first.id else {
             self.decide_stray(runs, first, &[], now_ms);
             return false;
         };
-        let number = match self.entry(first, id, now_ms) {
+        let number = match self.entry(first, id, bounds, now_ms) {
             Ok(number) => number,
             Err(kept) => {
                 piece.iter().for_each(|of| self.follow(runs, of.run, kept));
@@ -47,7 +54,7 @@ impl Shard {
         let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
         let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
         let Some(decision) = self.rules.policies.decide_on_ingest(&trace, votes(&mut self.tally, timed)) else {
-            piece.iter().for_each(|of| self.append_run(runs, of.run, id, now_ms));
+            piece.iter().for_each(|of| self.append_run(runs, of.run, id, bounds, now_ms));
             return true;
         };
         if let Some(entry) = self.table.get_mut(number) {
