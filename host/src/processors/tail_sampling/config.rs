@@ -1,5 +1,6 @@
 //! Settings of `tail_sampling`.
 
+use super::leave::Labels;
 use super::policies::NamedPolicy;
 use super::policy::settings::PolicySettings;
 use super::policy::{Fault, Layout};
@@ -44,16 +45,33 @@ pub(super) struct Config {
     pub(super) decision_history: HistorySettings,
     /// Policies that decide nothing and are only counted, beside the others. Not a key of the Collector.
     pub(super) shadow_policies: Vec<PolicySettings>,
-    /// Only `trace-complete`.
-    pub(super) sampling_strategy: String,
+    /// When policies vote: on the whole trace, or on spans as they arrive.
+    pub(super) sampling_strategy: SamplingStrategy,
     /// Parts that work side by side; as many as there are workers if not set.
     pub(super) num_shards: Option<usize>,
+    /// Sample consistently with samplers before and behind, by what tracestates say: the Collector's feature gate of that name.
+    pub(super) use_tracestate: bool,
+    /// Write on the scope of kept spans which policy kept them: the Collector's feature gate `recordpolicy`.
+    pub(super) record_policy: bool,
+    /// Attributes of kept spans. Not a key of the Collector.
+    pub(super) span_attributes: SpanAttributes,
     /// Not supported.
     pub(super) tail_storage: Option<IgnoredAny>,
     /// Memory for the spans of undecided traces, in MiB; beyond that the oldest are decided early. Not a key of the Collector.
     pub(super) max_memory_mib: usize,
     /// Spans of one trace that plugins are shown at most. Not a key of the Collector.
     pub(super) wasm_max_spans_per_trace: usize,
+}
+
+/// When policies vote.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SamplingStrategy {
+    /// On all spans that have arrived when the trace is due.
+    #[default]
+    TraceComplete,
+    /// On spans as they arrive; a trace that is due without a decision is not kept.
+    SpanIngest,
 }
 
 /// How many decisions are remembered.
@@ -80,6 +98,16 @@ impl Default for HistorySettings {
     }
 }
 
+/// Under which keys something is written on kept spans; nothing if they are empty.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SpanAttributes {
+    /// The policy that kept the trace.
+    pub(super) policy: String,
+    /// The share of such traces that is kept, above 0 and up to 1.
+    pub(super) probability: String,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -95,8 +123,11 @@ impl Default for Config {
             decision_cache: CacheSettings::default(),
             decision_history: HistorySettings::default(),
             shadow_policies: Vec::new(),
-            sampling_strategy: "trace-complete".to_owned(),
+            sampling_strategy: SamplingStrategy::default(),
             num_shards: None,
+            use_tracestate: false,
+            record_policy: false,
+            span_attributes: SpanAttributes::default(),
             tail_storage: None,
             max_memory_mib: 1024,
             wasm_max_spans_per_trace: 1_000,
@@ -112,7 +143,7 @@ impl Settings for Config {
         check_policies("policies", &self.policies, check);
         check_policies("shadow_policies", &self.shadow_policies, check);
         let most = Layout::FILTERS_MAX;
-        let mut layout = Layout::default();
+        let mut layout = Layout::new(1, self.use_tracestate);
         build(&self.policies, &mut layout);
         let overflowed = layout.overflows();
         build(&self.shadow_policies, &mut layout);
@@ -134,8 +165,20 @@ impl Settings for Config {
         if self.wasm_max_spans_per_trace == 0 {
             check.error("wasm_max_spans_per_trace", "must be greater than zero");
         }
-        if self.sampling_strategy != "trace-complete" {
-            check.error("sampling_strategy", "only \"trace-complete\" is supported");
+        if self.sampling_strategy == SamplingStrategy::SpanIngest {
+            self.check_on_ingest(check);
+        }
+        if self.use_tracestate && self.sample_on_first_match {
+            let why = "does not work with use_tracestate: the policies that are not asked may have kept the trace less strictly";
+            check.error("sample_on_first_match", why);
+        }
+        if !self.use_tracestate && !self.span_attributes.probability.is_empty() {
+            let why = "needs use_tracestate: true, it is the probability that the tracestate says";
+            check.error("span_attributes.probability", why);
+        }
+        let SpanAttributes { policy, probability } = &self.span_attributes;
+        if !policy.is_empty() && policy == probability {
+            check.error("span_attributes.probability", "must be another key than policy");
         }
         if self.tail_storage.is_some() {
             check.error("tail_storage", "is not supported: undecided traces are kept in memory");
@@ -147,9 +190,25 @@ impl Settings for Config {
 }
 
 impl Config {
+    fn check_on_ingest(&self, check: &mut Check<'_>) {
+        if !self.shadow_policies.is_empty() {
+            let why = "do not work with span-ingest: a trace is gone when the policies have decided it, although the shadow \
+                       policies might have waited for more spans";
+            check.error("shadow_policies", why);
+        }
+        for (i, policy) in self.policies.iter().enumerate() {
+            policy.check_on_ingest(&mut Fault::new(format!("policies[{i}]"), check));
+        }
+        if self.policies(1).0.iter().any(|(_, policy)| policy.vetoes()) {
+            let why =
+                "beside a policy of type drop, span-ingest keeps no trace: later spans could always make it match";
+            check.warning("sampling_strategy", why);
+        }
+    }
+
     /// Names and policies in the order of the configuration, shadow policies, and what all of them want to know.
-    pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
-        let mut layout = Layout::default();
+    pub(super) fn policies(&self, shards: usize) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
+        let mut layout = Layout::new(shards, self.use_tracestate);
         let policies = build(&self.policies, &mut layout);
         let shadow = layout.within("shadow_policies", |layout| build(&self.shadow_policies, layout));
         (policies, shadow, layout)
@@ -158,6 +217,16 @@ impl Config {
     /// How many shards there are beside so many workers: each has at least a mebibyte.
     pub(super) fn shards(&self, workers: usize) -> usize {
         self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
+    }
+
+    /// What is written on spans that leave.
+    pub(super) fn labels(&self) -> Labels {
+        let key = |key: &str| (!key.is_empty()).then(|| key.into());
+        Labels {
+            record_policy: self.record_policy,
+            policy_key: key(&self.span_attributes.policy),
+            share_key: key(&self.span_attributes.probability),
+        }
     }
 
     /// How many decisions are remembered: kept traces and others.
