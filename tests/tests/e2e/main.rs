@@ -13,3 +13,4 @@ mod path;
 mod python;
 mod reload;
 mod standard;
+mod why;
