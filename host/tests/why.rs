@@ -147,7 +147,7 @@ async fn on_call() {
     let counted = |_, body: &Value| body["decisions"][0]["late_spans"] == 4;
     until(admin, &format!("?trace_id={}", error_ids[0]), counted).await;
     let (_, out, _) = why(&[&error_ids[0], "--url", &url]);
-    assert!(out.contains("4 spans came after the decision") && out.contains("were kept as well"), "{out}");
+    assert!(out.contains("4 late spans, the last") && out.contains("after the decision; kept as well"), "{out}");
     backend.until("the kept spans", |backend| backend.span_count() == 24).await;
 
     // The oldest is forgotten when there are too many.

@@ -8,6 +8,7 @@ use crate::telemetry::decisions::{Because, Question, VOTES, Verdict};
 use crate::web::{self, Reply};
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Decisions in an answer, unless `limit` says otherwise, and at most.
 const LIMIT: (usize, usize) = (20, 1000);
@@ -32,14 +33,27 @@ pub(super) fn answer(query: Option<&str>, decisions: &Decisions) -> Reply {
     all.sort_by_key(|(ago_ms, _)| *ago_ms);
     all.truncate(question.limit);
     let all: Vec<Value> = all.into_iter().map(|(_, decision)| decision).collect();
+    let all_are_empty = all.is_empty();
     let mut body = json!({"decisions": all, "processors": processors});
-    if known {
-        return web::json(StatusCode::OK, &body);
-    }
+    let error = match &question.policy {
+        Some(policy) if all_are_empty => unknown_policy(policy, &processors),
+        _ => (!known).then(|| not_known(&processors)),
+    };
+    let Some(error) = error else { return web::json(StatusCode::OK, &body) };
     if let Some(body) = body.as_object_mut() {
-        body.insert("error".to_owned(), not_known(&processors).into());
+        body.insert("error".to_owned(), error.into());
     }
     web::json(StatusCode::NOT_FOUND, &body)
+}
+
+/// What is wrong with a policy's name, if nobody has such a policy now.
+fn unknown_policy(policy: &str, processors: &[Value]) -> Option<String> {
+    let names =
+        |processor: &'_ Value, key: &str| processor.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let all = processors.iter().flat_map(|one| [names(one, "policies"), names(one, "shadow_policies")].concat());
+    let all: BTreeSet<String> = all.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let list = || all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!all.contains(policy)).then(|| format!("there is no policy {policy:?}; there are {}", list()))
 }
 
 /// How far back somebody would have had to remember.
@@ -208,5 +222,14 @@ mod tests {
         let expected = "nothing is known of this trace: a remembers none (decision_history.size is 0); b remembers all decisions since then (61 s)";
         assert_eq!((status, body["error"].as_str()), (404, Some(expected)));
         assert_eq!(ask("trace_id=1", &decisions).await.0, 400);
+        let decisions = Decisions::default();
+        decisions.answer_with("c", |_| {
+            let memory = json!({"policies": ["errors", "slow"], "shadow_policies": ["errors", "new"]});
+            Some(Answer { decisions: vec![], memory, known: false })
+        });
+        let (status, body) = ask("policy=other", &decisions).await;
+        let expected = "there is no policy \"other\"; there are errors, new, slow";
+        assert_eq!((status, body["error"].as_str()), (404, Some(expected)));
+        assert_eq!(ask("policy=new", &decisions).await.0, 200);
     }
 }

@@ -20,7 +20,7 @@ Examples:
   tailrace why --policy vip --vote error     where a policy failed
   tailrace why --disagree                    where shadow_policies would have decided differently
 
-Exit codes: 0 it was answered; 1 nothing is known of the trace; 2 the collector could not be asked, or the question is wrong.";
+Exit codes: 0 it was answered; 1 nothing is known of the trace, or of the policy; 2 the collector could not be asked, or the question is wrong.";
 
 /// Flags of `why`.
 #[derive(Args, Debug)]

@@ -72,11 +72,8 @@ fn decision(decision: &Value, paint: Paint) -> Vec<String> {
     if number(decision, "late_spans") > 0.0 {
         let last = span(number(decision, "last_late_after_seconds"));
         let fate = if text(decision, "outcome") == "sampled" { "kept" } else { "dropped" };
-        let late = count(number(decision, "late_spans"), "span");
-        lines.push(row(
-            "late",
-            &format!("{late} came after the decision, the last {last} after it, and were {fate} as well"),
-        ));
+        let late = count(number(decision, "late_spans"), "late span");
+        lines.push(row("late", &format!("{late}, the last {last} after the decision; {fate} as well")));
     }
     if let Some(shadow) = decision.get("shadow") {
         let would = match text(shadow, "outcome") {

@@ -4,7 +4,7 @@ use super::{list, number, span, text};
 use crate::cli::plugin::paint::Paint;
 use serde_json::Value;
 
-const HEAD: [&str; 9] = ["TRACE", "OUTCOME", "BY", "BECAUSE", "AGO", "SPANS", "ERRORS", "LATE", "SHADOW"];
+const HEAD: [&str; 10] = ["TRACE", "OUTCOME", "BY", "BECAUSE", "AGO", "SPANS", "ERRORS", "LATE", "SHADOW", "PROCESSOR"];
 
 /// The whole answer.
 pub(super) fn lines(answer: &Value, paint: Paint) -> Vec<String> {
@@ -20,14 +20,16 @@ pub(super) fn lines(answer: &Value, paint: Paint) -> Vec<String> {
             .sum();
         return vec![format!("no such decision among the {all} that are remembered")];
     }
-    let rows: Vec<[String; 9]> = decisions.iter().map(row).collect();
+    // Where there is one processor, it need not be named.
+    let columns = HEAD.len() - usize::from(list(answer, "processors").len() < 2);
+    let rows: Vec<[String; 10]> = decisions.iter().map(row).collect();
     let head = HEAD.map(str::to_owned);
     let width = |column: usize| {
         let cells = rows.iter().chain([&head]).filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |row: &[String; 9]| {
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &[String; 10]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -36,7 +38,7 @@ pub(super) fn lines(answer: &Value, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn row(decision: &Value) -> [String; 9] {
+fn row(decision: &Value) -> [String; 10] {
     let late = text(decision, "because") == "late";
     let shown = |key: &str| if late { "-".to_owned() } else { number(decision, key).to_string() };
     let by = text(decision, "decided_by");
@@ -53,5 +55,6 @@ fn row(decision: &Value) -> [String; 9] {
         shown("errors"),
         number(decision, "late_spans").to_string(),
         shadow.to_owned(),
+        text(decision, "processor").to_owned(),
     ]
 }

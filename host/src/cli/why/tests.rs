@@ -61,7 +61,7 @@ fn one_trace_in_words() {
         "    slow    not sampled",
         "    vip     failed: counts as no vote  (vip 0.1.0, generation 3)",
         "    some    not asked: it was decided already",
-        "  late      3 spans came after the decision, the last 4.2 s after it, and were kept as well",
+        "  late      3 late spans, the last 4.2 s after the decision; kept as well",
         "  shadow policies would not have kept it: they disagree",
         "    new-errors  not sampled",
     ];
@@ -120,6 +120,11 @@ fn the_latest_as_a_table() {
         "ff                                sampled  -       late     1 min 5 s  -      -       4     -",
     ];
     assert_eq!(table::lines(&json!({"decisions": [kept(), late]}), Paint::plain()), expected);
+    let two = table::lines(&json!({"decisions": [kept()], "processors": [{}, {}]}), Paint::plain());
+    assert!(
+        two[0].ends_with("SHADOW       PROCESSOR") && two[1].ends_with("not_sampled  tail_sampling@traces"),
+        "{two:#?}"
+    );
     let none = json!({"decisions": [], "processors": [{"decision_history": {"decisions": 3}}, {"decision_history": {"decisions": 4}}]});
     assert_eq!(table::lines(&none, Paint::plain()), ["no such decision among the 7 that are remembered"]);
 }

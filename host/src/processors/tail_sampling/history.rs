@@ -105,13 +105,14 @@ pub struct History {
 }
 
 impl History {
-    /// Of so many decisions; 0 remembers none.
-    pub fn new(size: usize) -> Self {
+    /// Of so many decisions by so many voters; 0 remembers none.
+    pub fn new(size: usize, voters: usize) -> Self {
+        let words = ballot::words_for(voters);
         Self {
             size,
             records: Vec::with_capacity(size),
-            votes: Vec::new(),
-            words: 0,
+            votes: vec![0; size * words],
+            words,
             latest: vec![0; size].into_boxed_slice(),
             next: 0,
             total: 0,
@@ -125,7 +126,7 @@ impl History {
     }
 
     /// How many decisions it remembers.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.records.len()
     }
 
@@ -251,7 +252,7 @@ impl History {
         }
     }
 
-    /// Makes room for so many words of votes in each record. Happens at the first decision, and when policies were added.
+    /// Makes room for so many words of votes in each record: policies were added.
     fn widen(&mut self, words: usize) {
         if words <= self.words {
             return;

@@ -5,6 +5,7 @@ use super::config::{Config, SamplingStrategy};
 use super::intake::{Keyed, Runs};
 use super::policies::Policies;
 use super::policy::Layout;
+use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
 use super::shadow::Shadow;
 use super::shard::{Room, Rules, Shard, Which, Yield};
@@ -231,6 +232,11 @@ impl Inner {
     pub(super) fn name(&self) -> String {
         let pipeline = self.context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
         format!("{}{pipeline}", self.context.id)
+    }
+
+    /// Who votes now.
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.settings.load().rules.policies.roster())
     }
 
     /// Looks at each shard in turn, in its lock.

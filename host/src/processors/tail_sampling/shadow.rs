@@ -66,21 +66,43 @@ impl Tally {
     }
 }
 
+/// A counter, and where it stood when these policies came into service.
+struct Count {
+    counter: Counter,
+    before: u64,
+}
+
+impl From<Counter> for Count {
+    fn from(counter: Counter) -> Self {
+        Self { before: counter.get(), counter }
+    }
+}
+
+impl Count {
+    fn add(&self, count: u64) {
+        self.counter.add(count);
+    }
+
+    fn since(&self) -> u64 {
+        self.counter.get().saturating_sub(self.before)
+    }
+}
+
 struct OfPolicy {
     name: String,
-    sampled: Counter,
-    not_sampled: Counter,
-    dropped: Counter,
-    failed: Counter,
+    sampled: Count,
+    not_sampled: Count,
+    dropped: Count,
+    failed: Count,
 }
 
 /// The shadow policies, and where they are counted.
 pub struct Shadow {
     policies: Policies,
     counts: Vec<OfPolicy>,
-    outcomes: [Counter; 3],
-    traces: [Counter; 4],
-    spans: [Counter; 4],
+    outcomes: [Count; 3],
+    traces: [Count; 4],
+    spans: [Count; 4],
 }
 
 impl Shadow {
@@ -94,7 +116,7 @@ impl Shadow {
             let full = context.id.name().map_or(name.to_owned(), |instance| format!("{instance}.{name}"));
             let votes = |sampled, decision| {
                 let labels = [id, ("policy", full.as_str()), ("sampled", sampled), ("decision", decision)];
-                metrics.counter(&names::TAIL_SHADOW_COUNT, None, &labels)
+                Count::from(metrics.counter(&names::TAIL_SHADOW_COUNT, None, &labels))
             };
             OfPolicy {
                 name: name.to_owned(),
@@ -106,9 +128,9 @@ impl Shadow {
         };
         let outcome = |sampled, decision| {
             let labels = [id, ("sampled", sampled), ("decision", decision)];
-            metrics.counter(&names::TAIL_SHADOW_GLOBAL_COUNT, None, &labels)
+            Count::from(metrics.counter(&names::TAIL_SHADOW_GLOBAL_COUNT, None, &labels))
         };
-        let agreement = |desc| KEPT_BY.map(|who| metrics.counter(desc, None, &[id, ("kept_by", who)]));
+        let agreement = |desc| KEPT_BY.map(|who| Count::from(metrics.counter(desc, None, &[id, ("kept_by", who)])));
         Self {
             counts: policies.names().map(of_policy).collect(),
             policies,
@@ -164,30 +186,30 @@ impl Shadow {
         }
     }
 
-    /// Its part of the processor's view.
+    /// Its part of the processor's view, since its configuration was changed last.
     pub fn view(&self) -> Value {
         let [sampled, not_sampled, dropped] = &self.outcomes;
-        let decided = sampled.get() + not_sampled.get() + dropped.get();
+        let decided = sampled.since() + not_sampled.since() + dropped.since();
         let share = |count: u64| if decided == 0 { Value::Null } else { json!(count as f64 / decided as f64) };
         let of_policy = |policy: &OfPolicy| {
             let view = json!({
-                "sampled": policy.sampled.get(),
-                "dropped": policy.dropped.get(),
-                "failed": policy.failed.get(),
-                "share_sampled": share(policy.sampled.get()),
+                "sampled": policy.sampled.since(),
+                "dropped": policy.dropped.since(),
+                "failed": policy.failed.since(),
+                "share_sampled": share(policy.sampled.since()),
             });
             (policy.name.clone(), view)
         };
-        let agreement = |counters: &[Counter; 4]| {
-            let counts = KEPT_BY.iter().zip(counters).map(|(who, counter)| ((*who).to_owned(), json!(counter.get())));
+        let agreement = |counters: &[Count; 4]| {
+            let counts = KEPT_BY.iter().zip(counters).map(|(who, counter)| ((*who).to_owned(), json!(counter.since())));
             Value::Object(counts.collect())
         };
         json!({
             "policies": self.counts.iter().map(of_policy).collect::<serde_json::Map<_, _>>(),
-            "traces_sampled": sampled.get(),
-            "traces_not_sampled": not_sampled.get(),
-            "traces_dropped_by_policy": dropped.get(),
-            "share_sampled": share(sampled.get()),
+            "traces_sampled": sampled.since(),
+            "traces_not_sampled": not_sampled.since(),
+            "traces_dropped_by_policy": dropped.since(),
+            "share_sampled": share(sampled.since()),
             "traces_kept_by": agreement(&self.traces),
             "spans_kept_by": agreement(&self.spans),
         })

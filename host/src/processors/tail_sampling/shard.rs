@@ -140,7 +140,7 @@ impl Shard {
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Leaving::default(),
             credits: Credits::default(),
-            history: History::new(rules.history),
+            history: History::new(rules.history, rules.policies.roster().voters()),
             ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),

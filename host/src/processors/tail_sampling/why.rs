@@ -54,6 +54,11 @@ pub(super) fn answer(inner: &Inner, question: &Question) -> Answer {
     let known = !decisions.is_empty() || !about.is_empty();
     about.insert("processor".to_owned(), name.clone().into());
     about.insert("decision_history".to_owned(), reach(inner, &clock));
+    let roster = inner.roster();
+    let names = |voters: &[Voter]| voters.iter().map(|voter| voter.name.as_str()).collect::<Vec<_>>().into();
+    about.insert("policies_version".to_owned(), roster.number.into());
+    about.insert("policies".to_owned(), names(&roster.policies));
+    about.insert("shadow_policies".to_owned(), names(&roster.shadow));
     Answer { decisions, memory: Value::Object(about), known }
 }
 
@@ -187,7 +192,7 @@ fn reach(inner: &Inner, clock: &Clock) -> Value {
         let locked = lock(shard);
         let history = locked.history();
         size += history.size();
-        decisions += history.len();
+        decisions += history.count();
         bytes += history.bytes();
         // A shard that has not forgotten anything reaches back to the start.
         let oldest = history.reaches_back_to().filter(|_| !history.is_whole());

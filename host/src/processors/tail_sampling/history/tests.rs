@@ -57,7 +57,7 @@ fn check(history: &History, trace: u64, roster: u32, voters: usize) {
 fn the_ring_turns() {
     let roster = roster(1, 25, 3);
     for size in [1, 2, 7, 64] {
-        let mut history = History::new(size);
+        let mut history = History::new(size, 2);
         for trace in 0..300 {
             put(&mut history, trace, &roster);
             let oldest = (trace + 1).saturating_sub(size as u64);
@@ -65,7 +65,7 @@ fn the_ring_turns() {
             if let Some(forgotten) = oldest.checked_sub(1) {
                 assert!(history.about(hash(forgotten), &id(forgotten)).is_empty());
             }
-            assert_eq!((history.len() as u64, history.reaches_back_to()), (trace + 1 - oldest, Some(oldest * 10 + 3)));
+            assert_eq!((history.count() as u64, history.reaches_back_to()), (trace + 1 - oldest, Some(oldest * 10 + 3)));
             assert_eq!(history.is_whole(), oldest == 0);
         }
     }
@@ -74,7 +74,7 @@ fn the_ring_turns() {
 /// Two ids with one hash do not take each other's place, and every decision about one trace is known.
 #[test]
 fn what_meets_in_the_index() {
-    let mut history = History::new(10);
+    let mut history = History::new(10, 2);
     let roster = roster(1, 1, 0);
     let facts = Facts::default();
     let votes = Ballot::default();
@@ -101,13 +101,13 @@ fn what_meets_in_the_index() {
 /// Late spans are counted at the latest decision about their trace. If that is forgotten they stand for themselves, once a trace.
 #[test]
 fn late_spans() {
-    let mut history = History::new(3);
+    let mut history = History::new(3, 2);
     let roster = roster(1, 2, 0);
     (0..3).for_each(|trace| put(&mut history, trace, &roster));
     history.late(hash(1), id(1), 4, false, &roster, 1013);
     history.late(hash(1), id(1), 1, false, &roster, 2013);
     let record = history.about(hash(1), &id(1))[0].record;
-    assert_eq!((record.late_spans, record.late_after_ms, history.len()), (5, 2000, 3));
+    assert_eq!((record.late_spans, record.late_after_ms, history.count()), (5, 2000, 3));
     assert_eq!(history.about(hash(0), &id(0))[0].record.late_spans, 0);
 
     history.late(hash(9), id(9), 2, true, &roster, 3000);
@@ -123,7 +123,7 @@ fn late_spans() {
 /// Policies come and go: each decision keeps the names of its own, more votes get room, and names to which nothing refers go.
 #[test]
 fn policies_change() {
-    let mut history = History::new(50);
+    let mut history = History::new(50, 2);
     let rosters = [roster(1, 3, 0), roster(2, 40, 5), roster(3, 1, 1)];
     for trace in 0..120 {
         put(&mut history, trace, &rosters[trace as usize / 40]);
@@ -148,7 +148,7 @@ fn policies_change() {
 /// From the latest to the oldest in pages, while others are added.
 #[test]
 fn looking_back_in_pages() {
-    let mut history = History::new(100);
+    let mut history = History::new(100, 2);
     let roster = roster(1, 2, 0);
     (0..130).for_each(|trace| put(&mut history, trace, &roster));
     let (mut seen, mut from, mut pages) = (Vec::new(), None, 0);
@@ -170,7 +170,7 @@ fn looking_back_in_pages() {
 /// Sequence numbers begin again at 0 and nobody notices.
 #[test]
 fn numbers_wrap() {
-    let mut history = History::new(20);
+    let mut history = History::new(20, 2);
     let roster = roster(1, 2, 0);
     history.total = u32::MAX - 30;
     for trace in 0..100 {
@@ -182,13 +182,13 @@ fn numbers_wrap() {
 /// Of size 0 it does nothing.
 #[test]
 fn off() {
-    let mut history = History::new(0);
+    let mut history = History::new(0, 2);
     let roster = roster(1, 2, 0);
     put(&mut history, 1, &roster);
     history.late(hash(1), id(1), 4, false, &roster, 1013);
     assert!(history.about(hash(1), &id(1)).is_empty());
     assert_eq!(
-        (history.len(), history.bytes(), history.reaches_back_to(), history.look_back(None, 9, |_| panic!())),
+        (history.count(), history.bytes(), history.reaches_back_to(), history.look_back(None, 9, |_| panic!())),
         (0, 0, None, None)
     );
 }
@@ -196,7 +196,7 @@ fn off() {
 /// What the docs say about memory.
 #[test]
 fn bytes_of_a_record() {
-    let mut history = History::new(1000);
+    let mut history = History::new(1000, 2);
     put(&mut history, 1, &roster(1, 18, 3));
     assert_eq!((size_of::<Record>(), history.bytes()), (72, 84_000));
     put(&mut history, 2, &roster(2, 19, 3));
