@@ -12,4 +12,5 @@ mod mad;
 mod path;
 mod python;
 mod reload;
+mod samplers;
 mod standard;
