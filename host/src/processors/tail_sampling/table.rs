@@ -47,6 +47,8 @@ pub struct Entry {
     pub arrived_ms: u64,
     /// Which generation of policies its facts are for.
     pub policies: u16,
+    /// Policies that plan have heard of it.
+    pub planned: bool,
     wait: Wait,
     /// When its root came, if that hastened it.
     root_ms: u64,
