@@ -49,8 +49,6 @@ pub enum Because {
     Due,
     /// `decision_wait_after_root_received` was over.
     Root,
-    /// A policy decided on spans as they arrived: `sampling_strategy: span-ingest`.
-    Arrival,
     /// There were `num_traces`.
     Traces,
     /// There was `max_memory_mib` of spans.
@@ -59,6 +57,8 @@ pub enum Because {
     Size,
     /// It was the end.
     Shutdown,
+    /// A policy of `sampling_strategy: span-ingest` had its mind made up by the spans that came.
+    Ingest,
     /// Spans came late and followed a decision of which nothing but its outcome is known any more.
     Late,
 }
@@ -66,18 +66,18 @@ pub enum Because {
 impl Because {
     /// All of them.
     pub const ALL: [Self; 8] =
-        [Self::Due, Self::Root, Self::Arrival, Self::Traces, Self::Memory, Self::Size, Self::Shutdown, Self::Late];
+        [Self::Due, Self::Root, Self::Traces, Self::Memory, Self::Size, Self::Shutdown, Self::Ingest, Self::Late];
 
     /// Its word in questions and answers.
     pub fn word(self) -> &'static str {
         match self {
             Self::Due => "due",
             Self::Root => "root",
-            Self::Arrival => "arrival",
             Self::Traces => "num_traces",
             Self::Memory => "max_memory_mib",
             Self::Size => "maximum_trace_size_bytes",
             Self::Shutdown => "shutdown",
+            Self::Ingest => "span_ingest",
             Self::Late => "late",
         }
     }

@@ -196,6 +196,11 @@ pub static TAIL_DROPPED_TOO_LARGE: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_traces_dropped_too_large",
     "Traces dropped because they passed maximum_trace_size_bytes.",
 );
+/// Tail sampling: spans whose tracestate could not get a threshold.
+pub static TAIL_UNPARSEABLE_TRACESTATE: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_count_spans_with_unparseable_tracestate",
+    "Kept spans whose tracestate could not be read, so that no threshold was written.",
+);
 /// Tail sampling: what shadow policies vote.
 pub static TAIL_SHADOW_COUNT: Desc = Desc::counter(
     "tailrace_tail_sampling_shadow_count_traces_sampled",
@@ -215,11 +220,6 @@ pub static TAIL_SHADOW_TRACES: Desc = Desc::counter(
 pub static TAIL_SHADOW_SPANS: Desc = Desc::counter(
     "tailrace_tail_sampling_shadow_agreement_spans",
     "Spans of decided traces by who keeps them: both the policies and the shadow policies, only one of them, or neither.",
-);
-/// Tail sampling: spans whose tracestate could not get a threshold.
-pub static TAIL_UNPARSEABLE_TRACESTATE: Desc = Desc::counter(
-    "otelcol_processor_tail_sampling_count_spans_with_unparseable_tracestate",
-    "Kept spans whose tracestate could not be read, so that no threshold was written.",
 );
 /// Tail sampling: time of votes.
 pub static TAIL_EXECUTION_TIME: Desc = Desc::counter(

@@ -64,7 +64,7 @@ fn decision(decision: &Value, paint: Paint) -> Vec<String> {
     lines.push(row("when", &ago));
     lines.push(row("after", &format!("{}: {}", span(number(decision, "held_seconds")), reason(because))));
     lines.push(row("on", &evidence(decision)));
-    if !list(decision, "votes").is_empty() {
+    if because != "maximum_trace_size_bytes" && text(decision, "outcome") != "undecided" {
         let title = format!("votes, policies version {}", number(decision, "policies_version"));
         lines.push(format!("  {}", paint.dim(&title)));
         lines.extend(votes(decision, paint));
@@ -115,11 +115,11 @@ fn reason(because: &str) -> &'static str {
     match because {
         "due" => "decision_wait was over",
         "root" => "decision_wait_after_root_received was over",
-        "arrival" => "spans arrived on which a policy decided at once",
         "num_traces" => "EARLY, there were num_traces undecided traces; it was decided on what had arrived",
         "max_memory_mib" => "EARLY, there was no more room in max_memory_mib; it was decided on what had arrived",
         "maximum_trace_size_bytes" => "it passed maximum_trace_size_bytes",
         "shutdown" => "the collector was shutting down",
+        "span_ingest" => "its spans had made up a policy's mind as they came",
         _ => "for a reason that this version does not know",
     }
 }

@@ -84,6 +84,16 @@ pub(super) struct CacheSettings {
     pub(super) non_sampled_cache_size: Option<usize>,
 }
 
+/// Under which keys something is written on kept spans; nothing if they are empty.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SpanAttributes {
+    /// The policy that kept the trace.
+    pub(super) policy: String,
+    /// The share of such traces that is kept, above 0 and up to 1.
+    pub(super) probability: String,
+}
+
 /// What is remembered of decisions for those who ask why.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -96,16 +106,6 @@ impl Default for HistorySettings {
     fn default() -> Self {
         Self { size: 10_000 }
     }
-}
-
-/// Under which keys something is written on kept spans; nothing if they are empty.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct SpanAttributes {
-    /// The policy that kept the trace.
-    pub(super) policy: String,
-    /// The share of such traces that is kept, above 0 and up to 1.
-    pub(super) probability: String,
 }
 
 impl Default for Config {
@@ -143,7 +143,7 @@ impl Settings for Config {
         check_policies("policies", &self.policies, check);
         check_policies("shadow_policies", &self.shadow_policies, check);
         let most = Layout::FILTERS_MAX;
-        let mut layout = Layout::new(1, self.use_tracestate);
+        let mut layout = Layout::default();
         build(&self.policies, &mut layout);
         let overflowed = layout.overflows();
         build(&self.shadow_policies, &mut layout);
@@ -191,11 +191,6 @@ impl Settings for Config {
 
 impl Config {
     fn check_on_ingest(&self, check: &mut Check<'_>) {
-        if !self.shadow_policies.is_empty() {
-            let why = "do not work with span-ingest: a trace is gone when the policies have decided it, although the shadow \
-                       policies might have waited for more spans";
-            check.error("shadow_policies", why);
-        }
         for (i, policy) in self.policies.iter().enumerate() {
             policy.check_on_ingest(&mut Fault::new(format!("policies[{i}]"), check));
         }

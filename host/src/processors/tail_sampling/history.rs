@@ -6,9 +6,8 @@
 //! which only it referred.
 
 use super::ballot::{self, Ballot};
-use super::policy::Vote;
+use super::policy::{Facts, Vote};
 use super::roster::Roster;
-use super::table::Entry;
 use crate::telemetry::decisions::{Because, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,7 +53,11 @@ pub struct Decided<'a> {
     /// Keyed hash of the id.
     pub hash: u64,
     /// The trace.
-    pub entry: &'a Entry,
+    pub id: [u8; 16],
+    /// What was known of its spans.
+    pub facts: &'a Facts,
+    /// When its first span came, in milliseconds of the processor's clock.
+    pub arrived_ms: u64,
     /// What became of it.
     pub verdict: Verdict,
     /// Why then.
@@ -144,16 +147,15 @@ impl History {
 
     /// Remembers what those of `roster` decided.
     pub fn put(&mut self, decided: &Decided<'_>, roster: &Arc<Roster>, now_ms: u64) {
-        let Decided { hash, entry, verdict, because, shadow, votes } = *decided;
-        let Entry { id, facts, arrived_ms, .. } = entry;
+        let Decided { hash, id, facts, arrived_ms, verdict, because, shadow, votes } = *decided;
         let record = Record {
-            id: *id,
+            id,
             decided_ms: now_ms,
             bytes: facts.bytes,
             duration_ns: facts.end_ns.saturating_sub(facts.start_ns),
             spans: facts.spans,
             errors: facts.errors,
-            held_ms: short(now_ms.saturating_sub(*arrived_ms)),
+            held_ms: short(now_ms.saturating_sub(arrived_ms)),
             late_spans: 0,
             late_after_ms: 0,
             roster: roster.number,

@@ -170,8 +170,8 @@ impl Inner {
         let fixed = [
             ("num_shards", config.shards(self.context.workers.count()) == shards),
             ("decision_cache", settings.rules.cache == old.rules.cache),
-            ("decision_history", settings.rules.history == old.rules.history),
             ("sampling_strategy", settings.rules.on_ingest == old.rules.on_ingest),
+            ("decision_history", settings.rules.history == old.rules.history),
         ];
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
             return Err(self.context.error(format_args!("`{key}` cannot be changed while traces wait")));

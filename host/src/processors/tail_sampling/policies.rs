@@ -215,14 +215,14 @@ impl Policies {
 
     /// Whether any policy plans.
     pub fn plans(&self) -> bool {
-        let own = self.voters.iter().any(|named| named.policy.planner().is_some());
-        own || self.shadow().is_some_and(|shadow| shadow.policies().plans())
+        let shadow = self.shadow().is_some_and(Shadow::plans);
+        shadow || self.voters.iter().any(|named| named.policy.planner().is_some())
     }
 
     /// Tells those that plan of the traces that a shard is about to decide.
     pub fn plan(&self, shard: usize, now_ms: u64, group: &[Trace<'_>]) {
         if let Some(shadow) = self.shadow() {
-            shadow.policies().plan(shard, now_ms, group);
+            shadow.plan(shard, now_ms, group);
         }
         let vetoed = |trace: &Trace<'_>| {
             let mut vetoers = self.voters.iter().take_while(|named| named.policy.vetoes());

@@ -66,11 +66,11 @@ pub struct Shard {
     table: Table,
     store: Store,
     cache: DecisionCache,
+    leaving: Leaving,
+    credits: Credits,
     history: History,
     /// The votes on the trace that is being decided.
     ballot: Ballot,
-    leaving: Leaving,
-    credits: Credits,
     ready: Vec<Batch>,
     tally: Tally,
 }
@@ -138,10 +138,10 @@ impl Shard {
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            history: History::new(rules.history, rules.policies.roster().voters()),
-            ballot: Ballot::default(),
             leaving: Leaving::default(),
             credits: Credits::default(),
+            history: History::new(rules.history, rules.policies.roster().voters()),
+            ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),
             rules: rules.clone(),
@@ -239,7 +239,7 @@ impl Shard {
     fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
         let number = match self.entry(run, id, bounds, now_ms) {
             Ok(number) => number,
-            Err(kept) => return self.follow(runs, run, kept, now_ms),
+            Err(kept) => return self.follow(runs, run, id, kept, now_ms),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         facts.fold(&runs.facts_for(run, &self.rules.policies));
@@ -253,7 +253,7 @@ impl Shard {
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, kept, now_ms);
+                return self.follow(runs, run, id, kept, now_ms);
             }
         }
         if let Some(entry) = self.table.get_mut(number) {
@@ -308,11 +308,9 @@ impl Shard {
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool, now_ms: u64) {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], kept: bool, now_ms: u64) {
         self.tally.late(kept, usize::from(run.spans));
-        if let Some(id) = run.id {
-            self.history.late(run.hash, id, run.spans.into(), kept, &self.rules.policies.roster(), now_ms);
-        }
+        self.history.late(run.hash, id, run.spans.into(), kept, &self.rules.policies.roster(), now_ms);
         if kept {
             let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
             self.leave(runs, run, &label);
@@ -322,20 +320,17 @@ impl Shard {
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
-        let Self { rules, tally, number, ballot, .. } = self;
+        let Self { rules, tally, ballot, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
         let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
+        let vote = votes(tally, ballot, false);
         let decision = match rules.on_ingest {
-            false => rules.policies.decide(&trace, votes(tally, ballot, false)),
-            true => {
-                rules.policies.decide_on_ingest(&trace, votes(tally, ballot, false)).unwrap_or(Decision::NOT_SAMPLED)
-            }
+            false => rules.policies.decide(&trace, vote),
+            true => rules.policies.decide_on_ingest(&trace, vote).unwrap_or(Decision::NOT_SAMPLED),
         };
+        shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         tally.decided(decision, usize::from(run.spans), 0);
-        if let Some(shadow) = rules.policies.shadow() {
-            shadow.decide(&trace, decision, &mut tally.shadow, |_, _| {});
-        }
         if decision.outcome.keeps() {
             let label = self.label(decision);
             self.leave(runs, run, &label);
@@ -365,13 +360,6 @@ impl Shard {
         }
     }
 
-    /// A trace leaves without anybody having voted.
-    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
-        self.ballot.clear();
-        let Self { ballot: votes, history, rules, .. } = self;
-        history.put(&Decided { hash, entry, verdict, because, shadow: None, votes }, &rules.policies.roster(), now_ms);
-    }
-
     /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
     /// traces.
     pub fn plan(&mut self, which: Which, now_ms: u64) {
@@ -395,6 +383,15 @@ impl Shard {
         let entries = due.iter().filter_map(|number| self.table.get(*number));
         let trace = entries.map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
         self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
+    }
+
+    /// A trace leaves without anybody having voted.
+    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
+        self.ballot.clear();
+        let Self { ballot: votes, history, rules, .. } = self;
+        let Entry { id, facts, arrived_ms, .. } = entry;
+        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
+        history.put(&decided, &rules.policies.roster(), now_ms);
     }
 
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
@@ -511,40 +508,40 @@ impl Shard {
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
     fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], because: Because, timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, tally, rules, ballot, .. } = self;
+        self.ballot.clear();
+        let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        ballot.clear();
-        let planned = entry.planned;
+        let (planned, hastened) = (entry.planned, entry.hastened());
         let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
             // They voted on every span as it arrived, and nobody wanted it.
             true => Decision::NOT_SAMPLED,
         };
-        let shadow = rules.policies.shadow().map(|shadow| {
-            let real = rules.policies.count();
-            shadow.decide(&trace, decision, &mut tally.shadow, |policy, vote| ballot.put(real + policy, vote)).into()
-        });
-        let because = if because == Because::Due && entry.hastened() { Because::Root } else { because };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let hash = rules.keyed.hash(&entry.id);
-        self.finish(number, hash, decision, (because, shadow), now_ms);
+        let because = if because == Because::Due && hastened { Because::Root } else { because };
+        self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
     }
 
-    /// The trace is decided, by what is on the ballot: its spans go out or away. What else is remembered of it is why now, and what the
-    /// shadow policies would have done.
-    fn finish(
-        &mut self,
-        number: u32,
-        hash: u64,
-        decision: Decision,
-        (because, shadow): (Because, Option<Verdict>),
-        now_ms: u64,
-    ) {
+    /// The trace is decided: its spans go out or away. The votes are on the ballot.
+    fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
+        let Ended { decision, shadow, because } = ended;
         let label = if decision.outcome.keeps() { self.label(decision) } else { Label::default() };
-        let Self { table, store, cache, history, ballot: votes, credits, leaving, ready, tally, rules, .. } = self;
-        let Some(entry) = table.remove(hash, number) else { return };
-        let decided = Decided { hash, entry: &entry, verdict: decision.outcome.into(), because, shadow, votes };
+        let Self { table, store, cache, credits, history, ballot, leaving, ready, tally, rules, .. } = self;
+        let Some(entry) = table.get(number) else { return };
+        let decided = Decided {
+            hash,
+            id: entry.id,
+            facts: &entry.facts,
+            arrived_ms: entry.arrived_ms,
+            verdict: decision.outcome.into(),
+            because,
+            shadow,
+            votes: ballot,
+        };
         history.put(&decided, &rules.policies.roster(), now_ms);
+        let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);
         if decision.outcome.keeps() {
@@ -560,9 +557,28 @@ impl Shard {
     }
 }
 
-/// Counts votes, and the time of each if they are timed.
+/// How a trace ended.
+struct Ended {
+    decision: Decision,
+    /// What the shadow policies would have done.
+    shadow: Option<Verdict>,
+    because: Because,
+}
+
+/// Asks the shadow policies, if there are any, behind the others.
+fn shadow_votes(
+    policies: &Policies,
+    trace: &Trace<'_>,
+    decision: Decision,
+    tally: &mut Tally,
+    ballot: &mut Ballot,
+) -> Option<Verdict> {
+    let vote = |policy, vote| ballot.put(policies.count() + policy, vote);
+    policies.shadow().map(|shadow| shadow.decide(trace, decision, &mut tally.shadow, vote).into())
+}
+
+/// Counts votes, and the time of each if they are timed, and puts them on the ballot.
 fn votes(tally: &mut Tally, ballot: &mut Ballot, timed: bool) -> impl FnMut(usize, Vote) {
-    ballot.clear();
     let mut clock = timed.then(std::time::Instant::now);
     move |policy, vote| {
         tally.vote(policy, vote);

@@ -273,10 +273,10 @@ impl Metrics {
         self.left_early.add(tally.early.iter().sum());
         self.new_traces.add(tally.new_traces);
         self.too_large.add(tally.too_large);
+        self.unparseable_tracestate.add(tally.unparseable_tracestate);
         if let Some(shadow) = policies.shadow() {
             shadow.report(&tally.shadow);
         }
-        self.unparseable_tracestate.add(tally.unparseable_tracestate);
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
         for (why, spans) in tally.spans_dropped {
             self.account.dropped(why.reason(), spans);

@@ -76,10 +76,6 @@ fn faults() {
     check(&format!("{{{ONE}, max_memory_mib: 0}}"), &["max_memory_mib"]);
     check(&format!("{{{ONE}, decision_history: {{size: 1000001}}}}"), &["decision_history::size", "1000000 at most"]);
     check(
-        &format!("{{{ONE}, sampling_strategy: span-ingest, shadow_policies: [{{name: a, type: always_sample}}]}}"),
-        &["shadow_policies", "do not work with span-ingest"],
-    );
-    check(
         &format!("{{{ONE}, shadow_policies: [{{name: a, type: latency, latency: {{threshold: 1}}}}]}}"),
         &["shadow_policies[0]::latency::threshold"],
     );

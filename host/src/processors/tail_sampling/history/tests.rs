@@ -1,4 +1,3 @@
-use super::super::policy::Facts;
 use super::super::roster::Voter;
 use super::*;
 
@@ -17,21 +16,22 @@ fn roster(number: u32, policies: usize, shadow: usize) -> Arc<Roster> {
     Arc::new(Roster { number, policies: voters(policies, "p"), shadow: voters(shadow, "s"), plugins: Vec::new() })
 }
 
-fn entry(trace: u64, facts: Facts) -> Entry {
-    let mut entry = Entry::default();
-    (entry.id, entry.facts, entry.arrived_ms) = (id(trace), facts, trace * 10);
-    entry
-}
-
 /// Decides a trace: each policy votes as the number of the trace says.
 fn put(history: &mut History, trace: u64, roster: &Arc<Roster>) {
     let mut votes = Ballot::default();
     (0..roster.voters()).for_each(|number| votes.put(number, vote_of(trace, number)));
     let facts =
         Facts { spans: trace as u32, errors: 1, start_ns: 5, end_ns: 12, bytes: 70, root: true, ..Facts::default() };
-    let (entry, shadow) = (entry(trace, facts), Some(Verdict::Sampled));
-    let (verdict, because) = (Verdict::NotSampled, Because::Root);
-    let decided = Decided { hash: hash(trace), entry: &entry, verdict, because, shadow, votes: &votes };
+    let decided = Decided {
+        hash: hash(trace),
+        id: id(trace),
+        facts: &facts,
+        arrived_ms: trace * 10,
+        verdict: Verdict::NotSampled,
+        because: Because::Root,
+        shadow: Some(Verdict::Sampled),
+        votes: &votes,
+    };
     history.put(&decided, roster, trace * 10 + 3);
 }
 
@@ -65,10 +65,7 @@ fn the_ring_turns() {
             if let Some(forgotten) = oldest.checked_sub(1) {
                 assert!(history.about(hash(forgotten), &id(forgotten)).is_empty());
             }
-            assert_eq!(
-                (history.count() as u64, history.reaches_back_to()),
-                (trace + 1 - oldest, Some(oldest * 10 + 3))
-            );
+            assert_eq!((history.count() as u64, history.reaches_back_to()), (trace + 1 - oldest, Some(oldest * 10 + 3)));
             assert_eq!(history.is_whole(), oldest == 0);
         }
     }
@@ -79,11 +76,20 @@ fn the_ring_turns() {
 fn what_meets_in_the_index() {
     let mut history = History::new(10, 2);
     let roster = roster(1, 1, 0);
+    let facts = Facts::default();
     let votes = Ballot::default();
     for step in 0..100_u64 {
         let (verdict, because) = (Verdict::Sampled, Because::Due);
-        let entry = entry(step % 3, Facts::default());
-        let decided = Decided { hash: 7, entry: &entry, verdict, because, shadow: None, votes: &votes };
+        let decided = Decided {
+            hash: 7,
+            id: id(step % 3),
+            facts: &facts,
+            arrived_ms: 0,
+            verdict,
+            because,
+            shadow: None,
+            votes: &votes,
+        };
         history.put(&decided, &roster, step);
         let known: Vec<u64> = history.about(7, &id(step % 3)).iter().map(|one| one.record.decided_ms).collect();
         let expected: Vec<u64> = (0..=step).rev().take(10).filter(|other| other % 3 == step % 3).collect();
@@ -191,9 +197,8 @@ fn off() {
 #[test]
 fn bytes_of_a_record() {
     let mut history = History::new(1000, 2);
-    assert_eq!((size_of::<Record>(), history.bytes()), (72, 84_000));
     put(&mut history, 1, &roster(1, 18, 3));
-    assert_eq!(history.bytes(), 84_000);
+    assert_eq!((size_of::<Record>(), history.bytes()), (72, 84_000));
     put(&mut history, 2, &roster(2, 19, 3));
     assert_eq!(history.bytes(), 92_000);
 }

@@ -4,7 +4,7 @@
 //! many spans and bytes it has. A vote to keep or to drop is final: the trace leaves at once, with what had been stored of
 //! it, and so do the spans that follow. Everything else is stored; when it is due nobody is asked again, and it is not kept.
 
-use super::{Bounds, Shard, votes};
+use super::{Bounds, Ended, Shard, shadow_votes, votes};
 use crate::processors::tail_sampling::intake::{Run, Runs};
 use crate::processors::tail_sampling::policy::{Facts, Trace};
 use crate::telemetry::decisions::Because;
@@ -40,7 +40,7 @@ impl Shard {
         let number = match self.entry(first, id, bounds, now_ms) {
             Ok(number) => number,
             Err(kept) => {
-                piece.iter().for_each(|of| self.follow(runs, of.run, kept, now_ms));
+                piece.iter().for_each(|of| self.follow(runs, of.run, id, kept, now_ms));
                 return false;
             }
         };
@@ -55,6 +55,7 @@ impl Shard {
         let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
         let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
         let Self { rules, tally, ballot, .. } = self;
+        ballot.clear();
         let Some(decision) = rules.policies.decide_on_ingest(&trace, votes(tally, ballot, timed)) else {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, bounds, now_ms));
             return true;
@@ -62,8 +63,11 @@ impl Shard {
         if let Some(entry) = self.table.get_mut(number) {
             entry.facts = total;
         }
+        // The shadow policies vote on all that has arrived, as if the trace were complete.
+        let trace = Trace { facts: &total, ..trace };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let label = self.label(decision);
-        self.finish(number, first.hash, decision, (Because::Arrival, None), now_ms);
+        self.finish(number, first.hash, Ended { decision, shadow, because: Because::Ingest }, now_ms);
         if decision.outcome.keeps() {
             piece.iter().for_each(|of| self.leave(runs, of.run, &label));
         }

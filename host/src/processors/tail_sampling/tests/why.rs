@@ -347,21 +347,3 @@ async fn versions_of_plugins() {
     let failed = Question { vote: Some("error".to_owned()), ..latest() };
     assert_eq!(stage.traces(&failed), [hex(3)]);
 }
-
-/// With `span-ingest` the votes are those on the spans with which the decision came; a trace that nobody decided has none.
-#[tokio::test(start_paused = true)]
-async fn decided_on_arrival() {
-    let stage = Stage::start(&format!("{{{ERRORS}, decision_wait: 1s, sampling_strategy: span-ingest}}")).await;
-    stage.put(&[span(1, "a"), span(2, "b")]).await.unwrap();
-    pass(300).await;
-    stage.put(&[error(1, "c")]).await.unwrap();
-    let expected = json!({"because": "arrival", "outcome": "sampled", "decided_by": "errors", "spans": 2, "errors": 1,
-        "held_seconds": 0.3, "votes": [{"policy": "errors", "vote": "sampled"}]});
-    check(&stage.why(1), expected);
-    pass(1_500).await;
-    let nobody = stage.why(2);
-    check(&nobody, json!({"because": "due", "outcome": "not_sampled", "decided_by": null}));
-    assert!(nobody.get("votes").is_none(), "{nobody:#}");
-    stage.put(&[span(1, "late")]).await.unwrap();
-    check(&stage.why(1), json!({"late_spans": 1}));
-}
