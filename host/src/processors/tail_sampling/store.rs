@@ -91,6 +91,11 @@ impl Store {
         }
     }
 
+    /// Size of a segment, in bytes.
+    pub fn segment_bytes(&self) -> usize {
+        self.segment_bytes
+    }
+
     /// Memory of all segments in use, in bytes.
     pub fn footprint(&self) -> usize {
         self.in_use
