@@ -14,3 +14,4 @@ mod python;
 mod reload;
 mod samplers;
 mod standard;
+mod why;

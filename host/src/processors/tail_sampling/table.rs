@@ -64,6 +64,11 @@ impl Entry {
             Wait::AfterRoot => self.root_ms + waits.after_root_ms.unwrap_or(waits.full_ms),
         }
     }
+
+    /// Whether it waits since its root came, and not for the full time.
+    pub fn hastened(&self) -> bool {
+        self.wait == Wait::AfterRoot
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

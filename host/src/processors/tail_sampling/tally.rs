@@ -2,7 +2,9 @@
 
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::Vote;
+use super::shadow;
 use crate::component::Context;
+use crate::telemetry::decisions::Because;
 use crate::telemetry::{Account, Counter, Gauge, Histogram, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,6 +45,15 @@ pub enum Early {
     Memory,
 }
 
+impl From<Early> for Because {
+    fn from(why: Early) -> Self {
+        match why {
+            Early::Traces => Self::Traces,
+            Early::Memory => Self::Memory,
+        }
+    }
+}
+
 /// Votes of one policy.
 #[derive(Clone, Copy, Debug, Default)]
 struct Votes {
@@ -67,6 +78,8 @@ pub struct Tally {
     unparseable_tracestate: u64,
     ages_ms: Vec<u64>,
     spans_dropped: BTreeMap<Drop, usize>,
+    /// What the shadow policies said.
+    pub shadow: shadow::Tally,
 }
 
 impl Tally {
@@ -261,6 +274,9 @@ impl Metrics {
         self.new_traces.add(tally.new_traces);
         self.too_large.add(tally.too_large);
         self.unparseable_tracestate.add(tally.unparseable_tracestate);
+        if let Some(shadow) = policies.shadow() {
+            shadow.report(&tally.shadow);
+        }
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
         for (why, spans) in tally.spans_dropped {
             self.account.dropped(why.reason(), spans);
@@ -275,6 +291,7 @@ impl Metrics {
         let [sampled, not_sampled, dropped] = &self.outcomes;
         let [early_traces, early_memory] = &self.early;
         let [late_not_sampled, late_sampled] = &self.late;
+        let shadow = policies.shadow().map(shadow::Shadow::view);
         json!({
             "traces_sampled": sampled.get(),
             "traces_not_sampled": not_sampled.get(),
@@ -285,6 +302,7 @@ impl Metrics {
             "segment_bytes": self.bytes.get(),
             "traces_decided_early": {"num_traces": early_traces.get(), "max_memory_mib": early_memory.get()},
             "late_spans": {"sampled": late_sampled.get(), "not_sampled": late_not_sampled.get()},
+            "shadow_policies": shadow,
         })
     }
 }

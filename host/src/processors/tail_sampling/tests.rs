@@ -5,6 +5,7 @@ mod ingest;
 mod labels;
 mod model;
 mod samplers;
+mod why;
 
 use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};
