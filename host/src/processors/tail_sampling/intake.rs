@@ -5,7 +5,8 @@
 
 use super::policies::Policies;
 use super::policy::{Facts, Matches, Span};
-use super::segment::Context;
+use super::contexts::{self, Context};
+use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
@@ -86,6 +87,7 @@ struct Place<'a> {
     scope: Cow<'a, [u8]>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
 }
 
 /// The runs of a batch.
@@ -157,6 +159,7 @@ impl<'a> Runs<'a> {
             scope: &place.scope,
             resource_hash: place.resource_hash,
             hash: place.hash,
+            serial: place.serial,
         })
     }
 
@@ -170,7 +173,7 @@ impl<'a> Runs<'a> {
             _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { matches, resource, scope, resource_hash, hash });
+        self.places.push(Place { matches, resource, scope, resource_hash, hash, serial: contexts::next_serial() });
     }
 
     /// What is to be remembered of a span in the last place.
@@ -199,7 +202,7 @@ impl<'a> Runs<'a> {
         let end = item.range().end;
         let fits = start == Some(last.records.end)
             && last.context == context
-            && last.spans < u16::MAX
+            && last.spans < RUN_SPANS_MAX
             && end - last.records.start <= RUN_BYTES_MAX;
         // Spans without an id belong to nobody, not to each other.
         if !fits || id.is_none() || last.id.as_ref() != id {

@@ -31,6 +31,7 @@
 
 pub mod cache;
 mod config;
+pub mod contexts;
 pub mod intake;
 pub mod policies;
 pub mod policy;

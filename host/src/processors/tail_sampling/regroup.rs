@@ -3,7 +3,7 @@
 //! Traces come out one by one, each with spans of many resources. Handed on like that they would be one small batch per trace
 //! and would fill every queue behind; so they are gathered to [`SPANS_FULL`] spans, or until the end of the tick.
 
-use super::segment::Context;
+use super::contexts::Context;
 use crate::pdata::{Batch, Signal};
 use hashbrown::HashTable;
 use tailrace_otlp::RequestWriter;
@@ -20,6 +20,7 @@ struct Group {
     scope: Vec<u8>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
     /// Number of the first group with this resource.
     with: usize,
     runs: Vec<u8>,
@@ -81,7 +82,10 @@ impl Regroup {
         let Self { groups, by_hash, by_resource, spare, .. } = self;
         let same = |number: &usize| {
             groups.get(*number).is_some_and(|group| {
-                group.hash == context.hash && group.scope == context.scope && group.resource == context.resource
+                (group.serial == context.serial && context.serial != 0)
+                    || (group.hash == context.hash
+                        && group.scope == context.scope
+                        && group.resource == context.resource)
             })
         };
         if let Some(number) = by_hash.find(context.hash, same) {
@@ -98,6 +102,7 @@ impl Regroup {
         group.resource.extend_from_slice(context.resource);
         group.scope.extend_from_slice(context.scope);
         (group.resource_hash, group.hash, group.with) = (context.resource_hash, context.hash, with);
+        group.serial = context.serial;
         groups.push(group);
         self.bytes += context.scope.len() + if with == number { context.resource.len() } else { 0 };
         by_hash.insert_unique(context.hash, number, |number| groups.get(*number).map_or(0, |group| group.hash));

@@ -8,18 +8,15 @@ use super::intake::{Keyed, Run, Runs};
 use super::policies::{Outcome, Policies};
 use super::policy::Trace;
 use super::regroup::{Regroup, Unwritable};
-use super::store::{NewRun, Store};
+use super::store::{Chain, Chains, Division, NewRun, Store};
 use super::table::Table;
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use std::sync::Arc;
+use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// Size of a segment, unless the memory is too small for a good number of them.
-const SEGMENT_BYTES: (usize, usize) = (64 << 10, 1 << 20);
-/// The memory has room for at least so many segments.
-const SEGMENTS_MIN: usize = 16;
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -67,12 +64,12 @@ pub struct Yield {
 impl Shard {
     /// An empty one.
     pub fn new(mut rules: Rules) -> Self {
-        let segment = (rules.bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
+        let store = Store::new(Division::of(rules.bytes_max), rules.wait_ms);
         // The limit is noticed when a segment has gone beyond it.
-        rules.bytes_max = rules.bytes_max.saturating_sub(segment);
+        rules.bytes_max = rules.bytes_max.saturating_sub(store.segment_bytes());
         Self {
             table: Table::new(rules.traces_expected),
-            store: Store::new(segment),
+            store,
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Regroup::default(),
             ready: Vec::new(),
@@ -143,14 +140,14 @@ impl Shard {
             }
         };
         let Some(entry) = self.table.get_mut(number) else { return };
-        let (mut facts, mut chain) = (entry.facts, entry.chain);
+        let (mut facts, mut chain, due_ms) = (entry.facts, entry.chain, entry.due_ms);
         facts.fold(&run.facts);
         if facts.bytes > self.rules.trace_bytes_max {
             entry.facts = facts;
             return self.drop_too_large(run.hash, number);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
-        while self.store.append(&mut chain, number, &new, now_ms).is_err() {
+        while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
             let gone = self.table.next_due() == Some(number);
             self.decide_next(now_ms, Early::Memory);
@@ -250,10 +247,11 @@ impl Shard {
 
     /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
     pub fn compact(&mut self, now_ms: u64) -> bool {
-        // A segment lives at most `wait` longer than its last run; with less than half of that to go it is left to die.
-        let touched_after_ms = now_ms.saturating_sub(self.rules.wait_ms / 2);
-        let Some(slot) = self.store.worth_compacting(touched_after_ms) else { return false };
-        self.store.compact(slot, &mut self.table, now_ms).is_ok()
+        // With less than a quarter of the wait to go it is left to die.
+        let until_ms = now_ms + self.rules.wait_ms / 4;
+        let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
+        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
+        self.store.compact(slot, &mut owners, now_ms).is_ok()
     }
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
@@ -287,6 +285,26 @@ impl Shard {
             });
         }
         store.free(entry.chain);
+    }
+}
+
+/// Finds the trace of a run by the id in its first span.
+struct Owners<'a> {
+    table: &'a mut Table,
+    keyed: Keyed,
+}
+
+impl Chains for Owners<'_> {
+    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
+        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
+        let number = self.table.find(self.keyed.hash(id), id)?;
+        Some((number, self.table.get(number)?.chain))
+    }
+
+    fn set_chain(&mut self, owner: u32, chain: Chain) {
+        if let Some(entry) = self.table.get_mut(owner) {
+            entry.chain = chain;
+        }
     }
 }
 

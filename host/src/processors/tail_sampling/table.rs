@@ -5,7 +5,7 @@
 //! whose root has come; both are in order of time, for within a list everybody waits equally long.
 
 use super::policy::Facts;
-use super::store::{Chain, Chains};
+use super::store::Chain;
 use hashbrown::HashTable;
 
 /// Entries of a chunk.
@@ -194,12 +194,6 @@ impl Table {
             Some(after) => after.before = before,
             None => list.last = before,
         }
-    }
-}
-
-impl Chains for Table {
-    fn chain_mut(&mut self, owner: u32) -> Option<&mut Chain> {
-        self.get_mut(owner).map(|entry| &mut entry.chain)
     }
 }
 
