@@ -9,6 +9,7 @@ use crate::shutdown::Deadline;
 use crate::telemetry::{Account, Telemetry};
 use crate::workers::Workers;
 use crate::yaml::{Problem, Problems, Section, Settings};
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,7 +32,17 @@ pub trait Component: Send + Sync + 'static {
 pub trait Receiver: Component {}
 
 /// Takes batches and hands batches on.
-pub trait Processor: Component + Consumer {}
+pub trait Processor: Component + Consumer {
+    /// Goes by other settings from now on, and keeps what it holds. Called while batches flow. `None` if it holds nothing that
+    /// a new one would miss.
+    ///
+    /// # Errors
+    /// Why that cannot be; everything is as it was then.
+    fn reconfigure(&self, config: Arc<dyn ProcessorConfig>) -> Option<BoxFuture<'_, Result<(), BuildError>>> {
+        drop(config);
+        None
+    }
+}
 
 /// Takes batches and sends them out.
 pub trait Exporter: Component + Consumer {}
@@ -158,7 +169,7 @@ pub trait ReceiverConfig: Send + Sync {
 }
 
 /// Checked settings that can become a processor: one instance per pipeline.
-pub trait ProcessorConfig: Send + Sync {
+pub trait ProcessorConfig: Any + Send + Sync {
     /// Makes it; see the module for what is allowed here.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tailrace_columns::{Decision, Traces, Union, Wants};
+use tailrace_columns::{Decision, Traces, Union, Wanted, Wants};
 
 /// Failed calls that are kept for the status.
 const ERRORS_MAX: usize = 5;
@@ -88,6 +88,13 @@ pub struct Failed {
     pub mode: ErrorMode,
     /// What happened.
     pub error: RunError,
+}
+
+impl Failed {
+    /// Whether a call was made and went wrong, for which one of several inputs may be to blame.
+    pub fn by_accident(&self) -> bool {
+        matches!(&self.error, RunError::Accident(failure) if !failure.incident.is_without_a_call())
+    }
 }
 
 /// A plugin that runs and can be swapped.
@@ -304,6 +311,25 @@ impl Plugin {
     pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
         let (generation, _inside) = self.inner.current.enter().await;
         let result = work::decide(&generation, &self.inner.metrics, traces).await;
+        self.inner.settle(&generation, None, result)
+    }
+
+    /// Whether it wants to see anything of the spans of traces, beside their counts and times.
+    pub fn sees_spans(&self) -> bool {
+        let generation = self.inner.current.load();
+        let wanted = generation.interest.wanted();
+        generation.wants_spans || !wanted.keys.is_empty() || !wanted.intrinsics.is_empty()
+    }
+
+    /// Asks the version that is current now about traces; `show` makes the record of them, given which values that version
+    /// wants and whether it wants whole spans. One decision for each, in their order.
+    ///
+    /// # Errors
+    /// An accident, or the plugin's own "no".
+    pub async fn ask(&self, show: impl FnOnce(Wanted<'_>, bool) -> Traces) -> Result<Vec<Decision>, Failed> {
+        let (generation, _inside) = self.inner.current.enter().await;
+        let traces = show(generation.interest.wanted(), generation.wants_spans);
+        let result = work::decide(&generation, &self.inner.metrics, &traces).await;
         self.inner.settle(&generation, None, result)
     }
 

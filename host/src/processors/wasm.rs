@@ -23,6 +23,7 @@ mod sidecar;
 mod tests;
 
 pub use settings::{Config, LimitsConfig};
+pub(crate) use settings::{config_json, plugin_file, plugin_name, usual_directory};
 
 use crate::component::{
     BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,

@@ -46,6 +46,8 @@ pub(super) struct Config {
     pub(super) tail_storage: Option<IgnoredAny>,
     /// Memory for the spans of undecided traces, in MiB; beyond that the oldest are decided early. Not a key of the Collector.
     pub(super) max_memory_mib: usize,
+    /// Spans of one trace that plugins are shown at most. Not a key of the Collector.
+    pub(super) wasm_max_spans_per_trace: usize,
 }
 
 /// How many decisions are remembered.
@@ -75,6 +77,7 @@ impl Default for Config {
             num_shards: None,
             tail_storage: None,
             max_memory_mib: 1024,
+            wasm_max_spans_per_trace: 1_000,
         }
     }
 }
@@ -101,6 +104,9 @@ impl Settings for Config {
         if self.max_memory_mib == 0 {
             check.error("max_memory_mib", "must be greater than zero");
         }
+        if self.wasm_max_spans_per_trace == 0 {
+            check.error("wasm_max_spans_per_trace", "must be greater than zero");
+        }
         if self.sampling_strategy != "trace-complete" {
             check.error("sampling_strategy", "only \"trace-complete\" is supported");
         }
@@ -117,9 +123,14 @@ impl Config {
     /// Names and policies in the order of the configuration, and their filters.
     pub(super) fn policies(&self) -> (Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::default();
-        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.settings()?.build(&mut layout)));
+        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.build(&mut layout)?));
         let policies = self.policies.iter().filter_map(build).collect();
         (policies, layout)
+    }
+
+    /// How many shards there are beside so many workers: each has at least a mebibyte.
+    pub(super) fn shards(&self, workers: usize) -> usize {
+        self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
     }
 
     /// How many decisions are remembered: kept traces and others.

@@ -3,17 +3,17 @@
 //! Neighbouring spans of one trace and scope become one run, with their facts folded already. A run is copied as it stands, if
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
+use super::fold;
 use super::policies::Policies;
-use super::policy::{Facts, Matches, Span};
 use super::contexts::{self, Context};
+use super::policy::{Facts, Matches};
 use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
-use tailrace_otlp::{Index, Item, ResourceView, ScopeView, SpanView, wire};
+use tailrace_otlp::{Index, Item, ResourceView, wire};
 
 /// Runs are not longer than this many bytes, so that little of a segment's end is wasted.
 const RUN_BYTES_MAX: usize = 32 << 10;
@@ -96,16 +96,17 @@ pub struct Runs<'a> {
     data: &'a [u8],
     runs: Vec<Run>,
     places: Vec<Place<'a>>,
+    /// Which generation of policies the facts are for.
+    policies: u16,
 }
 
 impl<'a> Runs<'a> {
     /// Cuts `batch` into runs and folds the facts that `policies` ask for.
     pub fn new(batch: &'a Batch, policies: &Policies, keyed: &Keyed) -> Self {
         let (data, index) = (batch.data().as_ref(), batch.index().as_ref());
-        let mut runs = Self { data, runs: Vec::new(), places: Vec::new() };
+        let mut runs = Self { data, runs: Vec::new(), places: Vec::new(), policies: policies.generation() };
         let mut parent = None;
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ns = u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX);
+        let now_ns = fold::now_ns();
         for (number, item) in index.items.iter().enumerate() {
             let Some(message) = data.get(item.range()) else { continue };
             if parent != Some(item.parent) {
@@ -141,9 +142,22 @@ impl<'a> Runs<'a> {
         self.runs.get(number as usize)
     }
 
+    /// Which generation of policies the facts are for.
+    pub fn generation(&self) -> u16 {
+        self.policies
+    }
+
     /// How many spans there are.
     pub fn spans(&self) -> usize {
         self.runs.iter().map(|run| usize::from(run.spans)).sum()
+    }
+
+    /// What is known of a run, for these policies: they may have changed since it was cut.
+    pub fn facts_for(&self, run: &Run, policies: &Policies) -> Facts {
+        if self.policies == policies.generation() {
+            return run.facts;
+        }
+        fold::run(&self.context(run), &self.pieces(run).concat(), policies)
     }
 
     /// The bytes of a run, each span with tag and length.
@@ -179,20 +193,8 @@ impl<'a> Runs<'a> {
     /// What is to be remembered of a span in the last place.
     fn facts(&self, message: &[u8], policies: &Policies, now_ns: u64) -> Facts {
         let Some(place) = self.places.last() else { return Facts::default() };
-        let view = SpanView::new(message);
-        let summary = view.summary();
-        let span = Span {
-            start_ns: summary.start_time_unix_nano,
-            end_ns: summary.end_time_unix_nano,
-            status: summary.status_code,
-            root: summary.is_root,
-            bytes: wire::len_field_len(message.len()) as u64,
-            view,
-            resource: ResourceView::new(&place.resource),
-            scope: ScopeView::new(&place.scope),
-            now_ns,
-        };
-        policies.facts(&span, place.matches)
+        let place = fold::Place { resource: &place.resource, scope: &place.scope, matches: place.matches, now_ns };
+        fold::span(message, place, policies)
     }
 
     /// Adds a span to the last run if it belongs there.

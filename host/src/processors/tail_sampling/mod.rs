@@ -26,23 +26,32 @@
 //!
 //! **Spans without a trace id** (absent, or all zero) are decided at once, each by itself.
 //!
+//! **Plugins** of policies of type `wasm` are asked about a slice of traces at a time, outside of every lock
+//! ([`samplers`]). Where there are any, senders wait until early decisions have made room.
+//!
+//! **A change of its configuration** (`Processor::reconfigure`) keeps the traces that wait and the decisions that it
+//! remembers: what is known of the former is folded again for the new policies when each is touched next.
+//!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
 //! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`regroup`] makes full batches.
 
 pub mod cache;
 mod config;
 pub mod contexts;
+pub mod fold;
+mod inner;
 pub mod intake;
 pub mod policies;
 pub mod policy;
 pub mod regroup;
+pub mod samplers;
 pub mod segment;
 pub mod shard;
+pub mod shown;
 pub mod store;
 pub mod table;
 pub mod tally;
 
-use crate::component::handover::{Bound, Handover};
 use crate::component::{
     BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
     ProcessorFactory, Stability, parse,
@@ -50,21 +59,16 @@ use crate::component::{
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
 use config::Config;
-use intake::{Keyed, Runs};
-use policies::Policies;
-use shard::{Rules, Shard};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use inner::Inner;
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tally::Metrics;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
 
 /// Released spans that wait for the next stage, in bytes, before senders are made to wait.
 pub const BACKLOG_BYTES_MAX: usize = 32 << 20;
-/// Shortest and longest time between two ticks.
-const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// How long a change of the configuration waits for a plugin that is no longer asked and is being compiled just now.
+const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes `tail_sampling` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -79,7 +83,7 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
 
 impl ProcessorConfig for Config {
     fn build(&self, context: Context, next: Arc<dyn Consumer>) -> Result<Arc<dyn Processor>, BuildError> {
-        Ok(Arc::new(TailSampling::new(self, context, next)))
+        Ok(Arc::new(TailSampling::new(self, context, next)?))
     }
 }
 
@@ -90,223 +94,16 @@ struct TailSampling {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Inner {
-    shards: Box<[Mutex<Shard>]>,
-    policies: Arc<Policies>,
-    keyed: Keyed,
-    metrics: Arc<Metrics>,
-    handover: Handover,
-    context: Context,
-    epoch: Instant,
-    tick: Duration,
-    block_on_overflow: bool,
-    drop_pending_traces_on_shutdown: bool,
-    /// Traces were decided: there may be room for others.
-    decided: Notify,
-    closed: AtomicBool,
-    /// Callers that are between looking at `closed` and having stored their spans.
-    storing: AtomicUsize,
-}
-
 impl TailSampling {
-    fn new(config: &Config, context: Context, next: Arc<dyn Consumer>) -> Self {
-        let (policies, layout) = config.policies();
-        let policies = Arc::new(Policies::new(policies, layout, config.sample_on_first_match));
-        let keyed = Keyed::random();
-        // At least a mebibyte each.
-        let count = config.num_shards.unwrap_or(context.workers.count()).clamp(1, config.max_memory_mib.max(1));
-        let (sampled, not_sampled) = config.cache_sizes();
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let after_root = config.decision_wait_after_root_received.0;
-        let wait = config.decision_wait.0;
-        let rules = Rules {
-            policies: Arc::clone(&policies),
-            keyed,
-            wait_ms: millis(wait),
-            wait_after_root_ms: (!after_root.is_zero()).then(|| millis(after_root)),
-            traces_max: config.num_traces.div_ceil(count),
-            bytes_max: (config.max_memory_mib << 20) / count,
-            trace_bytes_max: if config.maximum_trace_size_bytes == 0 {
-                u64::MAX
-            } else {
-                config.maximum_trace_size_bytes
-            },
-            traces_expected: config.expected_traces().div_ceil(count),
-            cache: (sampled.div_ceil(count), not_sampled.div_ceil(count)),
-        };
-        let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
-        let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
-        let metrics = Arc::new(Metrics::new(&context, &policies));
-        // The counts outlive the processor: what it decided while it drained can still be read.
-        let shown = Arc::clone(&metrics);
-        let inner = Arc::new(Inner {
-            shards: (0..count).map(|_| Mutex::new(Shard::new(rules.clone()))).collect(),
-            metrics,
-            handover: Handover::new(&context, next, backlog),
-            policies,
-            keyed,
-            context: context.clone(),
-            epoch: Instant::now(),
-            tick: (shorter / 20).clamp(TICK.0, TICK.1),
-            block_on_overflow: config.block_on_overflow,
-            drop_pending_traces_on_shutdown: config.drop_pending_traces_on_shutdown,
-            decided: Notify::new(),
-            closed: AtomicBool::new(false),
-            storing: AtomicUsize::new(0),
-        });
+    fn new(config: &Config, context: Context, next: Arc<dyn Consumer>) -> Result<Self, BuildError> {
+        let inner = Arc::new(Inner::new(config, &context, next)?);
         let pipeline = context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
-        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), move || shown.view());
-        Self { inner, context, tasks: Mutex::default() }
+        // The counts outlive the processor: what it decided while it drained can still be read.
+        let shown = Arc::clone(&inner);
+        let view = move || shown.metrics.view(&shown.settings.load().rules.policies);
+        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), view);
+        Ok(Self { inner, context, tasks: Mutex::default() })
     }
-}
-
-/// A caller that is storing spans.
-struct Storing<'a>(&'a AtomicUsize);
-
-impl Drop for Storing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Inner {
-    async fn consume(&self, batch: Batch) -> Result<(), ConsumeError> {
-        self.handover.room().await?;
-        let runs = Runs::new(&batch, &self.policies, &self.keyed);
-        let parts = self.deal(&runs);
-        if self.block_on_overflow {
-            self.wait_for_room(&runs, &parts).await;
-        }
-        // From here to the end nothing is awaited: the batch is taken whole or, if the caller gives up before, not at all.
-        let storing = Storing(&self.storing);
-        self.storing.fetch_add(1, Ordering::SeqCst);
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(ConsumeError::retryable(format!("{}: shutting down", self.context.id)));
-        }
-        self.context.account.held().add(runs.spans() as i64);
-        let now_ms = self.now_ms();
-        for (shard, numbers) in self.shards.iter().zip(&parts) {
-            if !numbers.is_empty() {
-                self.with(shard, |shard| shard.append(&runs, numbers, now_ms));
-            }
-        }
-        drop(storing);
-        Ok(())
-    }
-
-    /// The numbers of the runs for each shard.
-    fn deal(&self, runs: &Runs<'_>) -> Vec<Vec<u32>> {
-        let mut parts = vec![Vec::new(); self.shards.len()];
-        for (number, run) in runs.iter().enumerate() {
-            // Bits of the hash that the tables inside do not look at.
-            let shard = ((run.hash >> 24 & 0xffff) as usize * self.shards.len()) >> 16;
-            if let Some(part) = parts.get_mut(shard) {
-                part.push(number as u32);
-            }
-        }
-        parts
-    }
-
-    /// Waits until all of them can be stored without deciding anything early. Several callers can see the same room, so the limit
-    /// can be passed by as many batches as are under way.
-    async fn wait_for_room(&self, runs: &Runs<'_>, parts: &[Vec<u32>]) {
-        loop {
-            let decided = self.decided.notified();
-            tokio::pin!(decided);
-            decided.as_mut().enable();
-            let mut shards = self.shards.iter().zip(parts);
-            if shards.all(|(shard, numbers)| lock(shard).has_room(runs, numbers)) {
-                return;
-            }
-            if self.closed.load(Ordering::SeqCst) {
-                return;
-            }
-            decided.await;
-        }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Does something in a shard's lock; what came of it is reported and handed on behind it.
-    fn with<R>(&self, shard: &Mutex<Shard>, act: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut locked = lock(shard);
-        let before = (locked.traces() as i64, locked.bytes() as i64);
-        let result = act(&mut locked);
-        let change = (locked.traces() as i64 - before.0, locked.bytes() as i64 - before.1);
-        let harvest = locked.harvest();
-        drop(locked);
-        self.metrics.on_memory.add(change.0);
-        self.metrics.bytes.add(change.1);
-        self.metrics.report(harvest.tally);
-        for batch in harvest.ready {
-            self.handover.push(batch);
-        }
-        if change.0 < 0 {
-            self.decided.notify_waiters();
-        }
-        result
-    }
-
-    /// Decides what is due in one shard, tick by tick.
-    async fn keep_time(&self, shard: &Mutex<Shard>) {
-        let mut ticks = tokio::time::interval(self.tick);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let started = std::time::Instant::now();
-            let now_ms = self.now_ms();
-            loop {
-                // While the next stage is behind, traces wait here, undecided.
-                self.handover.any_room().await;
-                if !self.with(shard, |shard| shard.decide_due(now_ms)) {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-            while self.with(shard, |shard| shard.compact(now_ms)) {
-                tokio::task::yield_now().await;
-            }
-            self.with(shard, Shard::flush);
-            self.metrics.ticks.record(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        }
-    }
-
-    /// Decides everything that is undecided, as fast as the next stage takes it.
-    async fn decide_all(&self) {
-        let now_ms = self.now_ms();
-        for shard in &self.shards {
-            loop {
-                self.handover.any_room().await;
-                if !self.with(shard, |shard| shard.decide_any(now_ms)) {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-
-    async fn close(&self, deadline: Deadline) {
-        self.closed.store(true, Ordering::SeqCst);
-        self.decided.notify_waiters();
-        while self.storing.load(Ordering::SeqCst) > 0 {
-            tokio::task::yield_now().await;
-        }
-        if !self.drop_pending_traces_on_shutdown {
-            // What could not be decided in time is dropped below.
-            let _ = deadline.bound(self.decide_all()).await;
-        }
-        for shard in &self.shards {
-            while self.with(shard, Shard::drop_any) {}
-            self.with(shard, Shard::flush);
-        }
-        self.handover.shutdown(deadline).await;
-    }
-}
-
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Consumer for TailSampling {
@@ -317,17 +114,20 @@ impl Consumer for TailSampling {
 
 impl Component for TailSampling {
     fn start(&self) -> BoxFuture<'_, Result<(), BuildError>> {
+        let settings = self.inner.settings.load();
+        let mut samplers = settings.rules.policies.samplers().iter();
+        let watching = samplers.try_for_each(|sampler| sampler.start(&self.context));
         self.inner.handover.start(self.context.workers.count());
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for number in 0..self.inner.shards.len() {
+        for number in 0..self.inner.seats.len() {
             let inner = Arc::clone(&self.inner);
             tasks.push(self.context.workers.spawn(async move {
-                if let Some(shard) = inner.shards.get(number) {
-                    inner.keep_time(shard).await;
+                if let Some(seat) = inner.seats.get(number) {
+                    inner.keep(seat).await;
                 }
             }));
         }
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(watching))
     }
 
     fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
@@ -339,11 +139,35 @@ impl Component for TailSampling {
                 let _ = task.await;
             }
             self.inner.close(deadline).await;
+            let settings = self.inner.settings.load_full();
+            for sampler in settings.rules.policies.samplers() {
+                sampler.stop(deadline).await;
+            }
         })
     }
 }
 
-impl Processor for TailSampling {}
+impl Processor for TailSampling {
+    fn reconfigure(&self, config: Arc<dyn ProcessorConfig>) -> Option<BoxFuture<'_, Result<(), BuildError>>> {
+        Some(Box::pin(async move {
+            let inner = Arc::clone(&self.inner);
+            let id = self.context.clone();
+            let change = tokio::task::spawn_blocking(move || {
+                let config: &dyn Any = &*config;
+                match config.downcast_ref::<Config>() {
+                    Some(config) => inner.reconfigure(config),
+                    None => Err(id.error("these are not the settings of a tail_sampling processor")),
+                }
+            });
+            let ended = |error| Err(self.context.error(format_args!("the change was given up: {error}")));
+            let gone = change.await.unwrap_or_else(ended)?;
+            for sampler in gone {
+                sampler.stop(Deadline::after(STOP_WAIT)).await;
+            }
+            Ok(())
+        }))
+    }
+}
 
 #[cfg(test)]
 mod tests;

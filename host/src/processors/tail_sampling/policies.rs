@@ -8,6 +8,9 @@
 //! A policy that fails is counted and has no vote.
 
 use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
+use super::samplers::Sampler;
+use super::tally::PolicyMetrics;
+use std::sync::Arc;
 use tailrace_otlp::ResourceView;
 
 /// What becomes of a trace.
@@ -43,6 +46,7 @@ pub type NamedPolicy = (String, Box<dyn Policy>);
 struct Named {
     name: String,
     policy: Box<dyn Policy>,
+    metrics: PolicyMetrics,
 }
 
 /// The policies in the order in which they vote.
@@ -50,14 +54,44 @@ pub struct Policies {
     voters: Vec<Named>,
     layout: Layout,
     sample_on_first_match: bool,
+    generation: u16,
+    samplers: Vec<Arc<Sampler>>,
 }
 
 impl Policies {
     /// From names and policies in the order of the configuration.
     pub fn new(policies: Vec<NamedPolicy>, layout: Layout, sample_on_first_match: bool) -> Self {
-        let mut voters: Vec<Named> = policies.into_iter().map(|(name, policy)| Named { name, policy }).collect();
+        let named = |(name, policy)| Named { name, policy, metrics: PolicyMetrics::default() };
+        let mut voters: Vec<Named> = policies.into_iter().map(named).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
-        Self { voters, layout, sample_on_first_match }
+        Self { voters, layout, sample_on_first_match, generation: 0, samplers: Vec::new() }
+    }
+
+    /// As policies of a running processor: as which generation, with the plugins that its layout wishes, and where each
+    /// counts.
+    pub fn in_service(
+        mut self,
+        generation: u16,
+        samplers: Vec<Arc<Sampler>>,
+        metrics: impl Fn(&str) -> PolicyMetrics,
+    ) -> Self {
+        self.voters.iter_mut().for_each(|named| named.metrics = metrics(&named.name));
+        Self { generation, samplers, ..self }
+    }
+
+    /// Which policies of the processor's life these are: facts of one generation say nothing to another.
+    pub fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// The plugins that are asked about traces before the policies vote.
+    pub fn samplers(&self) -> &[Arc<Sampler>] {
+        &self.samplers
+    }
+
+    /// Names by number, and where they count.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, &PolicyMetrics)> {
+        self.voters.iter().map(|named| (named.name.as_str(), &named.metrics))
     }
 
     /// Names by number.
@@ -120,7 +154,7 @@ mod tests {
             let policies = Policies::new(votes.iter().enumerate().map(named).collect(), Layout::default(), first_match);
             let names: Vec<&str> = policies.names().collect();
             let mut heard = String::new();
-            let trace = Trace { id: &[1; 16], facts: &Facts::default(), now_ms: 0 };
+            let trace = Trace { id: &[1; 16], facts: &Facts::default(), answers: &[], now_ms: 0 };
             let decision = policies.decide(&trace, |number, _| heard.push_str(names[number]));
             assert_eq!((decision.outcome, decision.by.map(|number| names[number])), (outcome, by), "{votes:?}");
             assert_eq!(heard, asked, "{votes:?}");

@@ -4,12 +4,14 @@
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
 use super::cache::DecisionCache;
+use super::fold;
 use super::intake::{Keyed, Run, Runs};
 use super::policies::{Outcome, Policies};
-use super::policy::Trace;
+use super::policy::{Answer, Facts, Trace};
 use super::regroup::{Regroup, Unwritable};
+use super::shown::{Answers, Gather, Shown};
 use super::store::{Chain, Chains, Division, NewRun, Store};
-use super::table::Table;
+use super::table::{Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use std::sync::Arc;
@@ -25,10 +27,8 @@ pub struct Rules {
     pub policies: Arc<Policies>,
     /// Hashes ids.
     pub keyed: Keyed,
-    /// From the first span to the decision, in milliseconds.
-    pub wait_ms: u64,
-    /// From the root span to the decision, in milliseconds, if that is earlier.
-    pub wait_after_root_ms: Option<u64>,
+    /// From the first span, or the root, to the decision.
+    pub waits: Waits,
     /// Undecided traces at most.
     pub traces_max: usize,
     /// Memory of segments at most, in bytes.
@@ -39,6 +39,8 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Spans of one trace that plugins are shown at most.
+    pub spans_shown_max: usize,
 }
 
 /// Its state.
@@ -53,29 +55,64 @@ pub struct Shard {
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
-#[derive(Debug, Default)]
 pub struct Yield {
     /// Full batches.
     pub ready: Vec<Batch>,
     /// What happened.
     pub tally: Tally,
+    /// Whose votes were counted.
+    pub policies: Arc<Policies>,
+}
+
+/// Whether there is room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Enough,
+    /// Not before others were decided.
+    For {
+        /// So many traces would be new.
+        new_traces: usize,
+    },
+}
+
+/// Which traces are to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose time has come.
+    Due,
+    /// All.
+    Any,
+    /// The oldest, until there is room for so many new traces, and memory for more spans.
+    Oldest {
+        /// How many.
+        room_for: usize,
+    },
 }
 
 impl Shard {
     /// An empty one.
-    pub fn new(mut rules: Rules) -> Self {
-        let store = Store::new(Division::of(rules.bytes_max), rules.wait_ms);
-        // The limit is noticed when a segment has gone beyond it.
-        rules.bytes_max = rules.bytes_max.saturating_sub(store.segment_bytes());
-        Self {
+    pub fn new(rules: Rules) -> Self {
+        let store = Store::new(Division::of(rules.bytes_max), rules.waits.full_ms);
+        let mut shard = Self {
             table: Table::new(rules.traces_expected),
             store,
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Regroup::default(),
             ready: Vec::new(),
             tally: Tally::default(),
-            rules,
-        }
+            rules: rules.clone(),
+        };
+        shard.follow_rules(rules);
+        shard
+    }
+
+    /// Keeps to other rules from now on, also for what it holds already. The decision cache stays as it is.
+    pub fn follow_rules(&mut self, rules: Rules) {
+        // The limit is noticed when a segment has gone beyond it.
+        let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
+        self.store.expect_wait(rules.waits.full_ms);
+        self.rules = Rules { bytes_max, ..rules };
     }
 
     /// Undecided traces.
@@ -90,17 +127,17 @@ impl Shard {
 
     /// What has come of everything since the last call.
     pub fn harvest(&mut self) -> Yield {
-        Yield { ready: std::mem::take(&mut self.ready), tally: std::mem::take(&mut self.tally) }
+        let (ready, tally) = (std::mem::take(&mut self.ready), std::mem::take(&mut self.tally));
+        Yield { ready, tally, policies: Arc::clone(&self.rules.policies) }
     }
 
-    /// Whether the runs of these numbers can be taken without deciding anything early. A shard that holds nothing always
-    /// has room: otherwise a request larger than the shard would wait for ever.
-    pub fn has_room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> bool {
-        if self.table.is_empty() {
-            return true;
-        }
-        if self.store.footprint() > self.rules.bytes_max {
-            return false;
+    /// For how many traces there is no room if the runs of these numbers are to be taken without deciding anything early, and
+    /// whether there is memory. A shard that holds nothing always has room: otherwise a request larger than the shard
+    /// would wait for ever.
+    pub fn room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> Room {
+        let memory = self.store.footprint() <= self.rules.bytes_max;
+        if self.table.is_empty() || (memory && self.table.len() + numbers.len() <= self.rules.traces_max) {
+            return Room::Enough;
         }
         let Self { table, cache, rules, .. } = self;
         let mut new: Vec<[u8; 16]> = numbers
@@ -112,15 +149,25 @@ impl Shard {
             .collect();
         new.sort_unstable();
         new.dedup();
-        table.len() + new.len() <= rules.traces_max
+        if memory && table.len() + new.len() <= rules.traces_max {
+            Room::Enough
+        } else {
+            Room::For { new_traces: new.len() }
+        }
     }
 
-    /// Takes the runs of these numbers.
-    pub fn append(&mut self, runs: &Runs<'_>, numbers: &[u32], now_ms: u64) {
+    /// Takes the runs of these numbers. `strays` is what the plugins say of those that have no trace id, in their order.
+    pub fn append<'s>(
+        &mut self,
+        runs: &Runs<'_>,
+        numbers: &[u32],
+        strays: &mut impl Iterator<Item = &'s [Answer]>,
+        now_ms: u64,
+    ) {
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, now_ms),
-                None => self.decide_stray(runs, run, now_ms),
+                None => self.decide_stray(runs, run, strays.next().unwrap_or_default(), now_ms),
             }
         }
     }
@@ -132,24 +179,24 @@ impl Shard {
                 if let Some(kept) = self.cache.get(run.hash) {
                     return self.follow(runs, run, kept);
                 }
-                while self.table.len() >= self.rules.traces_max && self.decide_next(now_ms, Early::Traces) {}
+                while self.table.len() >= self.with_slack(self.rules.traces_max)
+                    && self.decide_next(now_ms, Early::Traces)
+                {}
                 self.tally.new_trace();
                 let keyed = self.rules.keyed;
-                let due_ms = now_ms + self.rules.wait_ms;
-                self.table.insert(run.hash, id, now_ms, due_ms, |id| keyed.hash(id))
+                self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id))
             }
         };
-        let Some(entry) = self.table.get_mut(number) else { return };
-        let (mut facts, mut chain, due_ms) = (entry.facts, entry.chain, entry.due_ms);
-        facts.fold(&run.facts);
+        let Some((mut facts, mut chain)) = self.known(number) else { return };
+        let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
+        facts.fold(&runs.facts_for(run, &self.rules.policies));
         if facts.bytes > self.rules.trace_bytes_max {
-            entry.facts = facts;
-            return self.drop_too_large(run.hash, number);
+            return self.drop_too_large(run.hash, number, facts.spans as usize);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
-            let gone = self.table.next_due() == Some(number);
+            let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let kept = self.cache.get(run.hash).unwrap_or(false);
@@ -159,10 +206,30 @@ impl Shard {
         if let Some(entry) = self.table.get_mut(number) {
             (entry.facts, entry.chain) = (facts, chain);
         }
-        if let (true, Some(wait)) = (run.facts.root, self.rules.wait_after_root_ms) {
-            self.table.hasten(number, now_ms + wait);
+        if run.facts.root {
+            self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > self.rules.bytes_max && self.decide_next(now_ms, Early::Memory) {}
+        while self.store.footprint() > self.with_slack(self.rules.bytes_max) && self.decide_next(now_ms, Early::Memory)
+        {
+        }
+    }
+
+    /// Where plugins have to be asked, traces that make room are decided outside of the lock, before others are taken. What
+    /// comes meanwhile may pass the limit by a little; beyond that traces are decided without asking.
+    fn with_slack(&self, limit: usize) -> usize {
+        if self.rules.policies.samplers().is_empty() { limit } else { limit + limit / 8 }
+    }
+
+    /// What is known of a trace, for the policies of now, and where its spans are.
+    fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
+        let Self { table, store, rules, .. } = self;
+        let entry = table.get_mut(number)?;
+        if entry.policies != rules.policies.generation() {
+            let mut facts = Facts::default();
+            store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
+            (entry.facts, entry.policies) = (facts, rules.policies.generation());
+        }
+        Some((entry.facts, entry.chain))
     }
 
     /// Late spans do as was decided about their trace.
@@ -175,9 +242,11 @@ impl Shard {
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
-    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, now_ms: u64) {
+    fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
         let Self { rules, tally, .. } = self;
-        let trace = Trace { id: &[0; 16], facts: &run.facts, now_ms };
+        let facts = runs.facts_for(run, &rules.policies);
+        let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
+        let trace = Trace { id: &[0; 16], facts: &facts, answers, now_ms };
         let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
@@ -191,46 +260,90 @@ impl Shard {
         leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32) {
+    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize) {
         if let Some(entry) = self.table.remove(hash, number) {
             self.store.free(entry.chain);
             self.cache.put(hash, Outcome::NotSampled);
-            self.tally.too_large(entry.facts.spans as usize);
+            self.tally.too_large(spans);
         }
     }
 
-    /// Decides at most [`SLICE`] of the traces that are due. Returns whether there are more.
-    pub fn decide_due(&mut self, now_ms: u64) -> bool {
+    /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
+    pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
         let mut decided = 0;
-        while decided < SLICE {
-            match self.table.next_due() {
-                Some(number) if self.table.get(number).is_some_and(|entry| entry.due_ms <= now_ms) => {
-                    // One trace of a slice is timed for all of them: clocks cost more than votes.
-                    self.decide(number, now_ms, decided == 0);
-                    decided += 1;
-                }
-                _ => break,
-            }
+        while decided < SLICE
+            && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
+            && (which == Which::Any || due_ms <= now_ms)
+        {
+            self.decide(number, now_ms, &[], decided == 0);
+            decided += 1;
         }
         self.tally.extrapolate(decided as u64);
         decided == SLICE
     }
 
-    /// Decides at most [`SLICE`] traces, due or not. Returns whether there are more.
-    pub fn decide_any(&mut self, now_ms: u64) -> bool {
-        for _ in 0..SLICE {
-            let Some(number) = self.table.next_due() else { return false };
-            self.decide(number, now_ms, false);
+    /// Shows at most [`SLICE`] of these traces, and no more bytes than one call may have.
+    pub fn show(&mut self, which: Which, now_ms: u64) -> Option<Shown> {
+        let waits = self.rules.waits;
+        let with_spans = self.rules.policies.samplers().iter().any(|sampler| sampler.sees_spans());
+        let mut gather = Gather::new(self.rules.spans_shown_max, with_spans);
+        let mut freed = 0;
+        let meant: Vec<u32> = self
+            .table
+            .in_order(waits)
+            .enumerate()
+            .take_while(|(before, (due_ms, number))| {
+                let wanted = match which {
+                    Which::Due => *due_ms <= now_ms,
+                    Which::Any => true,
+                    Which::Oldest { room_for } => {
+                        self.table.len() + room_for > self.rules.traces_max + before
+                            || self.store.footprint() > self.rules.bytes_max + freed
+                    }
+                };
+                freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
+                wanted
+            })
+            .map(|(_, (_, number))| number)
+            .take(SLICE)
+            .collect();
+        for number in meant {
+            let Some((facts, chain)) = self.known(number) else { continue };
+            let Some(id) = self.table.get(number).map(|entry| entry.id) else { continue };
+            let mut trace = gather.open(id, self.rules.keyed.hash(&id), facts);
+            self.store.visit(chain, |run| trace.run(&run));
+            trace.close();
+            if !gather.has_room() {
+                break;
+            }
         }
-        true
+        gather.finish(Arc::clone(&self.rules.policies))
+    }
+
+    /// Decides what was shown, as far as it is still here and undecided. If the policies changed meanwhile, nothing is decided:
+    /// others have to be asked.
+    pub fn decide_shown(&mut self, shown: &Shown, answers: &Answers, which: Which, now_ms: u64) {
+        if shown.policies.generation() != self.rules.policies.generation() {
+            return;
+        }
+        let mut decided = 0;
+        for (at, trace) in shown.traces.iter().enumerate() {
+            let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
+            if let Which::Oldest { .. } = which {
+                let full = self.table.len() >= self.rules.traces_max;
+                self.tally.early(if full { Early::Traces } else { Early::Memory });
+            }
+            self.decide(number, now_ms, answers.of(at), decided == 0);
+            decided += 1;
+        }
+        self.tally.extrapolate(decided);
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
     pub fn drop_any(&mut self) -> bool {
         for _ in 0..SLICE {
-            let Some((number, id)) = self.table.next_due().and_then(|at| Some((at, self.table.get(at)?.id))) else {
-                return false;
-            };
+            let next = self.table.next_due(self.rules.waits);
+            let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
             if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
@@ -248,7 +361,7 @@ impl Shard {
     /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
     pub fn compact(&mut self, now_ms: u64) -> bool {
         // With less than a quarter of the wait to go it is left to die.
-        let until_ms = now_ms + self.rules.wait_ms / 4;
+        let until_ms = now_ms + self.rules.waits.full_ms / 4;
         let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
         let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
         self.store.compact(slot, &mut owners, now_ms).is_ok()
@@ -256,16 +369,18 @@ impl Shard {
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some(number) = self.table.next_due() else { return false };
+        let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, false);
+        self.decide(number, now_ms, &[], false);
         true
     }
 
-    fn decide(&mut self, number: u32, now_ms: u64, timed: bool) {
+    /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
+    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
+        let Some((facts, _)) = self.known(number) else { return };
         let Self { table, store, cache, leaving, ready, tally, rules } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &entry.facts, now_ms };
+        let trace = Trace { id: &entry.id, facts: &facts, answers, now_ms };
         let mut clock = timed.then(std::time::Instant::now);
         let decision = rules.policies.decide(&trace, |policy, vote| {
             tally.vote(policy, vote);

@@ -15,6 +15,15 @@ const SUB_TABLES: usize = 256;
 /// There is no entry.
 const NONE: u32 = u32::MAX;
 
+/// How long traces wait for their decision, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// From the first span.
+    pub full_ms: u64,
+    /// From the root span, if that is earlier.
+    pub after_root_ms: Option<u64>,
+}
+
 /// Which wait a trace is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Wait {
@@ -36,11 +45,23 @@ pub struct Entry {
     pub chain: Chain,
     /// When its first span came, in milliseconds of the processor's clock.
     pub arrived_ms: u64,
-    /// When it is to be decided.
-    pub due_ms: u64,
+    /// Which generation of policies its facts are for.
+    pub policies: u16,
+    wait: Wait,
+    /// When its root came, if that hastened it.
+    root_ms: u64,
     before: u32,
     after: u32,
-    wait: Wait,
+}
+
+impl Entry {
+    /// When it is to be decided. Nothing of it is stored, so that the waits can be changed while it waits.
+    pub fn due_ms(&self, waits: Waits) -> u64 {
+        match self.wait {
+            Wait::Full => self.arrived_ms + waits.full_ms,
+            Wait::AfterRoot => self.root_ms + waits.after_root_ms.unwrap_or(waits.full_ms),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,13 +123,13 @@ impl Table {
         entry_mut(&mut self.chunks, number)
     }
 
-    /// Adds a trace that is not here. `rehash` gives the hash of an id.
+    /// Adds a trace that is not here, with facts for generation `policies`. `rehash` gives the hash of an id.
     pub fn insert(
         &mut self,
         hash: u64,
         id: [u8; 16],
         now_ms: u64,
-        due_ms: u64,
+        policies: u16,
         rehash: impl Fn(&[u8; 16]) -> u64,
     ) -> u32 {
         if self.free.is_empty() {
@@ -116,7 +137,7 @@ impl Table {
         }
         let number = self.free.pop().unwrap_or(NONE);
         if let Some(entry) = self.get_mut(number) {
-            *entry = Entry { id, arrived_ms: now_ms, due_ms, ..Entry::default() };
+            *entry = Entry { id, arrived_ms: now_ms, policies, ..Entry::default() };
         }
         let chunks = &self.chunks;
         if let Some(table) = self.map.get_mut(sub_table(hash)) {
@@ -141,22 +162,34 @@ impl Table {
         Some(entry)
     }
 
-    /// The root of a trace has come: it is due at `due_ms` if that is earlier than before.
-    pub fn hasten(&mut self, number: u32, due_ms: u64) {
-        let Some(entry) = self.get(number) else { return };
-        if entry.wait == Wait::Full && due_ms < entry.due_ms {
+    /// The root of a trace has come: it waits from now on, if that ends earlier.
+    pub fn hasten(&mut self, number: u32, now_ms: u64, waits: Waits) {
+        let (Some(entry), Some(wait)) = (self.get(number), waits.after_root_ms) else { return };
+        if entry.wait == Wait::Full && now_ms + wait < entry.due_ms(waits) {
             self.unlink(number);
             if let Some(entry) = self.get_mut(number) {
-                entry.due_ms = due_ms;
+                entry.root_ms = now_ms;
             }
             self.link(number, Wait::AfterRoot);
         }
     }
 
-    /// The trace that is due next.
-    pub fn next_due(&self) -> Option<u32> {
-        let first = |list: &List| Some((self.get(list.first)?.due_ms, list.first));
-        self.lists.iter().filter_map(first).min().map(|(_, number)| number)
+    /// The trace that is due next, and when that is.
+    pub fn next_due(&self, waits: Waits) -> Option<(u64, u32)> {
+        self.in_order(waits).next()
+    }
+
+    /// All traces in the order in which they are due, and when that is.
+    pub fn in_order(&self, waits: Waits) -> impl Iterator<Item = (u64, u32)> {
+        let mut at = self.lists.map(|list| list.first);
+        std::iter::from_fn(move || {
+            let head = |(list, number): (usize, &u32)| Some((self.get(*number)?.due_ms(waits), *number, list));
+            let (due_ms, number, list) = at.iter().enumerate().filter_map(head).min()?;
+            if let (Some(at), Some(entry)) = (at.get_mut(list), self.get(number)) {
+                *at = entry.after;
+            }
+            Some((due_ms, number))
+        })
     }
 
     fn sub_table(&self, hash: u64) -> Option<&HashTable<u32>> {
@@ -220,16 +253,19 @@ mod tests {
         let hash = |id: &[u8; 16]| u64::from_le_bytes(*id.first_chunk().unwrap()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let id = |i: u64| [i.to_le_bytes(), [7; 8]].concat().try_into().unwrap();
         let mut table = Table::new(0);
-        let numbers: Vec<u32> = (0..5000).map(|i| table.insert(hash(&id(i)), id(i), i, i + 30_000, hash)).collect();
+        let numbers: Vec<u32> = (0..5000).map(|i| table.insert(hash(&id(i)), id(i), i, 0, hash)).collect();
         assert!(numbers.iter().enumerate().all(|(i, number)| {
             table.find(hash(&id(i as u64)), &id(i as u64)) == Some(*number) && table.len() == 5000
         }));
-        table.hasten(numbers[3000], 10_000);
-        table.hasten(numbers[2000], 31_000);
-        table.hasten(numbers[3000], 40_000);
-        table.hasten(numbers[1], 60_000);
+        let waits = Waits { full_ms: 30_000, after_root_ms: Some(5_000) };
+        table.hasten(numbers[3000], 5_000, waits);
+        table.hasten(numbers[2000], 26_000, waits);
+        table.hasten(numbers[3000], 35_000, waits);
+        table.hasten(numbers[1], 55_000, waits);
+        let order: Vec<u32> = table.in_order(waits).map(|(_, number)| number).collect();
         let mut left = Vec::new();
-        while let Some(number) = table.next_due() {
+        while let Some((_, number)) = table.next_due(waits) {
+            assert_eq!(number, order[left.len()]);
             let entry = table.get(number).unwrap().clone();
             left.push(entry.arrived_ms);
             table.remove(hash(&entry.id), number).unwrap();

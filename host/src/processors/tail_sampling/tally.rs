@@ -150,8 +150,9 @@ impl Tally {
     }
 }
 
-struct OfPolicy {
-    name: String,
+/// What is counted of one policy.
+#[derive(Clone, Default)]
+pub struct PolicyMetrics {
     sampled: Counter,
     not_sampled: Counter,
     dropped: Counter,
@@ -162,8 +163,8 @@ struct OfPolicy {
 
 /// The processor's metrics.
 pub struct Metrics {
+    context: Context,
     account: Account,
-    policies: Vec<OfPolicy>,
     outcomes: [Counter; 3],
     late: [Counter; 2],
     new_traces: Counter,
@@ -181,8 +182,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// For the component of `context`, whose policies vote in this order.
-    pub fn new(context: &Context, policies: &Policies) -> Self {
+    /// For the component of `context`.
+    pub fn new(context: &Context) -> Self {
         let metrics = context.telemetry.metrics();
         let id = context.id.to_string();
         let id = ("processor", id.as_str());
@@ -190,29 +191,11 @@ impl Metrics {
             let labels = [id, ("sampled", sampled), ("decision", decision)];
             metrics.counter(&names::TAIL_GLOBAL_COUNT_TRACES_SAMPLED, None, &labels)
         };
-        let of_policy = |name: &str| {
-            // Named as the Collector names it: the instance, if it has a name, and the policy.
-            let full = context.id.name().map_or(name.to_owned(), |instance| format!("{instance}.{name}"));
-            let policy = ("policy", full.as_str());
-            let votes = |sampled, decision| {
-                let labels = [id, policy, ("sampled", sampled), ("decision", decision)];
-                metrics.counter(&names::TAIL_COUNT_TRACES_SAMPLED, None, &labels)
-            };
-            OfPolicy {
-                name: name.to_owned(),
-                sampled: votes("true", "sampled"),
-                not_sampled: votes("false", "not_sampled"),
-                dropped: votes("false", "dropped"),
-                executions: metrics.counter(&names::TAIL_EXECUTION_COUNT, None, &[id, policy]),
-                time_us: metrics.counter(&names::TAIL_EXECUTION_TIME, None, &[id, policy]),
-                kept: Counter::default(),
-            }
-        };
         let counter = |desc| metrics.counter(desc, None, &[id]);
         let labelled = |desc, name, value| metrics.counter(desc, None, &[id, (name, value)]);
         Self {
+            context: context.clone(),
             account: context.account.clone(),
-            policies: policies.names().map(of_policy).collect(),
             outcomes: [outcome("true", "sampled"), outcome("false", "not_sampled"), outcome("false", "dropped")],
             late: ["false", "true"].map(|sampled| labelled(&names::TAIL_EARLY_RELEASES, "sampled", sampled)),
             new_traces: counter(&names::TAIL_NEW_TRACE_ID),
@@ -227,9 +210,31 @@ impl Metrics {
         }
     }
 
-    /// Adds a tally. Spans that were dropped are no longer held.
-    pub fn report(&self, tally: Tally) {
-        for (policy, votes) in self.policies.iter().zip(&tally.votes) {
+    /// For the policy of this name, the same at every call.
+    pub fn of_policy(&self, name: &str) -> PolicyMetrics {
+        let metrics = self.context.telemetry.metrics();
+        let id = self.context.id.to_string();
+        let id = ("processor", id.as_str());
+        // Named as the Collector names it: the instance, if it has a name, and the policy.
+        let full = self.context.id.name().map_or(name.to_owned(), |instance| format!("{instance}.{name}"));
+        let policy = ("policy", full.as_str());
+        let votes = |sampled, decision| {
+            let labels = [id, policy, ("sampled", sampled), ("decision", decision)];
+            metrics.counter(&names::TAIL_COUNT_TRACES_SAMPLED, None, &labels)
+        };
+        PolicyMetrics {
+            sampled: votes("true", "sampled"),
+            not_sampled: votes("false", "not_sampled"),
+            dropped: votes("false", "dropped"),
+            executions: metrics.counter(&names::TAIL_EXECUTION_COUNT, None, &[id, policy]),
+            time_us: metrics.counter(&names::TAIL_EXECUTION_TIME, None, &[id, policy]),
+            kept: Counter::default(),
+        }
+    }
+
+    /// Adds a tally of these policies. Spans that were dropped are no longer held.
+    pub fn report(&self, tally: Tally, policies: &Policies) {
+        for ((_, policy), votes) in policies.metrics().zip(&tally.votes) {
             policy.sampled.add(votes.sampled);
             policy.not_sampled.add(votes.not_sampled);
             policy.dropped.add(votes.dropped);
@@ -255,9 +260,9 @@ impl Metrics {
     }
 
     /// The view of the status page.
-    pub fn view(&self) -> Value {
+    pub fn view(&self, policies: &Policies) -> Value {
         let kept: serde_json::Map<String, Value> =
-            self.policies.iter().map(|policy| (policy.name.clone(), json!(policy.kept.get()))).collect();
+            policies.metrics().map(|(name, policy)| (name.to_owned(), json!(policy.kept.get()))).collect();
         let [sampled, not_sampled, dropped] = &self.outcomes;
         let [early_traces, early_memory] = &self.early;
         let [late_not_sampled, late_sampled] = &self.late;

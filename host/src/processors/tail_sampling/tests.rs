@@ -6,6 +6,7 @@ use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};
 use crate::workers::Workers;
 use crate::yaml::from_str;
+use tokio::time::Instant;
 
 pub(super) struct Stage {
     pub(super) context: Context,
@@ -19,7 +20,7 @@ impl Stage {
         let context = context("tail_sampling");
         let next = Next::new(&context);
         let config: Config = from_str("t", text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
-        let processor = Arc::new(TailSampling::new(&config, context.clone(), next.clone()));
+        let processor = Arc::new(TailSampling::new(&config, context.clone(), next.clone()).unwrap());
         processor.start().await.unwrap();
         Self { context, next, processor }
     }
@@ -85,7 +86,7 @@ async fn decided_together_and_late_spans_follow() {
     assert_eq!(stage.metric("global_count_traces_sampled_total", "sampled=\"true\""), 1.0);
     assert_eq!(stage.metric("count_traces_sampled_total", "policy=\"errors\",decision=\"not_sampled\""), 1.0);
     assert_eq!(stage.metric("new_trace_id_received_total", ""), 2.0);
-    let view = stage.processor.inner.metrics.view();
+    let view = stage.processor.inner.metrics.view(&stage.processor.inner.settings.load().rules.policies);
     assert_eq!((&view["traces_sampled_by_policy"]["errors"], &view["traces_on_memory"]), (&1.into(), &0.into()));
 }
 
@@ -288,7 +289,7 @@ fn many_threads() {
     let context = Context { workers: workers.clone(), ..context("tail_sampling") };
     let next = Next::new(&context);
     let config: Config = from_str("t", &format!("{{{ERRORS}, decision_wait: 20ms, num_traces: 500}}")).unwrap();
-    let processor = Arc::new(TailSampling::new(&config, context.clone(), next.clone()));
+    let processor = Arc::new(TailSampling::new(&config, context.clone(), next.clone()).unwrap());
     runtime.block_on(async {
         processor.start().await.unwrap();
         let senders: Vec<_> = (0..8u64)

@@ -56,7 +56,7 @@ macro_rules! overridable {
 
 overridable! {
 /// What a plugin may use.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Time that one call may compute.
@@ -90,7 +90,7 @@ SomeLimits
 impl Default for Config {
     fn default() -> Self {
         Self {
-            directory: DIRECTORY.into(),
+            directory: usual_directory(),
             module: String::new(),
             max_plugins: 32,
             removal_grace: GoDuration::from_secs(10),
@@ -161,59 +161,84 @@ impl Settings for Config {
 impl LimitsConfig {
     /// Faults that no type can express, told under `limits` of a section.
     pub(super) fn check(&self, check: &mut Check<'_>) {
-        let limits = self;
-        if duration(&limits.timeout).is_zero() {
-            check.error("limits.timeout", "must be more than 0");
+        self.faults(|key, message| check.error(&format!("limits.{key}"), message));
+    }
+
+    /// Faults that no type can express: the key, and what is wrong with it.
+    pub(crate) fn faults(&self, mut fault: impl FnMut(&str, &str)) {
+        if duration(&self.timeout).is_zero() {
+            fault("timeout", "must be more than 0");
         }
-        if duration(&limits.recycle_age).is_zero() {
-            check.error("limits.recycle_age", "must be more than 0");
+        if duration(&self.recycle_age).is_zero() {
+            fault("recycle_age", "must be more than 0");
         }
         for (key, mib) in [
-            ("limits.memory_mib", limits.memory_mib),
-            ("limits.output_mib", limits.output_mib),
-            ("limits.module_mib", limits.module_mib),
-            ("limits.state_mib", limits.state_mib),
+            ("memory_mib", self.memory_mib),
+            ("output_mib", self.output_mib),
+            ("module_mib", self.module_mib),
+            ("state_mib", self.state_mib),
         ] {
             if !(1..=4096).contains(&mib) {
-                check.error(key, "must be between 1 and 4096");
+                fault(key, "must be between 1 and 4096");
             }
         }
-        if limits.recycle_memory_mib > limits.memory_mib {
-            check.error("limits.recycle_memory_mib", "must not be more than memory_mib, which stops growth before");
+        if self.recycle_memory_mib > self.memory_mib {
+            fault("recycle_memory_mib", "must not be more than memory_mib, which stops growth before");
         }
-        if limits.instances > 1024 {
-            check.error("limits.instances", "must be at most 1024");
+        if self.instances > 1024 {
+            fault("instances", "must be at most 1024");
         }
-        if limits.metric_series > 10_000 {
-            check.error("limits.metric_series", "must be at most 10000; 0 lets the plugin have none");
+        if self.metric_series > 10_000 {
+            fault("metric_series", "must be at most 10000; 0 lets the plugin have none");
         }
-        if limits.log_lines_per_second == 0 {
-            check.error("limits.log_lines_per_second", "must be at least 1");
+        if self.log_lines_per_second == 0 {
+            fault("log_lines_per_second", "must be at least 1");
         }
-        if limits.recycle_calls == 0 {
-            check.error("limits.recycle_calls", "must be at least 1");
+        if self.recycle_calls == 0 {
+            fault("recycle_calls", "must be at least 1");
         }
     }
+}
+
+/// What a plugin gets of its `config`.
+pub(crate) fn config_json(config: &serde_json::Value) -> String {
+    if config.is_null() { "{}".to_owned() } else { config.to_string() }
+}
+
+/// Where plugins are looked for if the configuration does not say.
+pub(crate) fn usual_directory() -> PathBuf {
+    DIRECTORY.into()
+}
+
+/// The file of plugin `module`: `redact` is `redact.wasm` in the directory; anything with a slash, or that ends in `.wasm`, is a
+/// path.
+pub(crate) fn plugin_file(directory: &Path, module: &str) -> PathBuf {
+    if module.contains('/') || module.ends_with(".wasm") {
+        PathBuf::from(module)
+    } else {
+        directory.join(format!("{module}.wasm"))
+    }
+}
+
+/// The name of plugin `module` in metrics: its file without `.wasm`.
+pub(crate) fn plugin_name(module: &str) -> &str {
+    Path::new(module).file_stem().and_then(|stem| stem.to_str()).unwrap_or(module)
 }
 
 impl Config {
     /// The file of the plugin.
     pub(super) fn file(&self) -> PathBuf {
-        if self.module.contains('/') || self.module.ends_with(".wasm") {
-            PathBuf::from(&self.module)
-        } else {
-            self.directory.join(format!("{}.wasm", self.module))
-        }
+        plugin_file(&self.directory, &self.module)
     }
 
-    /// The name of the plugin in metrics: its file without `.wasm`.
+    /// The name of the plugin in metrics.
     pub(super) fn name(&self) -> &str {
-        Path::new(&self.module).file_stem().and_then(|stem| stem.to_str()).unwrap_or(&self.module)
+        plugin_name(&self.module)
     }
 
     /// What the plugin gets.
     pub(super) fn config_json(&self) -> String {
-        if self.config.is_null() { "{}".to_owned() } else { self.config.to_string() }
+        config_json(&self.config)
     }
 
     pub(super) fn removal_grace(&self) -> Duration {

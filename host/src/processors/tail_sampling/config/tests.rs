@@ -53,10 +53,12 @@ fn faults() {
         "policies: [{name: a, type: always_sample}, {name: a, type: latency}]",
         &["policies[1]", "duplicate", "\"a\""],
     );
+    check("policies: [{name: a, type: wasm}]", &["policies[0]::wasm::module", "must be set"]);
     check(
-        "policies: [{name: a, type: wasm, wasm: {module: a}}]",
-        &["policies[0]", "\"wasm\" is not supported yet", "there are always_sample, and,"],
+        "policies: [{name: a, type: wasm, wasm: {module: m, limits: {memory_mib: 0}}}]",
+        &["policies[0]::wasm::limits::memory_mib", "between 1 and 4096"],
     );
+    check("wasm_max_spans_per_trace: 0", &["wasm_max_spans_per_trace", "greater than zero"]);
     check("policies: [{name: a, type: latecy, latency: {}}]", &["did you mean \"latency\"?"]);
     check("policies: [{name: a, type: latency, latency: {threshold: 1}}]", &["threshold"]);
     check(

@@ -16,6 +16,8 @@ pub struct Facts {
     pub bytes: u64,
     /// How many spans.
     pub spans: u32,
+    /// How many of them have status error.
+    pub errors: u32,
     /// Whether a span without a parent is among them.
     pub root: bool,
     /// Which filters were met.
@@ -29,6 +31,7 @@ impl Facts {
         self.end_ns = self.end_ns.max(more.end_ns);
         self.bytes = self.bytes.saturating_add(more.bytes);
         self.spans = self.spans.saturating_add(more.spans);
+        self.errors = self.errors.saturating_add(more.errors);
         self.root |= more.root;
         self.matches |= more.matches;
     }
@@ -54,10 +57,11 @@ mod tests {
             end_ns,
             bytes: 10,
             spans: 1,
+            errors: u32::from(start_ns == 0),
             root: start_ns == 3,
             matches,
         });
-        let expected = Facts { start_ns: 3, end_ns: 12, bytes: 30, spans: 3, root: true, matches: 7 };
+        let expected = Facts { start_ns: 3, end_ns: 12, bytes: 30, spans: 3, errors: 1, root: true, matches: 7 };
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut facts = Facts::default();
             order.iter().for_each(|i| facts.fold(&spans[*i]));

@@ -60,7 +60,7 @@ mod tests {
             let policy = Config { threshold_ms, upper_threshold_ms }.build(&mut Layout::default());
             let start_ns = 1_700_000_000_000_000_000;
             let facts = Facts { start_ns, end_ns: start_ns + took_us * 1000, ..Facts::default() };
-            let vote = policy.vote(&Trace { id: &[1; 16], facts: &facts, now_ms: 0 });
+            let vote = policy.vote(&Trace { id: &[1; 16], facts: &facts, answers: &[], now_ms: 0 });
             assert_eq!(vote == Vote::Sampled, expected, "{threshold_ms} {upper_threshold_ms} {took_us}");
         };
         check(1000, 0, 1_000_000, false);
@@ -78,6 +78,6 @@ mod tests {
     fn end_before_start() {
         let policy = Config::default().build(&mut Layout::default());
         let facts = Facts { start_ns: 9_000_000_000, end_ns: 1, ..Facts::default() };
-        assert_eq!(policy.vote(&Trace { id: &[1; 16], facts: &facts, now_ms: 0 }), Vote::NotSampled);
+        assert_eq!(policy.vote(&Trace { id: &[1; 16], facts: &facts, answers: &[], now_ms: 0 }), Vote::NotSampled);
     }
 }

@@ -1,8 +1,8 @@
-//! The filters of all policies, and which bit of a trace's state belongs to which.
+//! The filters and plugins of all policies, and which bit of a trace's state, or which answer, belongs to which.
 
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
-use tailrace_otlp::{KeySet, KeyValue, ResourceView};
+use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode};
 
 /// Which bit of the state belongs to a filter.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,27 @@ impl Bit {
     }
 }
 
-/// The filters of all policies. Attributes are walked once, however many filters ask for some.
+/// Which of the answers of plugins belongs to a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot(usize);
+
+impl Slot {
+    /// Its place in the answers.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
+
+/// A plugin that a policy wants asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// Name of the policy, behind those of the policies that it is part of.
+    pub policy: String,
+    /// Which plugin, and how it runs.
+    pub settings: super::wasm::Config,
+}
+
+/// What all policies want to know: their filters and their plugins. Attributes are walked once, however many filters ask for some.
 #[derive(Default)]
 pub struct Layout {
     filters: Vec<(u32, Box<dyn SpanFilter>)>,
@@ -24,6 +44,9 @@ pub struct Layout {
     /// For each entry of `keys` the filters on its value.
     values: Vec<Vec<(u32, Box<dyn ValueFilter>)>>,
     bits: u32,
+    wishes: Vec<Wish>,
+    /// Names of the policies that are being built, from the outermost in.
+    names: Vec<String>,
 }
 
 impl Layout {
@@ -53,6 +76,27 @@ impl Layout {
         Bit(bit)
     }
 
+    /// Registers a plugin that is asked about every trace before the votes.
+    pub fn sampler(&mut self, settings: &super::wasm::Config) -> Slot {
+        let named = self.names.iter().filter(|name| !name.is_empty()).map(String::as_str);
+        let policy = named.collect::<Vec<_>>().join(".");
+        self.wishes.push(Wish { policy, settings: settings.clone() });
+        Slot(self.wishes.len() - 1)
+    }
+
+    /// Builds something of the policy of this name.
+    pub fn within<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        self.names.push(name.to_owned());
+        let built = build(self);
+        self.names.pop();
+        built
+    }
+
+    /// The plugins, by [`Slot`].
+    pub fn wishes(&self) -> &[Wish] {
+        &self.wishes
+    }
+
     fn bit(&mut self) -> u32 {
         self.bits += 1;
         self.bits - 1
@@ -75,7 +119,15 @@ impl Layout {
         if !self.values.is_empty() {
             matches |= self.met(span.view.attributes());
         }
-        Facts { start_ns: span.start_ns, end_ns: span.end_ns, bytes: span.bytes, spans: 1, root: span.root, matches }
+        Facts {
+            start_ns: span.start_ns,
+            end_ns: span.end_ns,
+            bytes: span.bytes,
+            spans: 1,
+            errors: u32::from(span.status == StatusCode::Error),
+            root: span.root,
+            matches,
+        }
     }
 
     /// The filters that some attributes meet. Of several with one key the first counts.

@@ -3,8 +3,8 @@
 //! A policy votes on the [`Facts`] of a trace, which were folded span by span on arrival; no span is looked at twice.
 //! What it wants to know of spans beyond the common facts it states as [`SpanFilter`]s: each gets a bit of the trace's
 //! state that is set once any span meets it. A filter runs when the span arrives, outside of every lock; a vote runs in
-//! a decision slice, inside the shard's lock, and must be quick (what is not, such as a plugin, is asked before the
-//! slice and leaves its answer with the facts).
+//! a decision slice, inside the shard's lock, and must be quick. What is not, a plugin, is asked before the slice, about all
+//! of its traces at once, and the vote reads the answer.
 //!
 //! A new policy type is its own file with a `Config: PolicyConfig`, and one line in [`settings`].
 
@@ -18,7 +18,7 @@ pub mod composite;
 pub mod drop;
 mod facts;
 pub mod latency;
-mod layout;
+pub mod layout;
 pub mod not;
 pub mod numeric_attribute;
 pub mod ottl_condition;
@@ -32,11 +32,13 @@ pub mod string_attribute;
 pub mod testing;
 pub mod trace_flags;
 pub mod trace_state;
+pub mod wasm;
 
 pub use facts::{Facts, Matches};
-pub use layout::{Bit, Layout};
+pub use layout::{Bit, Layout, Slot};
 
 use crate::yaml::Check;
+use tailrace_columns::Decision;
 use tailrace_otlp::{ResourceView, ScopeView, SpanView, StatusCode};
 
 /// A policy's opinion of one trace.
@@ -82,6 +84,9 @@ pub struct Span<'a> {
     pub now_ns: u64,
 }
 
+/// What a plugin says of a trace; `None` if it could not be asked, or failed.
+pub type Answer = Option<Decision>;
+
 /// A trace at the moment of its decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
@@ -89,6 +94,8 @@ pub struct Trace<'a> {
     pub id: &'a [u8; 16],
     /// What is known of its spans.
     pub facts: &'a Facts,
+    /// What the plugins say of it, by [`Slot`].
+    pub answers: &'a [Answer],
     /// The time of the decision, in milliseconds of the processor's clock.
     pub now_ms: u64,
 }
@@ -97,6 +104,11 @@ impl Trace<'_> {
     /// Whether any span met the filter.
     pub fn matched(&self, bit: Bit) -> bool {
         bit.is_in(self.facts.matches)
+    }
+
+    /// What the plugin of this slot says of it.
+    pub fn answer(&self, slot: Slot) -> Answer {
+        self.answers.get(slot.number()).copied().flatten()
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::{Fault, Layout, Policy, PolicyConfig};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 /// The settings of one policy and how they become it: a block per type, under the type's name.
 macro_rules! policy_types {
-    (types: $($kind:ident),+; later: $($later:ident),+;) => {
+    ($($kind:ident),+ $(,)?) => {
         /// An entry of `policies`.
         #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default, deny_unknown_fields)]
@@ -17,13 +16,10 @@ macro_rules! policy_types {
             #[serde(rename = "type")]
             pub kind: String,
             $($kind: Option<super::$kind::Config>,)+
-            $($later: Option<IgnoredAny>,)+
         }
 
         /// The types that there are.
         const KINDS: &[&str] = &[$(stringify!($kind)),+];
-        /// Types that the Collector has, or that are planned, and that cannot be used yet.
-        const LATER: &[&str] = &[$(stringify!($later)),+];
 
         impl PolicySettings {
             /// The settings of the type; its defaults if nothing is written.
@@ -36,7 +32,7 @@ macro_rules! policy_types {
 
             /// Blocks that are written down.
             fn blocks(&self) -> impl Iterator<Item = &'static str> {
-                let written = [$((stringify!($kind), self.$kind.is_some()),)+ $((stringify!($later), self.$later.is_some()),)+];
+                let written = [$((stringify!($kind), self.$kind.is_some()),)+];
                 written.into_iter().filter(|(_, written)| *written).map(|(kind, _)| kind)
             }
         }
@@ -44,12 +40,18 @@ macro_rules! policy_types {
 }
 
 policy_types! {
-    types: always_sample, and, boolean_attribute, bytes_limiting, composite, drop, latency, not, numeric_attribute,
-        ottl_condition, probabilistic, rate_limiting, span_count, status_code, string_attribute, trace_flags, trace_state;
-    later: wasm;
+    always_sample, and, boolean_attribute, bytes_limiting, composite, drop, latency, not, numeric_attribute,
+    ottl_condition, probabilistic, rate_limiting, span_count, status_code, string_attribute, trace_flags, trace_state,
+    wasm,
 }
 
 impl PolicySettings {
+    /// Makes the policy, if its type is one; its filters and plugins go to `layout`.
+    pub fn build(&self, layout: &mut Layout) -> Option<Box<dyn Policy>> {
+        let settings = self.settings()?;
+        Some(layout.within(&self.name, |layout| settings.build(layout)))
+    }
+
     /// Records what is wrong with it.
     pub fn check(&self, fault: &mut Fault<'_, '_>) {
         if self.name.is_empty() {
@@ -60,8 +62,6 @@ impl PolicySettings {
             let known = KINDS.join(", ");
             let message = if kind.is_empty() {
                 format!("must be set to one of {known}")
-            } else if LATER.contains(&kind) {
-                format!("policy type {kind:?} is not supported yet; there are {known}")
             } else {
                 let near = crate::yaml::nearest(kind, KINDS.iter().copied());
                 let hint = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
@@ -99,5 +99,5 @@ pub fn build_parts<'s>(
     parts: impl IntoIterator<Item = &'s PolicySettings>,
     layout: &mut Layout,
 ) -> Vec<Box<dyn Policy>> {
-    parts.into_iter().filter_map(|part| Some(part.settings()?.build(layout))).collect()
+    parts.into_iter().filter_map(|part| part.build(layout)).collect()
 }

@@ -110,7 +110,7 @@ pub fn all_votes_at(config: &dyn PolicyConfig, samples: &[(&Sample, u64)]) -> Ve
     let mut layout = Layout::default();
     let policy = config.build(&mut layout);
     let vote = |(sample, now_ms): &(&Sample, u64)| {
-        policy.vote(&Trace { id: &[1; 16], facts: &sample.facts(&layout), now_ms: *now_ms })
+        policy.vote(&Trace { id: &[1; 16], facts: &sample.facts(&layout), answers: &[], now_ms: *now_ms })
     };
     samples.iter().map(vote).collect()
 }

@@ -142,7 +142,7 @@ async fn beside_a_model() {
         let start = Instant::now();
         let shorter = after_root_ms.map_or(wait_ms, |ms| ms.min(wait_ms));
         let tick = (Duration::from_millis(shorter) / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
-        assert_eq!(stage.processor.inner.tick, tick);
+        assert_eq!(stage.processor.inner.settings.load().tick, tick);
         let mut model = Model {
             wait_ms,
             after_root_ms,

@@ -1,0 +1,385 @@
+//! The processor at work: batches in, shards, decisions in time, batches out.
+
+use super::BACKLOG_BYTES_MAX;
+use super::config::Config;
+use super::intake::{Keyed, Runs};
+use super::policies::Policies;
+use super::samplers::{Sampler, ask_all};
+use super::shard::{Room, Rules, Shard, Which, Yield};
+use super::shown::{Answers, Gather};
+use super::store::OldRun;
+use super::table::Waits;
+use super::tally::Metrics;
+use crate::component::handover::{Bound, Handover};
+use crate::component::{BuildError, ConsumeError, Consumer, Context};
+use crate::pdata::Batch;
+use crate::shutdown::Deadline;
+use arc_swap::ArcSwap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Shortest and longest time between two ticks.
+const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+
+/// What can be changed while it runs.
+pub(super) struct Settings {
+    /// What the shards do and hold.
+    pub(super) rules: Rules,
+    /// Time between two looks at what is due.
+    pub(super) tick: Duration,
+    block_on_overflow: bool,
+    drop_pending_traces_on_shutdown: bool,
+}
+
+impl Settings {
+    /// From a configuration, as the successor of `old`. Loads plugins; blocks.
+    ///
+    /// # Errors
+    /// What is wrong with a plugin.
+    pub(super) fn new(
+        config: &Config,
+        context: &Context,
+        metrics: &Metrics,
+        shards: usize,
+        keyed: Keyed,
+        old: Option<&Policies>,
+    ) -> Result<Self, BuildError> {
+        let (policies, layout) = config.policies();
+        let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
+        let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
+        let policies = Policies::new(policies, layout, config.sample_on_first_match);
+        let policies = policies.in_service(generation, samplers, |name| metrics.of_policy(name));
+        let (sampled, not_sampled) = config.cache_sizes();
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let after_root = config.decision_wait_after_root_received.0;
+        let wait = config.decision_wait.0;
+        let rules = Rules {
+            policies: Arc::new(policies),
+            keyed,
+            waits: Waits { full_ms: millis(wait), after_root_ms: (!after_root.is_zero()).then(|| millis(after_root)) },
+            traces_max: config.num_traces.div_ceil(shards),
+            bytes_max: (config.max_memory_mib << 20) / shards,
+            trace_bytes_max: match config.maximum_trace_size_bytes {
+                0 => u64::MAX,
+                bytes => bytes,
+            },
+            traces_expected: config.expected_traces().div_ceil(shards),
+            cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
+            spans_shown_max: config.wasm_max_spans_per_trace,
+        };
+        let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
+        Ok(Self {
+            rules,
+            tick: (shorter / 20).clamp(TICK.0, TICK.1),
+            block_on_overflow: config.block_on_overflow,
+            drop_pending_traces_on_shutdown: config.drop_pending_traces_on_shutdown,
+        })
+    }
+}
+
+/// A shard, and what others want of its keeper.
+pub(super) struct Seat {
+    shard: Mutex<Shard>,
+    /// Senders wait for room for so many new traces.
+    wanted: AtomicUsize,
+    wake: Notify,
+}
+
+/// Everything that senders and keepers share.
+pub(super) struct Inner {
+    /// The shards.
+    pub(super) seats: Box<[Seat]>,
+    /// What it goes by now.
+    pub(super) settings: ArcSwap<Settings>,
+    /// What it counts.
+    pub(super) metrics: Arc<Metrics>,
+    /// The next stage.
+    pub(super) handover: Handover,
+    keyed: Keyed,
+    context: Context,
+    epoch: Instant,
+    /// Traces were decided: there may be room for others.
+    decided: Notify,
+    closed: AtomicBool,
+    /// Callers that are between looking at `closed` and having stored their spans.
+    storing: AtomicUsize,
+}
+
+/// A caller that is storing spans.
+struct Storing<'a>(&'a AtomicUsize);
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Inner {
+    /// Loads plugins; blocks.
+    ///
+    /// # Errors
+    /// What is wrong with a plugin.
+    pub(super) fn new(config: &Config, context: &Context, next: Arc<dyn Consumer>) -> Result<Self, BuildError> {
+        let keyed = Keyed::random();
+        let count = config.shards(context.workers.count());
+        let metrics = Arc::new(Metrics::new(context));
+        let settings = Settings::new(config, context, &metrics, count, keyed, None)?;
+        let seat = || Seat {
+            shard: Mutex::new(Shard::new(settings.rules.clone())),
+            wanted: AtomicUsize::new(0),
+            wake: Notify::new(),
+        };
+        let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
+        Ok(Self {
+            seats: std::iter::repeat_with(seat).take(count).collect(),
+            settings: ArcSwap::from_pointee(settings),
+            metrics,
+            handover: Handover::new(context, next, backlog),
+            keyed,
+            context: context.clone(),
+            epoch: Instant::now(),
+            decided: Notify::new(),
+            closed: AtomicBool::new(false),
+            storing: AtomicUsize::new(0),
+        })
+    }
+
+    /// Goes by another configuration from now on, also with the traces that wait and with what the decision cache knows.
+    /// Loads plugins; blocks. Returns the plugins that are no longer asked.
+    ///
+    /// # Errors
+    /// What is wrong with a plugin, or which key cannot be changed; everything is as it was then.
+    pub(super) fn reconfigure(&self, config: &Config) -> Result<Vec<Arc<Sampler>>, BuildError> {
+        let old = self.settings.load_full();
+        let shards = self.seats.len();
+        let settings =
+            Settings::new(config, &self.context, &self.metrics, shards, self.keyed, Some(&old.rules.policies))?;
+        let fixed = [
+            ("num_shards", config.shards(self.context.workers.count()) == shards),
+            ("decision_cache", settings.rules.cache == old.rules.cache),
+        ];
+        if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
+            return Err(self.context.error(format_args!("`{key}` cannot be changed while traces wait")));
+        }
+        let samplers = settings.rules.policies.samplers();
+        samplers.iter().try_for_each(|sampler| sampler.start(&self.context))?;
+        let gone = |old: &&Arc<Sampler>| !samplers.iter().any(|sampler| Arc::ptr_eq(sampler, old));
+        let gone = old.rules.policies.samplers().iter().filter(gone).map(Arc::clone).collect();
+        let rules = settings.rules.clone();
+        self.settings.store(Arc::new(settings));
+        for seat in &self.seats {
+            let counted_before = self.with(seat, |shard| {
+                let counted = shard.harvest();
+                shard.follow_rules(rules.clone());
+                counted
+            });
+            self.report(counted_before);
+            // Its tick may be another one, and it may hold more than it may now.
+            seat.wake.notify_one();
+        }
+        Ok(gone)
+    }
+
+    /// Stores a batch.
+    ///
+    /// # Errors
+    /// Retryable ones: too much waits for the next stage, or it is shutting down.
+    pub(super) async fn consume(&self, batch: Batch) -> Result<(), ConsumeError> {
+        self.handover.room().await?;
+        let settings = self.settings.load_full();
+        let policies = &settings.rules.policies;
+        let runs = Runs::new(&batch, policies, &self.keyed);
+        let parts = self.deal(&runs);
+        let asks = !policies.samplers().is_empty();
+        if settings.block_on_overflow || asks {
+            self.wait_for_room(&runs, &parts, !settings.block_on_overflow).await;
+        }
+        let strays = if asks { self.ask_about_strays(&runs, policies).await } else { Answers::default() };
+        let mut strays = (0..).map(|number| strays.of(number));
+        // From here to the end nothing is awaited: the batch is taken whole or, if the caller gives up before, not at all.
+        let storing = Storing(&self.storing);
+        self.storing.fetch_add(1, Ordering::SeqCst);
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(ConsumeError::retryable(format!("{}: shutting down", self.context.id)));
+        }
+        self.context.account.held().add(runs.spans() as i64);
+        let now_ms = self.now_ms();
+        for (seat, numbers) in self.seats.iter().zip(&parts) {
+            if !numbers.is_empty() {
+                self.with(seat, |shard| shard.append(&runs, numbers, &mut strays, now_ms));
+            }
+        }
+        drop(storing);
+        Ok(())
+    }
+
+    /// The numbers of the runs for each shard. Those without a trace id are all for the first one.
+    fn deal(&self, runs: &Runs<'_>) -> Vec<Vec<u32>> {
+        let mut parts = vec![Vec::new(); self.seats.len()];
+        for (number, run) in runs.iter().enumerate() {
+            // Bits of the hash that the tables inside do not look at.
+            let shard = ((run.hash >> 24 & 0xffff) as usize * self.seats.len()) >> 16;
+            if let Some(part) = parts.get_mut(shard) {
+                part.push(number as u32);
+            }
+        }
+        parts
+    }
+
+    /// What the plugins say of the spans without a trace id, each of which is decided by itself.
+    async fn ask_about_strays(&self, runs: &Runs<'_>, policies: &Arc<Policies>) -> Answers {
+        let mut gather = Gather::new(1, true);
+        for run in runs.iter().filter(|run| run.id.is_none()) {
+            let mut trace = gather.open([0; 16], run.hash, run.facts);
+            let bytes = runs.pieces(run).concat();
+            trace.run(&OldRun { context: runs.context(run), spans: run.spans, bytes: &bytes });
+            trace.close();
+        }
+        match gather.finish(Arc::clone(policies)) {
+            Some(shown) => ask_all(&shown).await,
+            None => Answers::default(),
+        }
+    }
+
+    /// Waits until all of them can be stored without deciding anything early, or, if it must be made, until room was made.
+    /// Several callers can see the same room, so the limit can be passed by as many batches as are under way.
+    async fn wait_for_room(&self, runs: &Runs<'_>, parts: &[Vec<u32>], make: bool) {
+        loop {
+            let decided = self.decided.notified();
+            tokio::pin!(decided);
+            decided.as_mut().enable();
+            let mut enough = true;
+            for (seat, numbers) in self.seats.iter().zip(parts) {
+                if let Room::For { new_traces } = lock(&seat.shard).room(runs, numbers) {
+                    enough = false;
+                    if make {
+                        seat.wanted.fetch_max(new_traces, Ordering::SeqCst);
+                        seat.wake.notify_one();
+                    }
+                }
+            }
+            if enough || self.closed.load(Ordering::SeqCst) {
+                return;
+            }
+            decided.await;
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Does something in a shard's lock; what came of it is reported and handed on behind it.
+    fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut locked = lock(&seat.shard);
+        let before = (locked.traces() as i64, locked.bytes() as i64);
+        let result = act(&mut locked);
+        let change = (locked.traces() as i64 - before.0, locked.bytes() as i64 - before.1);
+        let harvest = locked.harvest();
+        drop(locked);
+        self.metrics.on_memory.add(change.0);
+        self.metrics.bytes.add(change.1);
+        self.report(harvest);
+        if change.0 < 0 {
+            self.decided.notify_waiters();
+        }
+        result
+    }
+
+    fn report(&self, harvest: Yield) {
+        self.metrics.report(harvest.tally, &harvest.policies);
+        for batch in harvest.ready {
+            self.handover.push(batch);
+        }
+    }
+
+    /// Decides in one shard what is due, tick by tick, and what has to make room.
+    pub(super) async fn keep(&self, seat: &Seat) {
+        let every = |tick| {
+            let mut ticks = tokio::time::interval(tick);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let mut ticks = every(self.settings.load().tick);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.tick(seat).await,
+                () = seat.wake.notified() => {
+                    let room_for = seat.wanted.swap(0, Ordering::SeqCst);
+                    self.decide_all(seat, Which::Oldest { room_for }).await;
+                }
+            }
+            let tick = self.settings.load().tick;
+            if tick != ticks.period() {
+                ticks = every(tick);
+            }
+        }
+    }
+
+    async fn tick(&self, seat: &Seat) {
+        let started = std::time::Instant::now();
+        self.decide_all(seat, Which::Due).await;
+        let now_ms = self.now_ms();
+        while self.with(seat, |shard| shard.compact(now_ms)) {
+            tokio::task::yield_now().await;
+        }
+        self.with(seat, Shard::flush);
+        self.metrics.ticks.record(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// Decides those of a shard, slice by slice, as fast as the next stage takes them. While it is behind, traces wait here,
+    /// undecided.
+    async fn decide_all(&self, seat: &Seat, which: Which) {
+        let now_ms = self.now_ms();
+        loop {
+            self.handover.any_room().await;
+            if !self.decide_slice(seat, which, now_ms).await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Decides a slice. Returns whether there may be more.
+    async fn decide_slice(&self, seat: &Seat, which: Which, now_ms: u64) -> bool {
+        let asks = !self.settings.load().rules.policies.samplers().is_empty();
+        let unasked = matches!(which, Which::Due | Which::Any) && !asks;
+        if unasked {
+            return self.with(seat, |shard| shard.decide_some(which, now_ms));
+        }
+        let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
+        let answers = ask_all(&shown).await;
+        self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));
+        true
+    }
+
+    /// Takes nothing any more, decides what it holds, or drops it, and waits for the next stage.
+    pub(super) async fn close(&self, deadline: Deadline) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.decided.notify_waiters();
+        while self.storing.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        if !self.settings.load().drop_pending_traces_on_shutdown {
+            let decide_all = async {
+                for seat in &self.seats {
+                    self.decide_all(seat, Which::Any).await;
+                }
+            };
+            // What could not be decided in time is dropped below.
+            let _ = deadline.bound(decide_all).await;
+        }
+        for seat in &self.seats {
+            while self.with(seat, Shard::drop_any) {}
+            self.with(seat, Shard::flush);
+        }
+        self.handover.shutdown(deadline).await;
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,174 @@
+//! Samplers: the plugins that policies of type `wasm` ask.
+//!
+//! All traces of a decision slice are shown in one call, which happens outside of every lock. **A plugin that fails costs its
+//! own vote, never a trace**: when a call over many traces has an accident, they are asked about in smaller
+//! groups, so that one poisoned trace costs the others nothing, and what is left without an answer votes as
+//! `error_mode` says. The plugin can be swapped while traces wait; a call is answered by one version.
+
+use super::policy::wasm::ErrorMode as Mode;
+use super::policy::{Answer, layout::Wish};
+use super::shown::{Answers, Shown};
+use crate::component::{BuildError, Context};
+use crate::plugin::directory::{self, Watch};
+use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role};
+use crate::processors::wasm::{config_json, plugin_file, plugin_name};
+use crate::shutdown::Deadline;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tailrace_columns::Decision;
+
+/// Sizes of the groups that are asked about after a call over a whole slice had an accident, one after the other.
+const GROUPS: [usize; 2] = [25, 1];
+/// Calls with accidents before the rest of a slice stays without an answer.
+const ACCIDENTS_MAX: usize = 8;
+
+/// A plugin that is asked about traces.
+pub struct Sampler {
+    wish: Wish,
+    file: PathBuf,
+    module_bytes: usize,
+    plugin: Arc<Plugin>,
+    watch: Mutex<Option<Watch>>,
+}
+
+impl Sampler {
+    /// Loads the plugin of each wish. Those that are among `old` with the same settings go on running; those that only got another
+    /// configuration keep their counts and, if they keep any, their state. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with a file, or what a plugin has against its configuration.
+    pub fn load_all(context: &Context, wishes: &[Wish], old: &[Arc<Self>]) -> Result<Vec<Arc<Self>>, BuildError> {
+        let same = |wish: &Wish| old.iter().find(|sampler| sampler.wish == *wish).map(Arc::clone);
+        wishes.iter().map(|wish| same(wish).map_or_else(|| Self::load(context, wish, old).map(Arc::new), Ok)).collect()
+    }
+
+    fn load(context: &Context, wish: &Wish, old: &[Arc<Self>]) -> Result<Self, BuildError> {
+        let settings = &wish.settings;
+        let file = plugin_file(&settings.directory, &settings.module);
+        let limits = settings.limits.limits(context.workers.count());
+        let module_bytes = limits.module_bytes;
+        let fault = |why: String| context.error(format_args!("policy {:?}: {why}", wish.policy));
+        let candidate = directory::read(&file, module_bytes).map_err(|error| {
+            let module = &settings.module;
+            fault(format!(
+                "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
+            ))
+        })?;
+        let pipeline = context.pipeline.as_ref().map(ToString::to_string).unwrap_or_default();
+        let id = context.id.to_string();
+        let labels = [
+            ("processor", id.as_str()),
+            ("pipeline", pipeline.as_str()),
+            ("policy", wish.policy.as_str()),
+            ("plugin", plugin_name(&settings.module)),
+        ];
+        let place = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
+        let options = Options {
+            name: format!("{place}/{}", wish.policy),
+            role: Role::Traces,
+            config: config_json(&settings.config).into(),
+            // What a sampler's failure means is said by the policy; this is only what the plugin wishes.
+            error_mode: None,
+            limits,
+        };
+        let name = options.name.clone();
+        let before = old.iter().find(|sampler| sampler.wish.policy == wish.policy && sampler.file == file);
+        let plugin = match before {
+            Some(before) => before.plugin.reconfigured(&candidate, options, &labels),
+            None => Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels),
+        };
+        let plugin = plugin.map_err(|error| fault(format!("cannot use {} as a plugin: {error}", file.display())))?;
+        let plugin = Arc::new(plugin);
+        let shown = Arc::clone(&plugin);
+        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
+        Ok(Self { wish: wish.clone(), file, module_bytes, plugin, watch: Mutex::default() })
+    }
+
+    /// Follows the file from now on, if that is not done yet.
+    ///
+    /// # Errors
+    /// If the directory cannot be watched.
+    pub fn start(&self, context: &Context) -> Result<(), BuildError> {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.is_none() {
+            let rescan = self.wish.settings.rescan_interval.get();
+            let started = directory::watch(&self.file, rescan, Arc::clone(&self.plugin), self.module_bytes);
+            let fault = |error| context.error(format_args!("cannot watch {}: {error}", self.file.display()));
+            *watch = Some(started.map_err(fault)?);
+        }
+        Ok(())
+    }
+
+    /// Follows the file no longer.
+    pub async fn stop(&self, deadline: Deadline) {
+        self.plugin.close();
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The thread of the directory may be compiling; it is waited for beside the runtime.
+        let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
+    }
+
+    /// Whether it looks at spans, not only at their counts and times.
+    pub fn sees_spans(&self) -> bool {
+        self.plugin.sees_spans()
+    }
+
+    /// Its number as a version that runs, and its name.
+    pub fn version(&self) -> (u64, &str) {
+        (self.plugin.generation(), plugin_name(&self.wish.settings.module))
+    }
+
+    /// Asks about all of `shown`.
+    async fn ask(&self, shown: &Shown) -> Vec<Answer> {
+        let mut answers = vec![None; shown.traces.len()];
+        let mut accidents = 0;
+        let mut groups = vec![0..answers.len()];
+        for smaller in GROUPS.into_iter().map(Some).chain([None]) {
+            let mut failed = Vec::new();
+            for group in std::mem::take(&mut groups) {
+                let asked = self.plugin.ask(|wanted, spans| shown.traces(group.clone(), wanted, spans)).await;
+                let said = match asked {
+                    Ok(decisions) => decisions.into_iter().map(Some).collect(),
+                    Err(no) => {
+                        accidents += usize::from(no.by_accident());
+                        if no.by_accident() && accidents < ACCIDENTS_MAX && group.len() > 1 {
+                            failed.push(group.clone());
+                        }
+                        vec![self.instead(&no); group.len()]
+                    }
+                };
+                if let Some(places) = answers.get_mut(group) {
+                    places.copy_from_slice(&said);
+                }
+            }
+            let Some(size) = smaller else { break };
+            groups = failed.into_iter().flat_map(|group| split(group, size)).collect();
+        }
+        answers
+    }
+
+    /// What counts as its answer when it has none.
+    fn instead(&self, failed: &Failed) -> Answer {
+        let wished = if failed.mode == ErrorMode::Drop { Mode::Drop } else { Mode::Ignore };
+        match self.wish.settings.error_mode.unwrap_or(wished) {
+            Mode::Ignore => None,
+            Mode::Sample => Some(Decision::Sample(None)),
+            Mode::Drop => Some(Decision::Drop),
+        }
+    }
+}
+
+/// Asks all plugins of the policies about `shown`, one after the other.
+pub async fn ask_all(shown: &Shown) -> Answers {
+    let samplers = shown.policies.samplers();
+    let mut by_plugin = Vec::with_capacity(samplers.len());
+    for sampler in samplers {
+        by_plugin.push(sampler.ask(shown).await);
+    }
+    Answers::new(shown.traces.len(), &by_plugin)
+}
+
+fn split(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(size).map(move |start| start..(start + size).min(end))
+}
