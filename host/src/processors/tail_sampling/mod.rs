@@ -48,6 +48,7 @@ pub mod samplers;
 pub mod segment;
 pub mod shard;
 pub mod shown;
+mod slots;
 pub mod store;
 pub mod table;
 pub mod tally;
