@@ -53,6 +53,11 @@ impl DecisionCache {
         sampled.or_else(|| self.not_sampled.find(hash, now_s).map(past(false)))
     }
 
+    /// Whether the trace was decided lately.
+    pub fn contains(&mut self, hash: u64) -> bool {
+        self.get(hash, 0).is_some()
+    }
+
     /// Remembers a decision.
     pub fn put(&mut self, hash: u64, outcome: Outcome, now_ms: u64) {
         let set = if outcome.keeps() { &mut self.sampled } else { &mut self.not_sampled };

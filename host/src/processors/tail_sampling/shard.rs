@@ -3,7 +3,7 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
-use super::cache::DecisionCache;
+use super::cache::{DecisionCache, Past};
 use super::fold;
 use super::intake::{Keyed, Run, Runs};
 use super::policies::{Outcome, Policies};
@@ -14,11 +14,14 @@ use super::store::{Chain, Chains, Division, NewRun, Store};
 use super::table::{Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
+/// How many runs of spans are let go of at a time: a trace may have any number of them.
+const RUNS_AT_A_TIME: usize = 5_000;
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct Rules {
     pub bytes_max: usize,
     /// Bytes of one trace's spans at most.
     pub trace_bytes_max: u64,
+    /// A trace with so many spans is decided at once.
+    pub trace_spans_max: u32,
     /// Room for so many traces is made at the start.
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
@@ -52,6 +57,10 @@ pub struct Shard {
     leaving: Regroup,
     ready: Vec<Batch>,
     tally: Tally,
+    /// What is left of traces that are decided and have many runs, and whether they were kept.
+    parting: VecDeque<(Chain, bool)>,
+    /// Runs that may still be let go of before the lock is given back.
+    runs_left: usize,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -101,6 +110,8 @@ impl Shard {
             leaving: Regroup::default(),
             ready: Vec::new(),
             tally: Tally::default(),
+            parting: VecDeque::new(),
+            runs_left: RUNS_AT_A_TIME,
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -120,9 +131,9 @@ impl Shard {
         self.table.len()
     }
 
-    /// Memory of their spans, in bytes.
+    /// Memory that they take, in bytes: their spans, and what is known of them.
     pub fn bytes(&self) -> usize {
-        self.store.footprint()
+        self.store.footprint() + self.table.footprint()
     }
 
     /// What has come of everything since the last call.
@@ -135,7 +146,7 @@ impl Shard {
     /// whether there is memory. A shard that holds nothing always has room: otherwise a request larger than the shard
     /// would wait for ever.
     pub fn room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> Room {
-        let memory = self.store.footprint() <= self.rules.bytes_max;
+        let memory = self.bytes() <= self.rules.bytes_max;
         if self.table.is_empty() || (memory && self.table.len() + numbers.len() <= self.rules.traces_max) {
             return Room::Enough;
         }
@@ -144,7 +155,7 @@ impl Shard {
             .iter()
             .filter_map(|number| runs.get(*number))
             .filter_map(|run| Some((run, run.id?)))
-            .filter(|(run, id)| table.find(run.hash, id).is_none() && cache.get(run.hash).is_none())
+            .filter(|(run, id)| table.find(run.hash, id).is_none() && !cache.contains(run.hash))
             .map(|(_, id)| id)
             .collect();
         new.sort_unstable();
@@ -184,8 +195,8 @@ impl Shard {
         let number = match self.table.find(run.hash, &id) {
             Some(number) => number,
             None => {
-                if let Some(kept) = self.cache.get(run.hash) {
-                    return self.follow(runs, run, kept);
+                if let Some(past) = self.cache.get(run.hash, now_ms) {
+                    return self.follow(runs, run, past);
                 }
                 while self.table.len() >= traces_max && self.decide_next(now_ms, Early::Traces) {}
                 self.tally.new_trace();
@@ -197,25 +208,35 @@ impl Shard {
         let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
         facts.fold(&runs.facts_for(run, &self.rules.policies));
         if facts.bytes > self.rules.trace_bytes_max {
-            return self.drop_too_large(run.hash, number, facts.spans as usize);
+            return self.drop_too_large(run.hash, number, facts.spans as usize, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
+            if self.release_more() {
+                continue;
+            }
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
             let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
             self.decide_next(now_ms, Early::Memory);
             if gone {
-                let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, kept);
+                let past = self.cache.get(run.hash, now_ms).unwrap_or(Past { kept: false, age_s: 0 });
+                return self.follow(runs, run, past);
             }
         }
-        if let Some(entry) = self.table.get_mut(number) {
-            (entry.facts, entry.chain) = (facts, chain);
-        }
+        self.table.set_facts(number, &facts, self.rules.policies.generation());
+        self.table.set_chain(number, chain);
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > bytes_max && self.decide_next(now_ms, Early::Memory) {}
+        let full = facts.spans >= self.rules.trace_spans_max;
+        if full && self.may_ask(facts.spans) {
+            // Those who have to be asked are asked at the next tick.
+            self.tally.early_if(self.table.expire(number), Early::Spans);
+        } else if full {
+            self.tally.early_if(!self.table.is_expired(number), Early::Spans);
+            self.decide(number, now_ms, &[], false);
+        }
+        while self.bytes() > bytes_max && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
     }
 
     /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
@@ -231,22 +252,30 @@ impl Shard {
         (traces + numbers.len().max(traces / 8), bytes + (bytes / 8).max(new_bytes))
     }
 
+    /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
+    /// spans for so long, but only an eighth more.
+    fn may_ask(&self, spans: u32) -> bool {
+        let most = self.rules.trace_spans_max;
+        !self.rules.policies.samplers().is_empty() && spans < most.saturating_add(most / 8)
+    }
+
     /// What is known of a trace, for the policies of now, and where its spans are.
     fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
         let Self { table, store, rules, .. } = self;
-        let entry = table.get_mut(number)?;
+        let mut entry = table.get(number)?;
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            (entry.facts, entry.policies) = (facts, rules.policies.generation());
+            table.set_facts(number, &facts, rules.policies.generation());
+            entry.facts = facts;
         }
         Some((entry.facts, entry.chain))
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
-        self.tally.late(kept, usize::from(run.spans));
-        if kept {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, past: Past) {
+        self.tally.late(past, usize::from(run.spans));
+        if past.kept {
             self.leave(runs, run);
         }
     }
@@ -258,6 +287,7 @@ impl Shard {
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
         let trace = Trace { id: &[0; 16], facts: &facts, answers, now_ms };
+        tally.about(&facts);
         let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
@@ -271,11 +301,11 @@ impl Shard {
         leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize) {
+    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize, now_ms: u64) {
         if let Some(entry) = self.table.remove(hash, number) {
-            self.store.free(entry.chain);
-            self.cache.put(hash, Outcome::NotSampled);
+            self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(spans);
+            self.part(entry.chain, false);
         }
     }
 
@@ -309,7 +339,7 @@ impl Shard {
                     Which::Any => true,
                     Which::Oldest { room_for } => {
                         self.table.len() + room_for > self.rules.traces_max + before
-                            || self.store.footprint() > self.rules.bytes_max + freed
+                            || self.bytes() > self.rules.bytes_max + freed
                     }
                 };
                 freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
@@ -389,9 +419,10 @@ impl Shard {
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
     fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, store, cache, leaving, ready, tally, rules } = self;
+        let Self { table, cache, tally, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
         let trace = Trace { id: &entry.id, facts: &facts, answers, now_ms };
+        tally.about(&facts);
         let mut clock = timed.then(std::time::Instant::now);
         let decision = rules.policies.decide(&trace, |policy, vote| {
             tally.vote(policy, vote);
@@ -404,13 +435,30 @@ impl Shard {
         let hash = rules.keyed.hash(&entry.id);
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
-        cache.put(hash, decision.outcome);
-        if decision.outcome.keeps() {
-            store.visit(entry.chain, |run| {
+        cache.put(hash, decision.outcome, now_ms);
+        self.part(entry.chain, decision.outcome.keeps());
+    }
+
+    /// The spans of a decided trace go out or away; some of them later, if it has many.
+    fn part(&mut self, mut chain: Chain, kept: bool) {
+        let Self { store, leaving, ready, tally, runs_left, .. } = self;
+        *runs_left -= match kept {
+            true => store.release(&mut chain, *runs_left, |run| {
                 leaving.add(&run.context, run.spans, [run.bytes, &[]], &mut |batch| put(ready, tally, batch));
-            });
+            }),
+            false => store.release(&mut chain, *runs_left, |_| {}),
+        };
+        if !chain.is_empty() {
+            self.parting.push_back((chain, kept));
         }
-        store.free(entry.chain);
+    }
+
+    /// Lets go of more of what is left of decided traces. Returns whether anything was left.
+    pub fn release_more(&mut self) -> bool {
+        self.runs_left = RUNS_AT_A_TIME;
+        let Some((chain, kept)) = self.parting.pop_front() else { return false };
+        self.part(chain, kept);
+        true
     }
 }
 
@@ -428,9 +476,7 @@ impl Chains for Owners<'_> {
     }
 
     fn set_chain(&mut self, owner: u32, chain: Chain) {
-        if let Some(entry) = self.table.get_mut(owner) {
-            entry.chain = chain;
-        }
+        self.table.set_chain(owner, chain);
     }
 }
 

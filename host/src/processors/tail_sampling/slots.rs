@@ -15,6 +15,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Bits of [`Slot::flags`].
 const ROOT: u8 = 1;
 const HASTENED: u8 = 2;
+const EXPIRED: u8 = 4;
 
 /// An entry as it is kept. Wide numbers are cut in two so that nothing is lost to alignment; instants are the lower half of
 /// milliseconds, which is enough for 49 days.
@@ -61,8 +62,19 @@ pub struct Entry {
     pub arrived_ms: u64,
     /// Which generation of policies its facts are for.
     pub policies: u16,
-    /// When its root came, if that hastened it.
-    pub root_ms: Option<u64>,
+    /// How long it waits.
+    pub wait: Wait,
+}
+
+/// What a trace waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The full time, from its first span.
+    Full,
+    /// The time from its root, which came at this instant.
+    AfterRoot(u64),
+    /// Nothing any more.
+    Nothing,
 }
 
 fn split(number: u64) -> [u32; 2] {
@@ -216,7 +228,7 @@ impl Slots {
             chain: slot.chain,
             arrived_ms: self.instant(slot.arrived_ms),
             policies: slot.policies,
-            root_ms: (slot.flags & HASTENED != 0).then(|| self.instant(slot.root_ms)),
+            wait: self.wait(slot),
         })
     }
 
@@ -225,11 +237,10 @@ impl Slots {
         Some(&self.slot(number)?.id)
     }
 
-    /// When an entry arrived, and when its root did, if that hastened it.
-    pub(super) fn instants(&self, number: u32) -> Option<(u64, Option<u64>)> {
+    /// When an entry arrived, and how long it waits.
+    pub(super) fn instants(&self, number: u32) -> Option<(u64, Wait)> {
         let slot = self.slot(number)?;
-        let root_ms = (slot.flags & HASTENED != 0).then(|| self.instant(slot.root_ms));
-        Some((self.instant(slot.arrived_ms), root_ms))
+        Some((self.instant(slot.arrived_ms), self.wait(slot)))
     }
 
     /// What is known of an entry, for a generation of policies.
@@ -247,12 +258,18 @@ impl Slots {
         }
     }
 
-    /// The root of an entry came, and hastened it.
-    pub(super) fn set_root(&mut self, number: u32, root_ms: u64) {
-        self.now_ms = self.now_ms.max(root_ms);
+    /// Changes how long an entry waits.
+    pub(super) fn set_wait(&mut self, number: u32, wait: Wait) {
+        if let Wait::AfterRoot(root_ms) = wait {
+            self.now_ms = self.now_ms.max(root_ms);
+        }
         if let Some(slot) = self.slot_mut(number) {
-            slot.root_ms = root_ms as u32;
-            slot.flags |= HASTENED;
+            slot.flags &= ROOT;
+            match wait {
+                Wait::Full => {}
+                Wait::AfterRoot(root_ms) => (slot.flags, slot.root_ms) = (slot.flags | HASTENED, root_ms as u32),
+                Wait::Nothing => slot.flags |= EXPIRED,
+            }
         }
     }
 
@@ -276,6 +293,14 @@ impl Slots {
 
     fn slot_mut(&mut self, number: u32) -> Option<&mut Slot> {
         self.chunks.get_mut(number as usize / CHUNK)?.as_mut()?.slots.get_mut(number as usize % CHUNK)
+    }
+
+    fn wait(&self, slot: &Slot) -> Wait {
+        match slot.flags & (HASTENED | EXPIRED) {
+            0 => Wait::Full,
+            HASTENED => Wait::AfterRoot(self.instant(slot.root_ms)),
+            _ => Wait::Nothing,
+        }
     }
 
     /// The instant of which these are the lower bits.
@@ -364,7 +389,7 @@ mod tests {
             if map.is_empty() || random.u8(..100) < if grows { 80 } else { 20 } {
                 let id = random.u128(..).to_le_bytes();
                 let number = slots.add(id, now_ms, 7);
-                assert!(map.insert(number, (id, now_ms, Facts::default(), 7, None)).is_none());
+                assert!(map.insert(number, (id, now_ms, Facts::default(), 7, Wait::Full)).is_none());
             }
             let Some(number) = map.keys().nth(random.usize(..map.len().min(500))).copied() else { continue };
             let known = map.get_mut(&number).unwrap();
@@ -386,16 +411,16 @@ mod tests {
                     slots.set_facts(number, &known.2, known.3);
                 }
                 1 => {
-                    known.4 = Some(now_ms);
-                    slots.set_root(number, now_ms);
+                    known.4 = [Wait::Full, Wait::AfterRoot(now_ms), Wait::Nothing][random.usize(..3)];
+                    slots.set_wait(number, known.4);
                 }
                 _ => {}
             }
             if old || random.u8(..100) < if grows { 20 } else { 80 } {
                 let entry = slots.remove(number).unwrap();
-                let (id, arrived_ms, facts, policies, root_ms) = map.remove(&number).unwrap();
+                let (id, arrived_ms, facts, policies, wait) = map.remove(&number).unwrap();
                 assert_eq!((entry.id, entry.facts, entry.policies), (id, facts, policies));
-                assert_eq!((entry.arrived_ms, entry.root_ms), (arrived_ms, root_ms));
+                assert_eq!((entry.arrived_ms, entry.wait), (arrived_ms, wait));
                 assert_eq!(slots.id(number).copied().filter(|id| *id != [0; 16]), None);
             }
             most = most.max(map.len());

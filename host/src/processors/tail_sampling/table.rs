@@ -1,12 +1,13 @@
 //! The undecided traces: from id to entry, and in the order in which they become due.
 //!
 //! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into sub-tables
-//! for the same reason. Two lists run through the entries, one for those that wait the full `decision_wait` and one for those
-//! whose root has come; both are in order of time, for within a list everybody waits equally long.
+//! for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
+//! whose root has come and one for those whose time is over; all are in order of time, for within a list everybody waits
+//! equally long.
 
 use super::policy::Facts;
 pub use super::slots::Entry;
-use super::slots::{Links, NONE, Slots};
+use super::slots::{Links, NONE, Slots, Wait};
 use super::store::Chain;
 use hashbrown::HashTable;
 
@@ -25,11 +26,12 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// When a trace is decided that arrived at this time, and was hastened at that one by its root.
-    fn due_ms(self, (arrived_ms, root_ms): (u64, Option<u64>)) -> u64 {
-        match root_ms {
-            None => arrived_ms + self.full_ms,
-            Some(root_ms) => root_ms + self.after_root_ms.unwrap_or(self.full_ms),
+    /// When a trace is decided that arrived at this time and waits so.
+    fn due_ms(self, (arrived_ms, wait): (u64, Wait)) -> u64 {
+        match wait {
+            Wait::Full => arrived_ms + self.full_ms,
+            Wait::AfterRoot(root_ms) => root_ms + self.after_root_ms.unwrap_or(self.full_ms),
+            Wait::Nothing => 0,
         }
     }
 }
@@ -37,7 +39,7 @@ impl Waits {
 impl Entry {
     /// When it is to be decided. Nothing of it is stored, so that the waits can be changed while it waits.
     pub fn due_ms(&self, waits: Waits) -> u64 {
-        waits.due_ms((self.arrived_ms, self.root_ms))
+        waits.due_ms((self.arrived_ms, self.wait))
     }
 }
 
@@ -54,8 +56,8 @@ pub struct Table {
     map: Box<[HashTable<u32>]>,
     /// Room that each sub-table keeps.
     each: usize,
-    /// Those that wait the full time, and those that a root has hastened.
-    lists: [List; 2],
+    /// Those that wait the full time, those that a root has hastened, and those whose time is over.
+    lists: [List; 3],
     len: usize,
 }
 
@@ -67,7 +69,7 @@ impl Table {
             slots: Slots::new(expected),
             map: (0..SUB_TABLES).map(|_| HashTable::with_capacity(each)).collect(),
             each,
-            lists: [List { first: NONE, last: NONE }; 2],
+            lists: [List { first: NONE, last: NONE }; 3],
             len: 0,
         }
     }
@@ -127,7 +129,7 @@ impl Table {
             table.insert_unique(hash, number, rehash);
         }
         self.len += 1;
-        self.link(number, 0);
+        self.link(number, Wait::Full);
         number
     }
 
@@ -150,11 +152,29 @@ impl Table {
     /// The root of a trace has come: it waits from now on, if that ends earlier.
     pub fn hasten(&mut self, number: u32, now_ms: u64, waits: Waits) {
         let (Some(entry), Some(wait)) = (self.get(number), waits.after_root_ms) else { return };
-        if entry.root_ms.is_none() && now_ms + wait < entry.due_ms(waits) {
-            self.unlink(number);
-            self.slots.set_root(number, now_ms);
-            self.link(number, 1);
+        if entry.wait == Wait::Full && now_ms + wait < entry.due_ms(waits) {
+            self.change_wait(number, Wait::AfterRoot(now_ms));
         }
+    }
+
+    /// A trace is due now. Returns whether it was not before.
+    pub fn expire(&mut self, number: u32) -> bool {
+        let waits = !self.is_expired(number);
+        if waits {
+            self.change_wait(number, Wait::Nothing);
+        }
+        waits
+    }
+
+    /// Whether [`Self::expire`] was called for a trace.
+    pub fn is_expired(&self, number: u32) -> bool {
+        self.slots.instants(number).is_some_and(|(_, wait)| wait == Wait::Nothing)
+    }
+
+    fn change_wait(&mut self, number: u32, wait: Wait) {
+        self.unlink(number);
+        self.slots.set_wait(number, wait);
+        self.link(number, wait);
     }
 
     /// The trace that is due next, and when that is.
@@ -176,9 +196,9 @@ impl Table {
         })
     }
 
-    /// Puts an entry at the end of a list.
-    fn link(&mut self, number: u32, list: usize) {
-        let Some(list) = self.lists.get_mut(list) else { return };
+    /// Puts an entry at the end of the list of those that wait so.
+    fn link(&mut self, number: u32, wait: Wait) {
+        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
         let last = std::mem::replace(&mut list.last, number);
         if !self.slots.link(last, |links| links.after = number) {
             list.first = number;
@@ -188,17 +208,25 @@ impl Table {
 
     /// Takes an entry out of its list.
     fn unlink(&mut self, number: u32) {
-        let (Some(Links { before, after }), Some((_, root_ms))) = (self.slots.links(number), self.slots.instants(number))
+        let (Some(Links { before, after }), Some((_, wait))) = (self.slots.links(number), self.slots.instants(number))
         else {
             return;
         };
-        let Some(list) = self.lists.get_mut(usize::from(root_ms.is_some())) else { return };
+        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
         if !self.slots.link(before, |links| links.after = after) {
             list.first = after;
         }
         if !self.slots.link(after, |links| links.before = before) {
             list.last = before;
         }
+    }
+}
+
+fn list_of(wait: Wait) -> usize {
+    match wait {
+        Wait::Full => 0,
+        Wait::AfterRoot(_) => 1,
+        Wait::Nothing => 2,
     }
 }
 
@@ -226,6 +254,7 @@ mod tests {
         table.hasten(numbers[2000], 26_000, waits);
         table.hasten(numbers[3000], 35_000, waits);
         table.hasten(numbers[1], 55_000, waits);
+        assert!(table.expire(numbers[4000]) && table.expire(numbers[3500]) && !table.expire(numbers[4000]));
         let order: Vec<u32> = table.in_order(waits).map(|(_, number)| number).collect();
         let mut left = Vec::new();
         while let Some((_, number)) = table.next_due(waits) {
@@ -235,8 +264,8 @@ mod tests {
             table.remove(hash(&entry.id), number).unwrap();
             assert_eq!(table.find(hash(&entry.id), &entry.id), None);
         }
-        let mut expected: Vec<u64> = (0..5000).filter(|i| *i != 3000 && *i != 2000).collect();
-        expected.insert(0, 3000);
+        let mut expected: Vec<u64> = (0..5000).filter(|i| ![2000, 3000, 3500, 4000].contains(i)).collect();
+        expected.splice(0..0, [4000, 3500, 3000]);
         // Due at 31,000, as is the one that came at 1,000.
         let same = expected.iter().position(|i| *i == 1000).unwrap();
         expected.insert(same + 1, 2000);

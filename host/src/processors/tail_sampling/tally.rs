@@ -65,6 +65,8 @@ struct Votes {
 #[derive(Debug, Default)]
 pub struct Tally {
     votes: Vec<Votes>,
+    /// Spans and bytes of the trace that is voted on.
+    about: (u64, u64),
     outcomes: [u64; 3],
     late: [u64; 2],
     new_traces: u64,
@@ -76,12 +78,18 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A policy voted on a trace of which this is known.
-    pub fn vote(&mut self, policy: usize, vote: Vote, facts: &Facts) {
+    /// The next votes are about a trace of which this is known.
+    pub fn about(&mut self, facts: &Facts) {
+        self.about = (facts.spans.into(), facts.bytes);
+    }
+
+    /// A policy voted.
+    pub fn vote(&mut self, policy: usize, vote: Vote) {
+        let about = self.about;
         let votes = self.of(policy);
         if let (Some(spans), Some(bytes)) = (votes.spans.get_mut(vote as usize), votes.bytes.get_mut(vote as usize)) {
-            *spans += u64::from(facts.spans);
-            *bytes += facts.bytes;
+            *spans += about.0;
+            *bytes += about.1;
         }
         match vote {
             Vote::Sampled => votes.sampled += 1,
@@ -132,6 +140,13 @@ impl Tally {
     /// The first span of a trace came.
     pub fn new_trace(&mut self) {
         self.new_traces += 1;
+    }
+
+    /// A trace was decided before its time, if so.
+    pub fn early_if(&mut self, early: bool, why: Early) {
+        if early {
+            self.early(why);
+        }
     }
 
     /// A trace was decided before its time.

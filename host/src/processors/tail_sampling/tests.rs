@@ -1,6 +1,7 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
 mod change;
+mod limits;
 mod model;
 mod samplers;
 
