@@ -12,6 +12,7 @@
 mod compile;
 mod components;
 mod demo;
+mod gates;
 mod plugin;
 mod run;
 
@@ -53,6 +54,9 @@ struct Sources {
     /// Set one value, as in --set exporters.otlp/tempo.endpoint=tempo:4317; applied last
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Feature gates of the Collector that mean a setting here, as in --feature-gates=processor.tailsamplingprocessor.recordpolicy
+    #[arg(long = "feature-gates", value_name = "GATE,...", value_delimiter = ',', value_parser = gates::switch, allow_hyphen_values = true)]
+    feature_gates: Vec<gates::Switch>,
 }
 
 /// Runs the command line of this process.

@@ -23,6 +23,8 @@
 //! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
+//! | `processor` | what every processor made of plugins does besides |
+//! | `config` | what a plugin is configured with, and where in the file that stands |
 
 mod about;
 mod bench;
@@ -32,6 +34,7 @@ mod bundled;
 mod cache;
 mod chain;
 mod compile;
+mod config;
 mod contract;
 pub mod directory;
 mod engine;
@@ -49,6 +52,7 @@ mod metrics;
 mod outline;
 mod platform;
 mod pool;
+pub mod processor;
 mod private_dir;
 mod program;
 mod quarantine;
@@ -67,6 +71,7 @@ pub use about::{About, Compiled, Wish};
 pub use bench::Bench;
 pub use bundled::bundled;
 pub use compile::{CompileSettings, SUBCOMMAND as COMPILE_SUBCOMMAND, compiling_process};
+pub use config::{PluginConfig, faults};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;

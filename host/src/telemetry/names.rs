@@ -213,6 +213,11 @@ pub static TAIL_DROPPED_TOO_LARGE: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_traces_dropped_too_large",
     "Traces dropped because they passed maximum_trace_size_bytes.",
 );
+/// Tail sampling: spans whose tracestate could not get a threshold.
+pub static TAIL_UNPARSEABLE_TRACESTATE: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_count_spans_with_unparseable_tracestate",
+    "Kept spans whose tracestate could not be read, so that no threshold was written.",
+);
 /// Tail sampling: time of votes.
 pub static TAIL_EXECUTION_TIME: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_sampling_policy_execution_time_sum",

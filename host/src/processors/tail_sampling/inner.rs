@@ -1,7 +1,7 @@
 //! The processor at work: batches in, shards, decisions in time, batches out.
 
 use super::BACKLOG_BYTES_MAX;
-use super::config::Config;
+use super::config::{Config, SamplingStrategy};
 use super::intake::{Keyed, Runs};
 use super::policies::Policies;
 use super::samplers::{Sampler, ask_all};
@@ -47,7 +47,7 @@ impl Settings {
         keyed: Keyed,
         old: Option<&Policies>,
     ) -> Result<Self, BuildError> {
-        let (policies, layout) = config.policies();
+        let (policies, layout) = config.policies(shards);
         let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
         let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
         let policies = Policies::new(policies, layout, config.sample_on_first_match);
@@ -73,6 +73,8 @@ impl Settings {
             traces_expected: config.expected_traces().div_ceil(shards),
             cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
             spans_shown_max: config.wasm_max_spans_per_trace,
+            on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
+            labels: config.labels(),
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         Ok(Self {
@@ -131,14 +133,14 @@ impl Inner {
         let count = config.shards(context.workers.count());
         let metrics = Arc::new(Metrics::new(context));
         let settings = Settings::new(config, context, &metrics, count, keyed, None)?;
-        let seat = || Seat {
-            shard: Mutex::new(Shard::new(settings.rules.clone())),
+        let seat = |number| Seat {
+            shard: Mutex::new(Shard::new(number, settings.rules.clone())),
             wanted: AtomicUsize::new(0),
             wake: Notify::new(),
         };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
         Ok(Self {
-            seats: std::iter::repeat_with(seat).take(count).collect(),
+            seats: (0..count).map(seat).collect(),
             settings: ArcSwap::from_pointee(settings),
             metrics,
             handover: Handover::new(context, next, backlog),
@@ -164,6 +166,7 @@ impl Inner {
         let fixed = [
             ("num_shards", config.shards(self.context.workers.count()) == shards),
             ("decision_cache", settings.rules.cache == old.rules.cache),
+            ("sampling_strategy", settings.rules.on_ingest == old.rules.on_ingest),
         ];
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
             return Err(self.context.error(format_args!("`{key}` cannot be changed while traces wait")));
@@ -340,6 +343,7 @@ impl Inner {
     /// undecided.
     async fn decide_all(&self, seat: &Seat, which: Which) {
         let now_ms = self.now_ms();
+        self.with(seat, |shard| shard.plan(which, now_ms));
         loop {
             self.handover.any_room().await;
             // First what is left of those that are decided.

@@ -33,17 +33,24 @@
 //! remembers: what is known of the former is folded again for the new policies when each is touched next.
 //!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
-//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`regroup`] makes full batches.
+//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`leave`] writes on what is kept what it was
+//! kept for, if that is wanted, and [`regroup`] makes full batches.
 
 pub mod cache;
 mod config;
 pub mod contexts;
+pub mod credits;
 pub mod fold;
 mod inner;
 pub mod intake;
+pub mod leave;
+pub mod mark;
+mod memory;
+pub mod ot;
 pub mod policies;
 pub mod policy;
 pub mod regroup;
+pub mod rewrite;
 pub mod samplers;
 pub mod segment;
 pub mod shard;

@@ -4,7 +4,7 @@
 //! `ScopeSpans`. Beside the bytes is a table of 16-byte references; those of one trace form a ring, so that a trace needs
 //! to know only its last.
 
-pub use super::contexts::Context;
+use super::memory::Memory;
 
 /// Where a reference is: number of the segment and of the reference in it. [`RunRef::NONE`] is nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Run {
 /// A piece of memory with runs in it.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
-    bytes: Vec<u8>,
+    bytes: Memory,
     pub(super) runs: Vec<Run>,
     /// Bytes of the runs that are still wanted.
     pub(super) live: usize,
@@ -89,7 +89,7 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+        Self { bytes: Memory::with_capacity(bytes), ..Self::default() }
     }
 
     /// How many bytes it was made for.
@@ -99,7 +99,7 @@ impl Segment {
 
     /// Memory that it takes, the references included.
     pub(super) fn footprint(&self) -> usize {
-        self.bytes.capacity() + self.runs.capacity() * size_of::<Run>()
+        self.capacity() + self.runs.capacity() * size_of::<Run>()
     }
 
     /// Makes it as good as new, with its memory.
@@ -117,7 +117,7 @@ impl Segment {
 
     /// Whether a run of `len` bytes fits.
     pub(super) fn has_room(&self, len: usize) -> bool {
-        self.bytes.len() + len <= self.bytes.capacity()
+        self.bytes.len() + len <= self.capacity()
             && self.bytes.len() < SEGMENT_BYTES_MAX
             && self.runs.len() < NUMBERS_MAX
     }
@@ -130,7 +130,7 @@ impl Segment {
             self.runs.reserve_exact(16 + self.runs.len() / 4);
         }
         let place = (self.bytes.len() as u32) << SPANS_BITS | u32::from(spans);
-        pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        pieces.iter().for_each(|piece| self.bytes.extend(piece));
         self.live += pieces.iter().map(|piece| piece.len()).sum::<usize>();
         self.runs.push(Run { place, next: RunRef::NONE, before: RunRef::NONE, context });
         (self.runs.len() - 1) as u16
@@ -139,6 +139,6 @@ impl Segment {
     /// The bytes of a run.
     pub(super) fn run_bytes(&self, number: usize) -> &[u8] {
         let offset = |number: usize| self.runs.get(number).map_or(self.bytes.len(), Run::offset);
-        self.bytes.get(offset(number)..offset(number + 1)).unwrap_or_default()
+        self.bytes.get(offset(number)..offset(number + 1))
     }
 }

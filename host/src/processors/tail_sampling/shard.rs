@@ -3,15 +3,19 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
+mod ingest;
+
 use super::cache::{DecisionCache, Past};
+use super::credits::Credits;
 use super::fold;
 use super::intake::{Keyed, Run, Runs};
-use super::policies::{Outcome, Policies};
-use super::policy::{Answer, Facts, Trace};
-use super::regroup::{Regroup, Unwritable};
+use super::leave::{Label, Labels, Leaving};
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::{Answer, Facts, Trace, Vote};
+use super::regroup::Unwritable;
 use super::shown::{Answers, Gather, Shown};
 use super::store::{Chain, Chains, Division, NewRun, Store};
-use super::table::{Table, Waits};
+use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use std::collections::VecDeque;
@@ -46,19 +50,26 @@ pub struct Rules {
     pub cache: (usize, usize),
     /// Spans of one trace that plugins are shown at most.
     pub spans_shown_max: usize,
+    /// Policies vote on spans as they arrive, and no more when the trace is due.
+    pub on_ingest: bool,
+    /// What is written on spans that leave.
+    pub labels: Labels,
 }
 
 /// Its state.
 pub struct Shard {
+    number: usize,
     rules: Rules,
     table: Table,
     store: Store,
     cache: DecisionCache,
-    leaving: Regroup,
+    leaving: Leaving,
+    credits: Credits,
     ready: Vec<Batch>,
     tally: Tally,
-    /// What is left of traces that are decided and have many runs, and whether they were kept.
-    parting: VecDeque<(Chain, bool)>,
+    /// What is left of traces that are decided and have many runs, and what is written on them if
+    /// they were kept.
+    parting: VecDeque<(Chain, Option<Label>)>,
     /// Runs that may still be let go of before the lock is given back.
     runs_left: usize,
 }
@@ -85,6 +96,13 @@ pub enum Room {
     },
 }
 
+/// What may be held at most while runs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    traces: usize,
+    bytes: usize,
+}
+
 /// Which traces are to be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -100,14 +118,16 @@ pub enum Which {
 }
 
 impl Shard {
-    /// An empty one.
-    pub fn new(rules: Rules) -> Self {
+    /// An empty one, of this number.
+    pub fn new(number: usize, rules: Rules) -> Self {
         let store = Store::new(Division::of(rules.bytes_max), rules.waits.full_ms);
         let mut shard = Self {
+            number,
             table: Table::new(rules.traces_expected),
             store,
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            leaving: Regroup::default(),
+            leaving: Leaving::default(),
+            credits: Credits::default(),
             ready: Vec::new(),
             tally: Tally::default(),
             parting: VecDeque::new(),
@@ -123,6 +143,8 @@ impl Shard {
         // The limit is noticed when a segment has gone beyond it.
         let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
         self.store.expect_wait(rules.waits.full_ms);
+        self.leaving.follow(&rules.labels);
+        self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
         self.rules = Rules { bytes_max, ..rules };
     }
 
@@ -176,6 +198,9 @@ impl Shard {
         now_ms: u64,
     ) {
         let bounds = self.bounds(runs, numbers);
+        if self.rules.on_ingest {
+            return self.ingest(runs, numbers, bounds, now_ms);
+        }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, bounds, now_ms),
@@ -184,25 +209,10 @@ impl Shard {
         }
     }
 
-    fn append_run(
-        &mut self,
-        runs: &Runs<'_>,
-        run: &Run,
-        id: [u8; 16],
-        (traces_max, bytes_max): (usize, usize),
-        now_ms: u64,
-    ) {
-        let number = match self.table.find(run.hash, &id) {
-            Some(number) => number,
-            None => {
-                if let Some(past) = self.cache.get(run.hash, now_ms) {
-                    return self.follow(runs, run, past);
-                }
-                while self.table.len() >= traces_max && self.decide_next(now_ms, Early::Traces) {}
-                self.tally.new_trace();
-                let keyed = self.rules.keyed;
-                self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id))
-            }
+    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
+        let number = match self.entry(run, id, bounds, now_ms) {
+            Ok(number) => number,
+            Err(past) => return self.follow(runs, run, past),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
@@ -236,20 +246,37 @@ impl Shard {
             self.tally.early_if(!self.table.is_expired(number), Early::Spans);
             self.decide(number, now_ms, &[], false);
         }
-        while self.bytes() > bytes_max && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
+        while self.bytes() > bounds.bytes && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
+    }
+
+    /// The entry of the trace of `run`, which may be new.
+    ///
+    /// # Errors
+    /// The trace was decided lately, and kept or not.
+    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, Past> {
+        if let Some(number) = self.table.find(run.hash, &id) {
+            return Ok(number);
+        }
+        if let Some(past) = self.cache.get(run.hash, now_ms) {
+            return Err(past);
+        }
+        while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
+        self.tally.new_trace();
+        let keyed = self.rules.keyed;
+        Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))
     }
 
     /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
     /// are decided outside of the lock, before others are taken. What is taken at the same time may pass the limits by
     /// an eighth, or by a request that is larger than that; beyond it traces are decided without asking.
-    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> (usize, usize) {
+    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> Bounds {
         let (traces, bytes) = (self.rules.traces_max, self.rules.bytes_max);
         if self.rules.policies.samplers().is_empty() {
-            return (traces, bytes);
+            return Bounds { traces, bytes };
         }
         let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
         let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
-        (traces + numbers.len().max(traces / 8), bytes + (bytes / 8).max(new_bytes))
+        Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
     /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
@@ -276,37 +303,72 @@ impl Shard {
     fn follow(&mut self, runs: &Runs<'_>, run: &Run, past: Past) {
         self.tally.late(past, usize::from(run.spans));
         if past.kept {
-            self.leave(runs, run);
+            let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
+            self.leave(runs, run, &label);
         }
     }
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
-        let Self { rules, tally, .. } = self;
+        let Self { rules, tally, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
-        let trace = Trace { id: &[0; 16], facts: &facts, answers, now_ms };
+        let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
         tally.about(&facts);
-        let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, false)),
+            true => rules.policies.decide_on_ingest(&trace, votes(tally, false)).unwrap_or(Decision::NOT_SAMPLED),
+        };
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
-            self.leave(runs, run);
+            let label = self.label(decision);
+            self.leave(runs, run, &label);
         }
     }
 
     /// A run goes out without having been stored.
-    fn leave(&mut self, runs: &Runs<'_>, run: &Run) {
+    fn leave(&mut self, runs: &Runs<'_>, run: &Run, label: &Label) {
         let Self { leaving, ready, tally, .. } = self;
-        leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
+        let ready = &mut |batch| put(ready, tally, batch);
+        let unparseable = leaving.add(&runs.context(run), run.spans, runs.pieces(run), label, ready);
+        tally.unparseable_tracestate(unparseable);
+    }
+
+    /// What is to be written on the spans of the trace about which this was decided just now.
+    fn label(&self, decision: Decision) -> Label {
+        Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
     }
 
     fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize, now_ms: u64) {
         if let Some(entry) = self.table.remove(hash, number) {
             self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(spans);
-            self.part(entry.chain, false);
+            self.part(entry.chain, None);
         }
+    }
+
+    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
+    /// traces.
+    pub fn plan(&mut self, which: Which, now_ms: u64) {
+        let until_ms = match which {
+            Which::Due => now_ms,
+            Which::Any => u64::MAX,
+            Which::Oldest { .. } => return,
+        };
+        if !self.rules.policies.plans() {
+            return;
+        }
+        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
+        let due: Vec<u32> = due.map(|(_, number)| number).collect();
+        for number in &due {
+            self.known(*number);
+            self.table.set_planned(*number);
+        }
+        let shard = self.number;
+        let entries: Vec<Entry> = due.iter().filter_map(|number| self.table.get(*number)).collect();
+        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
+        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
     }
 
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
@@ -419,45 +481,54 @@ impl Shard {
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
     fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, cache, tally, rules, .. } = self;
+        let Self { table, tally, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &facts, answers, now_ms };
+        let planned = entry.planned;
+        let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
         tally.about(&facts);
-        let mut clock = timed.then(std::time::Instant::now);
-        let decision = rules.policies.decide(&trace, |policy, vote| {
-            tally.vote(policy, vote);
-            if let Some(started) = &mut clock {
-                let now = std::time::Instant::now();
-                let took = now.duration_since(std::mem::replace(started, now));
-                tally.time(policy, took.as_nanos() as u64);
-            }
-        });
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, timed)),
+            // They voted on every span as it arrived, and nobody wanted it.
+            true => Decision::NOT_SAMPLED,
+        };
         let hash = rules.keyed.hash(&entry.id);
-        let Some(entry) = table.remove(hash, number) else { return };
-        tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
-        cache.put(hash, decision.outcome, now_ms);
-        self.part(entry.chain, decision.outcome.keeps());
+        self.finish(number, hash, decision, now_ms);
     }
 
-    /// The spans of a decided trace go out or away; some of them later, if it has many.
-    fn part(&mut self, mut chain: Chain, kept: bool) {
+    /// The trace is decided: its spans go out or away.
+    fn finish(&mut self, number: u32, hash: u64, decision: Decision, now_ms: u64) {
+        let label = decision.outcome.keeps().then(|| self.label(decision));
+        let Some(entry) = self.table.remove(hash, number) else { return };
+        self.tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
+        self.cache.put(hash, decision.outcome, now_ms);
+        if let Some(label) = &label {
+            self.credits.put(hash, label.policy());
+        }
+        self.part(entry.chain, label);
+    }
+
+    /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
+    fn part(&mut self, mut chain: Chain, label: Option<Label>) {
         let Self { store, leaving, ready, tally, runs_left, .. } = self;
-        *runs_left -= match kept {
-            true => store.release(&mut chain, *runs_left, |run| {
-                leaving.add(&run.context, run.spans, [run.bytes, &[]], &mut |batch| put(ready, tally, batch));
+        let mut unparseable = 0;
+        *runs_left -= match &label {
+            Some(label) => store.release(&mut chain, *runs_left, |run| {
+                let ready = &mut |batch| put(ready, tally, batch);
+                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
             }),
-            false => store.release(&mut chain, *runs_left, |_| {}),
+            None => store.release(&mut chain, *runs_left, |_| {}),
         };
+        tally.unparseable_tracestate(unparseable);
         if !chain.is_empty() {
-            self.parting.push_back((chain, kept));
+            self.parting.push_back((chain, label));
         }
     }
 
     /// Lets go of more of what is left of decided traces. Returns whether anything was left.
     pub fn release_more(&mut self) -> bool {
         self.runs_left = RUNS_AT_A_TIME;
-        let Some((chain, kept)) = self.parting.pop_front() else { return false };
-        self.part(chain, kept);
+        let Some((chain, label)) = self.parting.pop_front() else { return false };
+        self.part(chain, label);
         true
     }
 }
@@ -477,6 +548,19 @@ impl Chains for Owners<'_> {
 
     fn set_chain(&mut self, owner: u32, chain: Chain) {
         self.table.set_chain(owner, chain);
+    }
+}
+
+/// Counts votes, and the time of each if they are timed.
+fn votes(tally: &mut Tally, timed: bool) -> impl FnMut(usize, Vote) {
+    let mut clock = timed.then(std::time::Instant::now);
+    move |policy, vote| {
+        tally.vote(policy, vote);
+        if let Some(started) = &mut clock {
+            let now = std::time::Instant::now();
+            let took = now.duration_since(std::mem::replace(started, now));
+            tally.time(policy, took.as_nanos() as u64);
+        }
     }
 }
 

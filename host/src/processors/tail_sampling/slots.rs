@@ -2,8 +2,10 @@
 //!
 //! Growing adds a chunk and is no pause. New entries go to the first chunk that has room, so that after a peak the later
 //! chunks empty as its traces are decided, and go. What the filters of policies matched stands beside the entries, only as
-//! wide as what occurs: one byte for up to eight filters, not sixteen.
+//! wide as what occurs: one byte for up to eight filters, not sixteen; and so does what samplers before this one said, if any
+//! said something.
 
+use super::ot::Upstream;
 use super::policy::{Facts, Matches};
 use super::store::Chain;
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ pub(super) const NONE: u32 = u32::MAX;
 const ROOT: u8 = 1;
 const HASTENED: u8 = 2;
 const EXPIRED: u8 = 4;
+const PLANNED: u8 = 8;
 
 /// An entry as it is kept. Wide numbers are cut in two so that nothing is lost to alignment; instants are the lower half of
 /// milliseconds, which is enough for 49 days.
@@ -62,6 +65,8 @@ pub struct Entry {
     pub arrived_ms: u64,
     /// Which generation of policies its facts are for.
     pub policies: u16,
+    /// Policies that plan have heard of it.
+    pub planned: bool,
     /// How long it waits.
     pub wait: Wait,
 }
@@ -105,16 +110,16 @@ impl Slot {
         }
     }
 
-    /// Everything but the matches, which stand elsewhere.
+    /// Everything but the matches and what samplers said, which stand elsewhere.
     fn set_facts(&mut self, facts: &Facts) {
-        let Facts { start_ns, end_ns, bytes, spans, errors, root, matches: _ } = *facts;
+        let Facts { start_ns, end_ns, bytes, spans, errors, root, matches: _, upstream: _ } = *facts;
         let [low, high] = split(bytes.min(BYTES_MAX));
         (self.start_ns, self.end_ns, self.bytes, self.bytes_high) = (split(start_ns), split(end_ns), low, high as u8);
         (self.spans, self.errors) = (spans, errors);
         self.flags = self.flags & !ROOT | if root { ROOT } else { 0 };
     }
 
-    fn facts(&self, matches: Matches) -> Facts {
+    fn facts(&self, matches: Matches, upstream: Upstream) -> Facts {
         Facts {
             start_ns: join(self.start_ns),
             end_ns: join(self.end_ns),
@@ -123,6 +128,7 @@ impl Slot {
             errors: self.errors,
             root: self.flags & ROOT != 0,
             matches,
+            upstream,
         }
     }
 }
@@ -132,17 +138,25 @@ struct Chunk {
     slots: Box<[Slot]>,
     /// `width` bytes for each slot.
     matches: Box<[u8]>,
+    /// For each slot, or for none.
+    upstream: Box<[Upstream]>,
     used: usize,
     /// The first free slot.
     free: u32,
 }
 
 impl Chunk {
-    fn new(number: usize, width: usize) -> Self {
+    fn new(number: usize, width: usize, with_upstream: bool) -> Self {
         let first = number * CHUNK;
         let after = |i: usize| if i + 1 < CHUNK { (first + i + 1) as u32 } else { NONE };
         let slots = (0..CHUNK).map(|i| Slot::empty(after(i))).collect();
-        Self { slots, matches: vec![0; CHUNK * width].into_boxed_slice(), used: 0, free: first as u32 }
+        let matches = vec![0; CHUNK * width].into_boxed_slice();
+        let upstream = if with_upstream { Self::no_upstream() } else { Box::default() };
+        Self { slots, matches, upstream, used: 0, free: first as u32 }
+    }
+
+    fn no_upstream() -> Box<[Upstream]> {
+        vec![Upstream::default(); CHUNK].into_boxed_slice()
     }
 }
 
@@ -157,6 +171,8 @@ pub(super) struct Slots {
     reserved: usize,
     /// Bytes of an entry's matches.
     width: usize,
+    /// Whether samplers before this one said anything about any trace.
+    with_upstream: bool,
     /// The latest instant that was heard of: others are remembered as how long before it they were.
     now_ms: u64,
 }
@@ -171,6 +187,7 @@ impl Slots {
             gone: BTreeSet::new(),
             reserved,
             width: 1,
+            with_upstream: false,
             now_ms: 0,
         };
         (0..reserved).for_each(|_| slots.grow());
@@ -179,7 +196,7 @@ impl Slots {
 
     /// What one entry takes.
     pub(super) fn entry_bytes(&self) -> usize {
-        size_of::<Slot>() + self.width
+        size_of::<Slot>() + self.width + if self.with_upstream { size_of::<Upstream>() } else { 0 }
     }
 
     /// A new entry that arrives now, in no list.
@@ -199,6 +216,7 @@ impl Slots {
         }
         *slot = Slot { id, policies, arrived_ms: now_ms as u32, ..Slot::empty(NONE) };
         self.set_matches(number, 0);
+        self.set_upstream(number, Upstream::default());
         number
     }
 
@@ -224,10 +242,11 @@ impl Slots {
         let slot = self.slot(number)?;
         Some(Entry {
             id: slot.id,
-            facts: slot.facts(self.matches(number)),
+            facts: slot.facts(self.matches(number), self.upstream(number)),
             chain: slot.chain,
             arrived_ms: self.instant(slot.arrived_ms),
             policies: slot.policies,
+            planned: slot.flags & PLANNED != 0,
             wait: self.wait(slot),
         })
     }
@@ -249,6 +268,14 @@ impl Slots {
             slot.set_facts(facts);
             slot.policies = policies;
             self.set_matches(number, facts.matches);
+            self.set_upstream(number, facts.upstream);
+        }
+    }
+
+    /// Policies that plan have heard of an entry.
+    pub(super) fn set_planned(&mut self, number: u32) {
+        if let Some(slot) = self.slot_mut(number) {
+            slot.flags |= PLANNED;
         }
     }
 
@@ -264,7 +291,7 @@ impl Slots {
             self.now_ms = self.now_ms.max(root_ms);
         }
         if let Some(slot) = self.slot_mut(number) {
-            slot.flags &= ROOT;
+            slot.flags &= ROOT | PLANNED;
             match wait {
                 Wait::Full => {}
                 Wait::AfterRoot(root_ms) => (slot.flags, slot.root_ms) = (slot.flags | HASTENED, root_ms as u32),
@@ -331,6 +358,22 @@ impl Slots {
         }
     }
 
+    fn upstream(&self, number: u32) -> Upstream {
+        let chunk = self.chunks.get(number as usize / CHUNK).and_then(Option::as_ref);
+        chunk.and_then(|chunk| chunk.upstream.get(number as usize % CHUNK)).copied().unwrap_or_default()
+    }
+
+    fn set_upstream(&mut self, number: u32, upstream: Upstream) {
+        if upstream != Upstream::default() && !self.with_upstream {
+            self.with_upstream = true;
+            self.chunks.iter_mut().flatten().for_each(|chunk| chunk.upstream = Chunk::no_upstream());
+        }
+        let chunk = self.chunks.get_mut(number as usize / CHUNK).and_then(Option::as_mut);
+        if let Some(stored) = chunk.and_then(|chunk| chunk.upstream.get_mut(number as usize % CHUNK)) {
+            *stored = upstream;
+        }
+    }
+
     /// A filter matched whose bit had no room. This happens at most four times.
     fn widen(&mut self, width: usize) {
         for chunk in self.chunks.iter_mut().flatten() {
@@ -349,7 +392,7 @@ impl Slots {
             self.chunks.len() - 1
         });
         if let Some(place) = self.chunks.get_mut(at) {
-            *place = Some(Chunk::new(at, self.width));
+            *place = Some(Chunk::new(at, self.width, self.with_upstream));
             self.with_room.insert(at);
         }
     }
@@ -383,6 +426,7 @@ mod tests {
         let mut map = BTreeMap::new();
         let mut now_ms = 0;
         let mut most = 0;
+        let said = ["", "ot=rv:12345678901234", "ot=th:8"].map(|state| Upstream::of(state.as_bytes()));
         for step in 0..60_000_u64 {
             now_ms += random.u64(..200_000);
             let grows = step / 10_000 % 2 == 0;
@@ -406,6 +450,7 @@ mod tests {
                         errors: random.u32(..),
                         root: random.bool(),
                         matches: if bits == 0 { 0 } else { random.u128(..) >> (128 - bits) },
+                        upstream: if step > 20_000 { said[random.usize(..3)] } else { Upstream::default() },
                     };
                     known.3 = random.u16(..);
                     slots.set_facts(number, &known.2, known.3);

@@ -310,7 +310,8 @@ impl Store {
     /// A segment with room for `len` bytes that are wanted until `due_ms`.
     fn slot_for(&mut self, len: usize, due_ms: u64) -> Result<u16, Full> {
         let (smallest, largest) = self.division.segment_bytes;
-        let usual = (self.in_use / (2 * SEGMENTS_MIN)).next_power_of_two().clamp(smallest, largest);
+        let usual = 1 << (self.in_use / (2 * SEGMENTS_MIN)).max(1).ilog2();
+        let usual = usual.clamp(smallest, largest);
         let lane = due_ms / self.lane_ms;
         // One that would leave much of a segment's end unused gets one of its own.
         if len > usual / 4 {

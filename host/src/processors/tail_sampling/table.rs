@@ -104,6 +104,11 @@ impl Table {
         self.slots.set_facts(number, facts, policies);
     }
 
+    /// Policies that plan have heard of it.
+    pub fn set_planned(&mut self, number: u32) {
+        self.slots.set_planned(number);
+    }
+
     /// Where its spans are.
     pub fn set_chain(&mut self, number: u32, chain: Chain) {
         self.slots.set_chain(number, chain);

@@ -72,6 +72,7 @@ pub struct Tally {
     new_traces: u64,
     early: [u64; 3],
     too_large: u64,
+    unparseable_tracestate: u64,
     ages_ms: Vec<u64>,
     late_ages_s: Vec<u64>,
     spans_dropped: BTreeMap<Drop, usize>,
@@ -162,6 +163,11 @@ impl Tally {
         self.dropped(Drop::TooLarge, spans);
     }
 
+    /// Spans leave with a tracestate that could not be read.
+    pub fn unparseable_tracestate(&mut self, spans: usize) {
+        self.unparseable_tracestate += spans as u64;
+    }
+
     /// Spans left for a reason.
     pub fn dropped(&mut self, why: Drop, spans: usize) {
         *self.spans_dropped.entry(why).or_default() += spans;
@@ -202,6 +208,7 @@ pub struct Metrics {
     left_early: Counter,
     failed: Counter,
     too_large: Counter,
+    unparseable_tracestate: Counter,
     ages: Histogram,
     late_ages: Histogram,
     /// Undecided traces.
@@ -234,6 +241,7 @@ impl Metrics {
             left_early: counter(&names::TAIL_DROPPED_TOO_EARLY),
             failed: counter(&names::TAIL_EVALUATION_ERROR),
             too_large: counter(&names::TAIL_DROPPED_TOO_LARGE),
+            unparseable_tracestate: counter(&names::TAIL_UNPARSEABLE_TRACESTATE),
             ages: metrics.histogram(&names::TAIL_REMOVAL_AGE, &[id]),
             late_ages: metrics.histogram(&names::TAIL_LATE_SPAN_AGE, &[id]),
             on_memory: metrics.gauge(&names::TAIL_TRACES_ON_MEMORY, &[id]),
@@ -290,6 +298,7 @@ impl Metrics {
         self.left_early.add(tally.early.iter().sum());
         self.new_traces.add(tally.new_traces);
         self.too_large.add(tally.too_large);
+        self.unparseable_tracestate.add(tally.unparseable_tracestate);
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
         tally.late_ages_s.iter().for_each(|age| self.late_ages.record(*age));
         for (why, spans) in tally.spans_dropped {

@@ -1,6 +1,8 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
 mod change;
+mod ingest;
+mod labels;
 mod limits;
 mod model;
 mod samplers;

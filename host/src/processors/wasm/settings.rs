@@ -1,7 +1,7 @@
 //! The settings of the `wasm` processor.
 
-use crate::plugin::{ErrorMode, Limits};
-use crate::yaml::{Check, GoDuration, Settings};
+use crate::plugin::{ErrorMode, Limits, PluginConfig};
+use crate::yaml::{Check, GoDuration, Node, Settings};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +32,9 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How often the directory is looked at without any event.
     pub rescan_interval: GoDuration,
+    /// The path of `config` and what is written there, if it was read from a file.
+    #[serde(skip)]
+    pub(super) written: Option<(String, Node)>,
 }
 
 /// Declares settings, and the same settings as somebody may write some of them elsewhere.
@@ -98,6 +101,7 @@ impl Default for Config {
             error_mode: None,
             limits: LimitsConfig::default(),
             rescan_interval: GoDuration::from_secs(30),
+            written: None,
         }
     }
 }
@@ -237,8 +241,11 @@ impl Config {
     }
 
     /// What the plugin gets.
-    pub(super) fn config_json(&self) -> String {
-        config_json(&self.config)
+    pub(super) fn plugin_config(&self) -> PluginConfig {
+        match &self.written {
+            Some((_, node)) => PluginConfig::written(Some(node)),
+            None => config_json(&self.config).into(),
+        }
     }
 
     pub(super) fn removal_grace(&self) -> Duration {
