@@ -56,6 +56,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command.env("PATH", format!("{}:{path}", tools.display()));
     command.env("NODE_PATH", repository().join("target/js/node_modules"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("TAILRACE_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache"));
     command
 }
 

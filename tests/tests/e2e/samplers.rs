@@ -83,8 +83,10 @@ impl Scene {
                  limits: {{timeout: 10s}}}}}}"
             ));
         }
-        let settings =
-            format!("{{decision_wait: 1h, decision_wait_after_root_received: 10ms, policies: [{}]}}", shown.join(", "));
+        let settings = format!(
+            "{{decision_wait: 1h, decision_wait_after_root_received: 10ms, use_tracestate: true, policies: [{}]}}",
+            shown.join(", ")
+        );
         let backend = Backend::start().await;
         let host = Host::start(&yaml(
             &["traces"],
@@ -113,19 +115,19 @@ impl Scene {
         self.host.until("its state to go along", restored).await;
     }
 
-    /// Stops the collector, which decides what waits, and gives the ids of the traces that came out, by their kind. All of
-    /// them are whole.
-    async fn end(self) -> BTreeMap<String, BTreeSet<Vec<u8>>> {
+    /// Stops the collector, which decides what waits, and gives the traces that came out, by their kind: id and tracestate. All
+    /// of them are whole.
+    async fn end(self) -> BTreeMap<String, BTreeMap<Vec<u8>, String>> {
         assert_balanced(&self.host.stop().await);
-        let mut traces: BTreeMap<String, BTreeMap<Vec<u8>, usize>> = BTreeMap::new();
+        let mut kept: BTreeMap<String, BTreeMap<Vec<u8>, String>> = BTreeMap::new();
+        let mut spans: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         for span in self.backend.spans() {
-            *traces.entry(span.name).or_default().entry(span.trace_id).or_default() += 1;
+            *spans.entry(span.trace_id.clone()).or_default() += 1;
+            let before = kept.entry(span.name).or_default().insert(span.trace_id, span.trace_state.clone());
+            assert!(before.is_none_or(|before| before == span.trace_state), "one trace, one probability");
         }
-        assert!(
-            traces.values().flat_map(|traces| traces.values()).all(|spans| *spans == SPANS),
-            "a trace came in parts"
-        );
-        traces.into_iter().map(|(kind, traces)| (kind, traces.into_keys().collect())).collect()
+        assert!(spans.values().all(|spans| *spans == SPANS), "a trace came in parts");
+        kept
     }
 }
 
@@ -151,7 +153,7 @@ async fn business_rules_are_swapped_while_traces_wait() {
     assert_eq!(scene.waiting(), 115.0, "they still wait");
 
     let kept = scene.end().await;
-    let count = |kind: &str| kept.get(kind).map_or(0, BTreeSet::len);
+    let count = |kind: &str| kept.get(kind).map_or(0, BTreeMap::len);
     assert_eq!((count("pay"), count("large"), count("small"), count("gold")), (10, 5, 0, 5));
     // On a machine that needed more than a minute for all this there is more than one minute.
     let minutes = 1 + began.elapsed().as_secs() as usize / 60;
@@ -187,7 +189,18 @@ async fn the_adaptive_sampler_is_swapped_while_traces_wait() {
     let after = of("busy after");
     assert!(after.len() < 30, "a fresh instance would have kept another burst: {}", after.len());
     let randomness = |id: &Vec<u8>| id[9..].to_vec();
-    let rejected = ids.difference(&after).map(randomness).max().unwrap();
-    assert!(after.iter().all(|id| randomness(id) > rejected), "the id decides");
+    let rejected = ids.iter().filter(|id| !after.contains_key(*id)).map(randomness).max().unwrap();
+    assert!(after.keys().all(|id| randomness(id) > rejected), "the id decides");
+    // The threshold is written on the spans: above all that were rejected would do, and none that was kept is below.
+    for (id, tracestate) in &after {
+        let threshold = tracestate.strip_prefix("ot=th:").unwrap_or_else(|| panic!("{tracestate:?}"));
+        let threshold = format!("{threshold:0<14}");
+        let shown = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert!(shown(&rejected) < threshold && threshold <= shown(&randomness(id)), "{tracestate} {}", shown(id));
+    }
     assert_eq!((of("quiet").len(), of("gold").len()), (20, 5));
+    assert!(
+        of("quiet").values().chain(of("gold").values()).all(|state| state == "ot=th:0"),
+        "they stand for themselves"
+    );
 }

@@ -39,6 +39,8 @@ pub(super) struct Config {
     pub(super) drop_pending_traces_on_shutdown: bool,
     /// A trace whose spans take more bytes than this is dropped at once; 0 is no bound.
     pub(super) maximum_trace_size_bytes: u64,
+    /// A trace with so many spans is decided at once on what has arrived; 0 is no bound. Not a key of the Collector.
+    pub(super) maximum_trace_spans: u32,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
     /// How many decisions can be explained. Not a key of the Collector.
@@ -120,6 +122,7 @@ impl Default for Config {
             block_on_overflow: false,
             drop_pending_traces_on_shutdown: false,
             maximum_trace_size_bytes: 0,
+            maximum_trace_spans: 100_000,
             decision_cache: CacheSettings::default(),
             decision_history: HistorySettings::default(),
             shadow_policies: Vec::new(),

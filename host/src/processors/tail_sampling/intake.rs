@@ -3,10 +3,11 @@
 //! Neighbouring spans of one trace and scope become one run, with their facts folded already. A run is copied as it stands, if
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
+use super::contexts::{self, Context};
 use super::fold;
 use super::policies::Policies;
 use super::policy::{Facts, Matches};
-use super::segment::Context;
+use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
@@ -88,6 +89,7 @@ struct Place<'a> {
     scope: Cow<'a, [u8]>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
 }
 
 /// The runs of a batch.
@@ -178,6 +180,7 @@ impl<'a> Runs<'a> {
             scope: &place.scope,
             resource_hash: place.resource_hash,
             hash: place.hash,
+            serial: place.serial,
         })
     }
 
@@ -191,7 +194,8 @@ impl<'a> Runs<'a> {
             _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash });
+        let serial = contexts::next_serial();
+        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash, serial });
     }
 
     /// What is to be remembered of a span in the last place.
@@ -208,7 +212,7 @@ impl<'a> Runs<'a> {
         let end = item.range().end;
         let fits = start == Some(last.records.end)
             && last.context == context
-            && last.spans < u16::MAX
+            && last.spans < RUN_SPANS_MAX
             && end - last.records.start <= RUN_BYTES_MAX;
         // Spans without an id belong to nobody, not to each other.
         if !fits || id.is_none() || last.id.as_ref() != id {

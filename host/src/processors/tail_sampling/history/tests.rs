@@ -65,7 +65,10 @@ fn the_ring_turns() {
             if let Some(forgotten) = oldest.checked_sub(1) {
                 assert!(history.about(hash(forgotten), &id(forgotten)).is_empty());
             }
-            assert_eq!((history.count() as u64, history.reaches_back_to()), (trace + 1 - oldest, Some(oldest * 10 + 3)));
+            assert_eq!(
+                (history.count() as u64, history.reaches_back_to()),
+                (trace + 1 - oldest, Some(oldest * 10 + 3))
+            );
             assert_eq!(history.is_whole(), oldest == 0);
         }
     }
