@@ -129,7 +129,8 @@ pub fn count(outs: &Outs) -> (usize, usize) {
 
 /// The smallest of some traces, in words.
 pub fn smallest(pool: &Pool, traces: &BTreeSet<Vec<u8>>) -> String {
-    let size = |placed: &&Placed| placed.span.encoded_len() + placed.resource.encoded_len() + placed.scope.encoded_len();
+    let size =
+        |placed: &&Placed| placed.span.encoded_len() + placed.resource.encoded_len() + placed.scope.encoded_len();
     let of = |id: &Vec<u8>| pool.spans.iter().filter(|placed| placed.span.trace_id == *id).collect::<Vec<_>>();
     let smallest = traces.iter().map(of).min_by_key(|spans| spans.iter().map(size).sum::<usize>());
     let mut text = String::new();
@@ -145,7 +146,15 @@ pub fn smallest(pool: &Pool, traces: &BTreeSet<Vec<u8>>) -> String {
 /// Without the words that say nothing.
 fn short(debug: &str) -> String {
     let mut text = debug.to_owned();
-    for word in ["Some(AnyValue { value: Some(", "KeyValue ", "value: ", ", key_strindex: 0", "_unix_nano", "StringValue", ", entity_refs: []"] {
+    for word in [
+        "Some(AnyValue { value: Some(",
+        "KeyValue ",
+        "value: ",
+        ", key_strindex: 0",
+        "_unix_nano",
+        "StringValue",
+        ", entity_refs: []",
+    ] {
         text = text.replace(word, "");
     }
     text

@@ -131,7 +131,8 @@ impl Conditions<'_> {
             _ => "attributes",
         };
         let keys = if rarely(self.random, 8) {
-            let inner = if self.random.bool() { format!("\"{}\"", self.one(KEYS)) } else { self.random.u8(..3).to_string() };
+            let inner =
+                if self.random.bool() { format!("\"{}\"", self.one(KEYS)) } else { self.random.u8(..3).to_string() };
             format!("[\"{}\"][{inner}]", self.one(KEYS))
         } else {
             format!("[\"{}\"]", self.one(KEYS))
@@ -173,7 +174,11 @@ impl Conditions<'_> {
                 0 => format!("Trim({}, \"ay\")", self.text(depth - 1)),
                 1 => format!("TrimPrefix({}, \"pa\")", self.text(depth - 1)),
                 2 => format!("TrimSuffix({}, \"t\")", self.text(depth - 1)),
-                3 => format!("ConvertCase({}, \"{}\")", self.text(depth - 1), self.one(&["lower", "upper", "snake", "camel"])),
+                3 => format!(
+                    "ConvertCase({}, \"{}\")",
+                    self.text(depth - 1),
+                    self.one(&["lower", "upper", "snake", "camel"])
+                ),
                 _ => format!("Split({}, \"{}\")[{}]", self.text(depth - 1), self.one(&["a", ""]), self.random.u8(..2)),
             },
         }
@@ -204,7 +209,20 @@ impl Conditions<'_> {
             12 => format!("Len({})", self.any(depth - 1)),
             13 => format!("Index({}, {})", self.text(depth - 1), self.literal()),
             14 => {
-                let unit = self.one(&["UnixNano", "UnixMicro", "UnixMilli", "UnixSeconds", "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond", "Weekday"]);
+                let unit = self.one(&[
+                    "UnixNano",
+                    "UnixMicro",
+                    "UnixMilli",
+                    "UnixSeconds",
+                    "Year",
+                    "Month",
+                    "Day",
+                    "Hour",
+                    "Minute",
+                    "Second",
+                    "Nanosecond",
+                    "Weekday",
+                ]);
                 format!("{unit}({})", self.time())
             }
             _ => {

@@ -39,7 +39,10 @@ pub fn yaml(cases: &BTreeMap<usize, Case>) -> String {
     let (mut processors, mut exporters, mut pipelines) = (String::new(), String::new(), String::new());
     for (number, case) in cases {
         let _ = writeln!(processors, "  tail_sampling/c{number}: {}", case.settings);
-        let _ = writeln!(exporters, "  otlp_http/c{number}: {{traces_endpoint: '${{env:SINK}}/c{number}', compression: none}}");
+        let _ = writeln!(
+            exporters,
+            "  otlp_http/c{number}: {{traces_endpoint: '${{env:SINK}}/c{number}', compression: none}}"
+        );
         let receiver = if case.traffic == Traffic::Equal { "equal" } else { "random" };
         let _ = writeln!(
             pipelines,
@@ -151,7 +154,8 @@ pub fn refused(binary: &Path, yaml: &str) -> BTreeMap<usize, String> {
         return BTreeMap::new();
     }
     let message = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    let errors: String = message.lines().filter(|line| !line.contains("warning")).map(|line| format!("{line}\n")).collect();
+    let errors: String =
+        message.lines().filter(|line| !line.contains("warning")).map(|line| format!("{line}\n")).collect();
     let found = named(&errors);
     assert!(!found.is_empty(), "tailrace refuses all of it:\n{message}");
     found

@@ -154,13 +154,15 @@ impl Maker<'_> {
                 block.insert("status_codes".to_owned(), codes.into());
             }
             "probabilistic" => {
-                let percent = *one(self.random, &[-5.0, 0.0, 1e-9, 0.5, 10.0, 33.333, 50.0, 90.0, 99.999_999, 100.0, 150.0]);
+                let percent =
+                    *one(self.random, &[-5.0, 0.0, 1e-9, 0.5, 10.0, 33.333, 50.0, 90.0, 99.999_999, 100.0, 150.0]);
                 let salt = *one(self.random, &["", "default-hash-seed", "salt", "ü"]);
                 self.set(&mut block, "sampling_percentage", percent.into());
                 self.set(&mut block, "hash_salt", salt.into());
             }
             "rate_limiting" | "bytes_limiting" => {
-                let (rate, scale) = if kind == "rate_limiting" { ("spans_per_second", 1) } else { ("bytes_per_second", 60) };
+                let (rate, scale) =
+                    if kind == "rate_limiting" { ("spans_per_second", 1) } else { ("bytes_per_second", 60) };
                 // At most two tokens flow in while the traces are decided: less than a trace.
                 let burst = *one(self.random, &[-1, 0, 0, 1, 4, 5, 23, 100, 1_000]);
                 let tokens = *one(self.random, &[-1, 0, 1, 2]);

@@ -40,7 +40,7 @@ pub(super) struct Config {
     pub(super) decision_cache: CacheSettings,
     /// Only `trace-complete`.
     pub(super) sampling_strategy: String,
-    /// Parts that work side by side; as many as there are workers if not set.
+    /// Parts that work side by side; as many as there are workers if not set, or 0.
     pub(super) num_shards: Option<usize>,
     /// Not supported.
     pub(super) tail_storage: Option<IgnoredAny>,
@@ -54,10 +54,10 @@ pub(super) struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CacheSettings {
-    /// Kept traces; 0 remembers none.
-    pub(super) sampled_cache_size: Option<usize>,
-    /// Traces that were not kept; 0 remembers none.
-    pub(super) non_sampled_cache_size: Option<usize>,
+    /// Kept traces; 0 and less are `num_traces`.
+    pub(super) sampled_cache_size: Option<i64>,
+    /// Traces that were not kept; 0 and less are `num_traces`.
+    pub(super) non_sampled_cache_size: Option<i64>,
 }
 
 impl Default for Config {
@@ -113,8 +113,8 @@ impl Settings for Config {
         if self.tail_storage.is_some() {
             check.error("tail_storage", "is not supported: undecided traces are kept in memory");
         }
-        if self.num_shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {
-            check.error("num_shards", format!("must be between 1 and {SHARDS_MAX}"));
+        if self.num_shards.is_some_and(|shards| shards > SHARDS_MAX) {
+            check.error("num_shards", format!("must not exceed {SHARDS_MAX}"));
         }
     }
 }
@@ -130,14 +130,18 @@ impl Config {
 
     /// How many shards there are beside so many workers: each has at least a mebibyte.
     pub(super) fn shards(&self, workers: usize) -> usize {
-        self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
+        self.num_shards.filter(|shards| *shards > 0).unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
     }
 
     /// How many decisions are remembered: kept traces and others.
     pub(super) fn cache_sizes(&self) -> (usize, usize) {
         let usual = self.num_traces.saturating_mul(10).min(CACHE_DEFAULT_MAX);
         let cache = &self.decision_cache;
-        (cache.sampled_cache_size.unwrap_or(usual), cache.non_sampled_cache_size.unwrap_or(usual))
+        // Without a cache the Collector remembers a decision for as long as the trace is among its `num_traces` newest.
+        let size = |size: Option<i64>| {
+            size.map_or(usual, |size| usize::try_from(size).ok().filter(|size| *size > 0).unwrap_or(self.num_traces))
+        };
+        (size(cache.sampled_cache_size), size(cache.non_sampled_cache_size))
     }
 
     /// How many undecided traces to set memory aside for.

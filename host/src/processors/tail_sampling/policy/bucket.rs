@@ -18,6 +18,14 @@ pub(super) struct Bucket {
 const BEFORE_NS: u64 = 1 << 62;
 
 impl Bucket {
+    /// From a rate and a burst as they are configured: twice the rate if there is no burst, and nothing flows in at a rate of
+    /// 0 or less.
+    pub(super) fn of(tokens_per_second: i64, burst: i64) -> Self {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let burst = if burst > 0 { burst } else { tokens_per_second.saturating_mul(2) };
+        Self::new(count(tokens_per_second), count(burst))
+    }
+
     /// A full bucket.
     pub(super) fn new(tokens_per_second: u64, burst: u64) -> Self {
         let bucket = Self {
@@ -25,7 +33,9 @@ impl Bucket {
             ns_per_token: if tokens_per_second == 0 { f64::INFINITY } else { 1e9 / tokens_per_second as f64 },
             burst,
         };
-        bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
+        if tokens_per_second > 0 {
+            bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
+        }
         bucket
     }
 
@@ -35,7 +45,9 @@ impl Bucket {
             return false;
         }
         if self.ns_per_token.is_infinite() {
-            return tokens == 0;
+            // Nothing flows in: it is the number of tokens that were taken.
+            let taken = |before: u64| before.checked_add(tokens).filter(|after| *after <= self.burst);
+            return self.empty_at_ns.fetch_update(Relaxed, Relaxed, taken).is_ok();
         }
         let now_ns = BEFORE_NS.saturating_add(now_ms.saturating_mul(1_000_000));
         let full_ns = now_ns.saturating_sub(self.fill_ns(self.burst));
@@ -70,7 +82,16 @@ mod tests {
 
     #[test]
     fn an_empty_rate_lets_nothing_pass() {
-        let bucket = Bucket::new(0, 0);
+        let bucket = Bucket::of(0, 0);
         assert!(!bucket.take(1, 0) && !bucket.take(1, u64::MAX / 2));
+        assert!(!Bucket::of(-5, 0).take(1, 1_000));
+    }
+
+    /// What is in it at the start can be taken, once.
+    #[test]
+    fn an_empty_rate_with_a_burst() {
+        let bucket = Bucket::of(0, 10);
+        assert!(bucket.take(6, 0) && !bucket.take(5, 1_000) && bucket.take(4, 2_000) && !bucket.take(1, u64::MAX / 2));
+        assert!(Bucket::of(-5, 1).take(1, 0));
     }
 }

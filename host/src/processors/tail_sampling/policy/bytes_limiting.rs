@@ -18,24 +18,17 @@ use serde::Deserialize;
 pub struct Config {
     /// Bytes per second.
     pub bytes_per_second: i64,
-    /// Bytes at once; 0 is twice the rate.
+    /// Bytes at once; 0 and less are twice the rate.
     pub burst_capacity: i64,
 }
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.bytes_per_second <= 0 {
-            fault.at("bytes_per_second", "must be greater than zero");
-        }
-        if self.burst_capacity < 0 {
-            fault.at("burst_capacity", "must not be negative");
-        }
+        super::rate_limiting::check(self.bytes_per_second, self.burst_capacity, "bytes_per_second", fault);
     }
 
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
-        let rate = self.bytes_per_second.unsigned_abs();
-        let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
-        Box::new(BytesLimiting(Bucket::new(rate, burst)))
+        Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
     }
 }
 

@@ -6,9 +6,10 @@ pub type Matches = u128;
 /// What every policy may know about a trace without looking at its spans again.
 ///
 /// Folding is order-free: the same spans in any order and split over any requests give the same facts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Earliest start, in nanoseconds since 1970; 0 while no span has said one.
+    /// Earliest start, in nanoseconds since 1970; `u64::MAX` while no span has any times. A span with an end and no start
+    /// has lasted since 1970, as in the Collector.
     pub start_ns: u64,
     /// Latest end, in nanoseconds since 1970.
     pub end_ns: u64,
@@ -27,7 +28,7 @@ pub struct Facts {
 impl Facts {
     /// Adds what is known of more spans.
     pub fn fold(&mut self, more: &Self) {
-        self.start_ns = earliest(self.start_ns, more.start_ns);
+        self.start_ns = self.start_ns.min(more.start_ns);
         self.end_ns = self.end_ns.max(more.end_ns);
         self.bytes = self.bytes.saturating_add(more.bytes);
         self.spans = self.spans.saturating_add(more.spans);
@@ -35,13 +36,20 @@ impl Facts {
         self.root |= more.root;
         self.matches |= more.matches;
     }
+
+    /// From the earliest start to the latest end, in whole milliseconds; negative if the clocks say so.
+    pub fn duration_ms(&self) -> i64 {
+        // Times are signed, and lengths of time end at 292 years, as in the Collector.
+        let start_ns = if self.start_ns == u64::MAX { self.end_ns } else { self.start_ns };
+        let took_ns = i128::from(self.end_ns.cast_signed()) - i128::from(start_ns.cast_signed());
+        i64::try_from(took_ns).unwrap_or(if took_ns < 0 { i64::MIN } else { i64::MAX }) / 1_000_000
+    }
 }
 
-/// The earlier of two instants, where 0 means unknown.
-fn earliest(a: u64, b: u64) -> u64 {
-    match (a, b) {
-        (0, other) | (other, 0) => other,
-        (a, b) => a.min(b),
+/// Those of no spans.
+impl Default for Facts {
+    fn default() -> Self {
+        Self { start_ns: u64::MAX, end_ns: 0, bytes: 0, spans: 0, errors: 0, root: false, matches: 0 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
-use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode};
+use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode, Value};
 
 /// Which bit of the state belongs to a filter.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,11 @@ impl Layout {
 
     /// The filters on attributes that a resource meets; all of its spans meet them then.
     pub fn of_resource(&self, resource: ResourceView<'_>) -> Matches {
-        if self.values.is_empty() { 0 } else { self.met(resource.attributes()) }
+        if self.values.is_empty() {
+            0
+        } else {
+            self.met(resource.attributes(), |filter, value| filter.matches_of_resource(value))
+        }
     }
 
     /// What is to be remembered of `span`, whose resource meets `of_resource`.
@@ -117,10 +121,10 @@ impl Layout {
         let met = self.filters.iter().map(|(bit, filter)| bit_if(filter.matches(span), *bit));
         let mut matches = met.fold(of_resource, |all, bit| all | bit);
         if !self.values.is_empty() {
-            matches |= self.met(span.view.attributes());
+            matches |= self.met(span.view.attributes(), |filter, value| filter.matches(value));
         }
         Facts {
-            start_ns: span.start_ns,
+            start_ns: if span.start_ns == 0 && span.end_ns == 0 { u64::MAX } else { span.start_ns },
             end_ns: span.end_ns,
             bytes: span.bytes,
             spans: 1,
@@ -131,7 +135,11 @@ impl Layout {
     }
 
     /// The filters that some attributes meet. Of several with one key the first counts.
-    fn met<'a>(&self, attributes: impl Iterator<Item = KeyValue<'a>>) -> Matches {
+    fn met<'a>(
+        &self,
+        attributes: impl Iterator<Item = KeyValue<'a>>,
+        matches_value: impl Fn(&dyn ValueFilter, &Value<'a>) -> bool,
+    ) -> Matches {
         let (mut matches, mut seen) = (0, 0_u128);
         for attribute in attributes {
             let Some(entry) = self.keys.find(attribute.key.as_bytes()) else { continue };
@@ -140,7 +148,7 @@ impl Layout {
             }
             seen |= 1 << entry;
             let filters = self.values.get(entry).into_iter().flatten();
-            let met = filters.map(|(bit, filter)| bit_if(filter.matches(&attribute.value), *bit));
+            let met = filters.map(|(bit, filter)| bit_if(matches_value(filter.as_ref(), &attribute.value), *bit));
             matches = met.fold(matches, |all, bit| all | bit);
         }
         matches

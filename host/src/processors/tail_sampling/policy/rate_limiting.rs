@@ -18,24 +18,26 @@ use serde::Deserialize;
 pub struct Config {
     /// Spans per second.
     pub spans_per_second: i64,
-    /// Spans at once; 0 is twice the rate.
+    /// Spans at once; 0 and less are twice the rate.
     pub burst_capacity: i64,
 }
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.spans_per_second < 0 {
-            fault.at("spans_per_second", "must not be negative");
-        }
-        if self.burst_capacity < 0 {
-            fault.at("burst_capacity", "must not be negative");
-        }
+        check(self.spans_per_second, self.burst_capacity, "spans_per_second", fault);
     }
 
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
-        let rate = self.spans_per_second.unsigned_abs();
-        let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
-        Box::new(RateLimiting(Bucket::new(rate, burst)))
+        Box::new(RateLimiting(Bucket::of(self.spans_per_second, self.burst_capacity)))
+    }
+}
+
+/// Warns about a bucket into which nothing flows.
+pub fn check(rate: i64, burst: i64, key: &str, fault: &mut Fault<'_, '_>) {
+    if rate <= 0 && burst <= 0 {
+        fault.warn(key, "is not greater than zero: no trace is kept");
+    } else if rate <= 0 {
+        fault.warn(key, "is not greater than zero: no trace is kept once burst_capacity is used up");
     }
 }
 
