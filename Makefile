@@ -1,6 +1,6 @@
 # Two commands on a fresh clone: `make demo` and `make test`. Each installs what a fresh machine lacks.
 
-GUESTS  := redact drop-health mask-email
+GUESTS  := redact drop-health mask-email business-rules adaptive-sampler
 PLUGINS := target/plugins
 
 .PHONY: demo test fmt lint plugins build bench toolchain python js clean

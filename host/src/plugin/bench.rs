@@ -110,7 +110,13 @@ impl Subject<'_> {
             Kind::Sampler => instance.wants_spans().await.map_err(|failure| LoadError(failure.message))?,
             _ => false,
         };
-        let steps = Steps { kind, interest: &interest, output: self.limits.output_bytes, wants_spans };
+        let mut steps = Steps { kind, interest: &interest, output: self.limits.output_bytes, traces: Vec::new() };
+        if kind == Kind::Sampler {
+            let wanted = batches.iter().filter(|batch| interest.wants(batch.signal()));
+            let gathered =
+                wanted.map(|batch| Traces::gather(batch.data(), batch.index(), steps.wanted(), wants_spans)).collect();
+            steps.traces = Result::map_err(gathered, |bad| LoadError(bad.to_string()))?;
+        }
         let (start, mut own, mut zeros) = (Instant::now(), Vec::new(), Vec::new());
         while own.len() < REPEAT_MAX && (own.len() < 3 || start.elapsed() < time) {
             let failed = |failure: Failure| LoadError(format!("a call failed: {failure}"));
@@ -149,17 +155,25 @@ struct Steps<'a> {
     kind: Kind,
     interest: &'a Interest,
     output: usize,
-    wants_spans: bool,
+    /// For a sampler: what the calls are about, for each batch. To gather traces is the work of tail sampling, with or without a
+    /// plugin; it is not counted.
+    traces: Vec<Traces>,
 }
 
 impl Steps<'_> {
     async fn all(&self, instance: &mut Instance, batches: &[Batch]) -> Result<Times, Failure> {
         let mut times = Times::default();
+        for traces in &self.traces {
+            times.calls += 1;
+            let start = Instant::now();
+            let _ = instance.sample(traces).await?;
+            times.call += start.elapsed();
+        }
         for batch in batches.iter().filter(|batch| self.interest.wants(batch.signal())) {
             match self.kind {
                 Kind::Attributes => self.attributes(instance, batch, &mut times).await?,
                 Kind::Processor => self.processor(instance, batch, &mut times).await?,
-                Kind::Sampler => self.sampler(instance, batch, &mut times).await?,
+                Kind::Sampler => {}
             }
         }
         Ok(times)
@@ -204,17 +218,6 @@ impl Steps<'_> {
                 timed(&mut times.splice, || Batch::validate(batch.signal(), bytes.into(), &Validation::default()));
             checked.map_err(|bad| Failure::new(super::Incident::Malformed, bad))?;
         }
-        Ok(())
-    }
-
-    /// Gathering traces is the work of tail sampling, with or without a plugin; it is not counted.
-    async fn sampler(&self, instance: &mut Instance, batch: &Batch, times: &mut Times) -> Result<(), Failure> {
-        let traces = Traces::gather(batch.data(), batch.index(), self.wanted(), self.wants_spans)
-            .map_err(|bad| Failure::new(super::Incident::Malformed, bad))?;
-        times.calls += 1;
-        let start = Instant::now();
-        let _ = instance.sample(&traces).await?;
-        times.call += start.elapsed();
         Ok(())
     }
 }

@@ -133,6 +133,30 @@ impl Traces {
             .collect()
     }
 
+    /// The resources of a trace that have items, in their order: of each its items, and its rows out of `rows`, which must
+    /// be those of the trace.
+    pub fn by_resource<'s, 'a>(
+        &'s self,
+        trace: usize,
+        mut rows: &'s [Row<'a>],
+    ) -> impl Iterator<Item = (Range<u32>, &'s [Row<'a>])> + use<'s, 'a> {
+        let (shape, items) = (&self.values.shape, self.items(trace));
+        let end = |scopes: u32| scopes.checked_sub(1).map_or(0, |last| shape.children(last).end);
+        let first = shape.resource_ends.partition_point(|scopes| end(*scopes) <= items.start);
+        let ends = shape.resource_ends.get(first..).unwrap_or_default().iter().map(move |scopes| end(*scopes));
+        let mut start = items.start;
+        let parts = ends.map_while(move |end| {
+            let part = (start < items.end).then(|| start..end.min(items.end));
+            start = end;
+            part
+        });
+        parts.filter(|part| !part.is_empty()).map(move |part| {
+            let (own, rest) = rows.split_at(rows.partition_point(|row| first_item(shape, row) < part.end));
+            rows = rest;
+            (part, own)
+        })
+    }
+
     /// All rows of `values`.
     pub fn rows<'a>(&'a self, intrinsics: &'a [crate::Intrinsic]) -> Vec<Row<'a>> {
         Rows::new(&self.values, intrinsics).iter().collect()
@@ -172,6 +196,39 @@ mod tests {
         }
         view::put_attribute(&mut span, 9, "n".into(), &tailrace_otlp::Value::Int(number));
         span
+    }
+
+    /// Resources of several traces, among them one without spans and one without scopes.
+    #[test]
+    fn resources_are_told_apart() {
+        let shape = Shape {
+            resource_ends: alloc::vec![2, 2, 3, 4, 5],
+            scope_ends: alloc::vec![1, 3, 3, 7, 8],
+            metric_ends: Vec::new(),
+            items: 8,
+        };
+        let values = Columns { shape, ..Columns::default() };
+        let traces =
+            Traces { span_counts: alloc::vec![3, 4, 1], item_ends: alloc::vec![3, 7, 8], values, ..Traces::default() };
+        let row = |level, owner| Row { index: 0, level, owner, key: Key::Attribute("k"), value: Value::Empty };
+        let rows = [
+            row(Level::Resource, 0),
+            row(Level::Item, 2),
+            row(Level::Resource, 3),
+            row(Level::Scope, 3),
+            row(Level::Item, 4),
+            row(Level::Item, 7),
+        ];
+        let by_trace = traces.rows_by_trace(&rows);
+        let parts = |trace: usize| -> Vec<_> {
+            let parts = traces.by_resource(trace, by_trace[trace]);
+            parts.map(|(items, rows)| (items, rows.len())).collect()
+        };
+        assert_eq!(
+            (parts(0), parts(1), parts(2)),
+            (alloc::vec![(0..3, 2)], alloc::vec![(3..7, 3)], alloc::vec![(7..8, 1)])
+        );
+        assert_eq!(traces.by_resource(3, &[]).count(), 0);
     }
 
     #[test]

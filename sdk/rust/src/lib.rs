@@ -39,7 +39,7 @@ pub use attributes::{Attribute, Attributes, Edit, Group, NewValue, NoValue};
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
 pub use processor::{Batch, Item, Outcome, Processor};
-pub use sampler::{Decision, Sampler, SpanValues, Trace};
+pub use sampler::{Decision, ResourceValues, Sampler, SpanValues, Trace};
 pub use state::Stateful;
 pub use tailrace_columns::{Intrinsic, Level, Value};
 pub use tailrace_otlp as otlp;

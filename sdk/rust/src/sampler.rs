@@ -46,8 +46,10 @@ pub struct Trace<'a> {
     pub size: u64,
     /// Whether it is shown for the last time: [`Decision::Undecided`] then counts as not sampled.
     pub last_call: bool,
+    columns: &'a Traces,
+    /// Its number in the columns, and its rows.
+    at: usize,
     rows: &'a [Row<'a>],
-    spans: &'a [u8],
 }
 
 impl<'a> Trace<'a> {
@@ -73,9 +75,16 @@ impl<'a> Trace<'a> {
         groups.filter(move |rows| rows.first().is_some_and(of_items)).map(SpanValues)
     }
 
+    /// The resources that its spans come from, with the values of each that the plugin asked for. One that sent spans in
+    /// several requests may occur several times.
+    pub fn resources(&self) -> impl Iterator<Item = ResourceValues<'a>> + use<'a> {
+        let parts = self.columns.by_resource(self.at, self.rows);
+        parts.map(|(items, rows)| ResourceValues { span_count: items.end - items.start, rows })
+    }
+
     /// Its spans as OTLP; empty unless [`Sampler::WANTS_SPANS`].
     pub fn batch(&self) -> Batch<'a> {
-        Batch::new(Signal::Traces, self.spans)
+        Batch::new(Signal::Traces, self.columns.spans(self.at))
     }
 }
 
@@ -87,6 +96,27 @@ impl<'a> SpanValues<'a> {
     /// All of them.
     pub fn values(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         self.0.iter().map(attribute)
+    }
+
+    /// The first with this key or name.
+    pub fn find(&self, key: &str) -> Option<Attribute<'a>> {
+        self.values().find(|value| value.key() == key)
+    }
+}
+
+/// A resource of a trace, and the values of it, its scopes and its spans that the plugin asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ResourceValues<'a> {
+    /// How many spans of the trace are here. Of a trace with very many only the first ones are;
+    /// [`Trace::span_count`] is always of all.
+    pub span_count: u32,
+    rows: &'a [Row<'a>],
+}
+
+impl<'a> ResourceValues<'a> {
+    /// All of them: those of the resource first.
+    pub fn values(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        self.rows.iter().map(attribute)
     }
 
     /// The first with this key or name.
@@ -122,7 +152,8 @@ fn trace<'a>(columns: &'a Traces, at: usize, rows: &'a [Row<'a>]) -> Option<Trac
         duration: Duration::from_nanos(*columns.durations.get(at)?),
         size: *columns.sizes.get(at)?,
         last_call: *columns.last_calls.get(at)? != 0,
+        columns,
+        at,
         rows,
-        spans: columns.spans(at),
     })
 }

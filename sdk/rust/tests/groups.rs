@@ -179,7 +179,9 @@ impl Sampler for Business {
     fn decide(&mut self, trace: &Trace<'_>) -> Result<Decision, Failure> {
         let spans = trace.batch().index()?.len();
         assert_eq!((spans, trace.spans().count()), (trace.span_count as usize, trace.span_count as usize));
-        let services = trace.all("service.name").count();
+        let services = trace.resources().filter(|resource| resource.find("service.name").is_some()).count();
+        assert_eq!(trace.resources().map(|resource| resource.span_count).sum::<u32>(), trace.span_count);
+        assert_eq!(trace.resources().flat_map(|resource| resource.values()).count(), trace.values().count());
         Ok(match trace.spans().find_map(|span| Some(span.find("route")?.value)) {
             Some(Value::String("/buy")) if services == 2 => Decision::Sample(None),
             _ if trace.find("span.name").is_some_and(|name| name.value == Value::String("health")) => Decision::Drop,

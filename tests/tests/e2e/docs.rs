@@ -30,7 +30,9 @@ async fn check(blocks: Vec<Block>) {
 }
 
 /// Plugins of this repository.
-const BUNDLED: [&str; 3] = ["redact", "drop-health", "mask-email"];
+const BUNDLED: [&str; 5] = ["redact", "drop-health", "mask-email", "business-rules", "adaptive-sampler"];
+/// Plugins of this repository that are there compiled: name, and file in `tests/fixtures`.
+const COMPILED: [(&str, &str); 1] = [("keep-orders", "contract-0.1.0/c-keep-orders.wasm")];
 
 const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "extensions", "connectors", "service"];
 
@@ -147,6 +149,11 @@ async fn start(texts: Vec<String>, is_whole: bool) -> Result<(), String> {
     for name in BUNDLED {
         plugins.replace(name, &guest(name));
     }
+    for (name, file) in COMPILED {
+        let file = repository().join("tests/fixtures").join(file);
+        plugins.replace(name, &std::fs::read(file).expect("a fixture"));
+    }
+    let texts: Vec<_> = texts.iter().map(|text| with_samplers(text, plugins.path())).collect();
     let files = tempfile::tempdir().expect("a temporary directory");
     let mut sets = Vec::new();
     for text in &texts {
@@ -170,6 +177,22 @@ async fn start(texts: Vec<String>, is_whole: bool) -> Result<(), String> {
         assert_eq!((line.gap(), line.held), (0, 0), "{line:?}");
     }
     Ok(())
+}
+
+/// The text with the plugins of its sampling policies where this test has them. A policy is an entry of a list, which no
+/// `--set` can reach into.
+fn with_samplers(text: &str, plugins: &Path) -> String {
+    let named = BUNDLED.into_iter().chain(COMPILED.map(|(name, _)| name));
+    named.fold(text.to_owned(), |text, name| {
+        let (short, path) = (format!("module: {name}"), plugins.join(format!("{name}.wasm")));
+        let with_path = |line: &str| match line.split_once(&short) {
+            Some((before, after)) if !after.starts_with(|c: char| c.is_alphanumeric() || c == '-') => {
+                format!("{before}module: '{}'{after}\n", path.display())
+            }
+            _ => format!("{line}\n"),
+        };
+        if text.contains("type: wasm") { text.lines().map(with_path).collect() } else { text }
+    })
 }
 
 /// `--set`s that keep a configuration off the ports and files of this machine.

@@ -308,8 +308,10 @@ impl Inner {
             tokio::select! {
                 _ = ticks.tick() => self.tick(seat).await,
                 () = seat.wake.notified() => {
+                    // One slice: who needs more room wakes it again, and who has got it may have used it already.
                     let room_for = seat.wanted.swap(0, Ordering::SeqCst);
-                    self.decide_all(seat, Which::Oldest { room_for }).await;
+                    self.decide_slice(seat, Which::Oldest { room_for }, self.now_ms()).await;
+                    self.decide_all(seat, Which::Oldest { room_for: 0 }).await;
                 }
             }
             let tick = self.settings.load().tick;

@@ -13,13 +13,14 @@ use crate::plugin::directory::{self, Watch};
 use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role};
 use crate::processors::wasm::{config_json, plugin_file, plugin_name};
 use crate::shutdown::Deadline;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tailrace_columns::Decision;
 
-/// Sizes of the groups that are asked about after a call over a whole slice had an accident, one after the other.
-const GROUPS: [usize; 2] = [25, 1];
+/// Traces that are asked about at a time after a call over more of them had an accident; then they are asked about one by one.
+const GROUP: usize = 25;
 /// Calls with accidents before the rest of a slice stays without an answer.
 const ACCIDENTS_MAX: usize = 8;
 
@@ -122,27 +123,23 @@ impl Sampler {
     async fn ask(&self, shown: &Shown) -> Vec<Answer> {
         let mut answers = vec![None; shown.traces.len()];
         let mut accidents = 0;
-        let mut groups = vec![0..answers.len()];
-        for smaller in GROUPS.into_iter().map(Some).chain([None]) {
-            let mut failed = Vec::new();
-            for group in std::mem::take(&mut groups) {
-                let asked = self.plugin.ask(|wanted, spans| shown.traces(group.clone(), wanted, spans)).await;
-                let said = match asked {
-                    Ok(decisions) => decisions.into_iter().map(Some).collect(),
-                    Err(no) => {
-                        accidents += usize::from(no.by_accident());
-                        if no.by_accident() && accidents < ACCIDENTS_MAX && group.len() > 1 {
-                            failed.push(group.clone());
-                        }
-                        vec![self.instead(&no); group.len()]
+        let mut groups = VecDeque::new();
+        groups.push_back(0..answers.len());
+        while let Some(group) = groups.pop_front() {
+            let said = match self.plugin.ask(|wanted, spans| shown.traces(group.clone(), wanted, spans)).await {
+                Ok(decisions) => decisions.into_iter().map(Some).collect(),
+                Err(no) => {
+                    accidents += usize::from(no.by_accident());
+                    if no.by_accident() && accidents < ACCIDENTS_MAX && group.len() > 1 {
+                        groups.extend(split(&group, if group.len() > GROUP { GROUP } else { 1 }));
+                        continue;
                     }
-                };
-                if let Some(places) = answers.get_mut(group) {
-                    places.copy_from_slice(&said);
+                    vec![self.instead(&no); group.len()]
                 }
+            };
+            if let Some(places) = answers.get_mut(group) {
+                places.copy_from_slice(&said);
             }
-            let Some(size) = smaller else { break };
-            groups = failed.into_iter().flat_map(|group| split(group, size)).collect();
         }
         answers
     }
@@ -168,7 +165,7 @@ pub async fn ask_all(shown: &Shown) -> Answers {
     Answers::new(shown.traces.len(), &by_plugin)
 }
 
-fn split(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(size).map(move |start| start..(start + size).min(end))
+fn split(range: &Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (start, end) = (range.start, range.end);
+    (start..end).step_by(size).map(move |start| start..(start + size).min(end))
 }

@@ -166,24 +166,30 @@ impl Shard {
         strays: &mut impl Iterator<Item = &'s [Answer]>,
         now_ms: u64,
     ) {
+        let bounds = self.bounds(runs, numbers);
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
-                Some(id) => self.append_run(runs, run, id, now_ms),
+                Some(id) => self.append_run(runs, run, id, bounds, now_ms),
                 None => self.decide_stray(runs, run, strays.next().unwrap_or_default(), now_ms),
             }
         }
     }
 
-    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], now_ms: u64) {
+    fn append_run(
+        &mut self,
+        runs: &Runs<'_>,
+        run: &Run,
+        id: [u8; 16],
+        (traces_max, bytes_max): (usize, usize),
+        now_ms: u64,
+    ) {
         let number = match self.table.find(run.hash, &id) {
             Some(number) => number,
             None => {
                 if let Some(kept) = self.cache.get(run.hash) {
                     return self.follow(runs, run, kept);
                 }
-                while self.table.len() >= self.with_slack(self.rules.traces_max)
-                    && self.decide_next(now_ms, Early::Traces)
-                {}
+                while self.table.len() >= traces_max && self.decide_next(now_ms, Early::Traces) {}
                 self.tally.new_trace();
                 let keyed = self.rules.keyed;
                 self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id))
@@ -210,15 +216,20 @@ impl Shard {
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > self.with_slack(self.rules.bytes_max) && self.decide_next(now_ms, Early::Memory)
-        {
-        }
+        while self.store.footprint() > bytes_max && self.decide_next(now_ms, Early::Memory) {}
     }
 
-    /// Where plugins have to be asked, traces that make room are decided outside of the lock, before others are taken. What
-    /// comes meanwhile may pass the limit by a little; beyond that traces are decided without asking.
-    fn with_slack(&self, limit: usize) -> usize {
-        if self.rules.policies.samplers().is_empty() { limit } else { limit + limit / 8 }
+    /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
+    /// are decided outside of the lock, before others are taken. What is taken at the same time may pass the limits by
+    /// an eighth, or by a request that is larger than that; beyond it traces are decided without asking.
+    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> (usize, usize) {
+        let (traces, bytes) = (self.rules.traces_max, self.rules.bytes_max);
+        if self.rules.policies.samplers().is_empty() {
+            return (traces, bytes);
+        }
+        let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
+        let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
+        (traces + numbers.len().max(traces / 8), bytes + (bytes / 8).max(new_bytes))
     }
 
     /// What is known of a trace, for the policies of now, and where its spans are.

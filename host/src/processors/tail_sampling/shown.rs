@@ -188,3 +188,105 @@ impl Answers {
         self.answers.get(start..start + self.plugins).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::testing::{TestSpan, batch};
+    use crate::processors::tail_sampling::fold;
+    use crate::processors::tail_sampling::intake::{Keyed, Runs};
+    use crate::processors::tail_sampling::policy::Layout;
+    use tailrace_columns::{Intrinsic, Row};
+    use tailrace_otlp::KeySet;
+
+    /// Traces with these ids, one after the other as slices have them, in random contexts.
+    fn spans(traces: u8, random: &mut fastrand::Rng) -> Vec<TestSpan> {
+        let mut spans = Vec::new();
+        for trace in 1..=traces {
+            for number in 0..random.u8(1..6) {
+                spans.push(TestSpan {
+                    trace: vec![trace; 16],
+                    name: format!("{trace}.{number}"),
+                    error: random.bool(),
+                    start_ms: random.u64(1..1_000),
+                    end_ms: random.u64(1_000..2_000),
+                    resource: random.u8(..3),
+                    scope: random.u8(..2),
+                    ..TestSpan::default()
+                });
+            }
+        }
+        spans
+    }
+
+    fn shown(traces: u8, spans: &[TestSpan], spans_max: usize) -> Shown {
+        let request = batch(spans);
+        let policies = Arc::new(Policies::new(Vec::new(), Layout::default(), false));
+        let runs = Runs::new(&request, &policies, &Keyed::random());
+        let mut gather = Gather::new(spans_max, true);
+        for id in (1..=traces).map(|trace| [trace; 16]) {
+            let of_trace = || runs.iter().filter(|run| run.id == Some(id));
+            let mut facts = Facts::default();
+            of_trace().for_each(|run| facts.fold(&run.facts));
+            let mut open = gather.open(id, 0, facts);
+            for run in of_trace() {
+                let bytes = runs.pieces(run).concat();
+                assert_eq!(fold::run(&runs.context(run), &bytes, &policies), run.facts, "folded again");
+                open.run(&OldRun { context: runs.context(run), spans: run.spans, bytes: &bytes });
+            }
+            open.close();
+        }
+        gather.finish(policies).unwrap()
+    }
+
+    const INTRINSICS: [Intrinsic; 1] = [Intrinsic::SpanName];
+
+    /// The values of each trace.
+    fn values(traces: &Traces) -> Vec<Vec<String>> {
+        let rows = traces.rows(&INTRINSICS);
+        let text = |rows: &[Row<'_>]| rows.iter().map(|row| format!("{:?} {:?}", row.key, row.value)).collect();
+        traces.rows_by_trace(&rows).into_iter().map(text).collect()
+    }
+
+    /// What plugins are shown of traces in a shard is what they are shown of the same traces in a request, also of a part of
+    /// them, as it is when a call went wrong.
+    #[test]
+    fn the_same_as_gathered_from_a_request() {
+        let keys = KeySet::exact(["service.name"]);
+        let wanted = Wanted { keys: &keys, levels: &[], intrinsics: &INTRINSICS };
+        for _ in 0..200 {
+            let seed = fastrand::u64(..);
+            println!("seed {seed}");
+            let mut random = fastrand::Rng::with_seed(seed);
+            let traces = random.u8(1..8);
+            let spans = spans(traces, &mut random);
+            let shown = shown(traces, &spans, 100);
+            let start = random.usize(..usize::from(traces));
+            for range in [0..usize::from(traces), start..random.usize(start + 1..=usize::from(traces))] {
+                let meant = spans.iter().filter(|span| range.contains(&(usize::from(span.trace[0]) - 1)));
+                let meant = batch(&meant.cloned().collect::<Vec<_>>());
+                let expected = Traces::gather(meant.data(), meant.index(), wanted, true).unwrap();
+                let traces = shown.traces(range, wanted, true);
+                assert_eq!(values(&traces), values(&expected));
+                assert_eq!((&traces.ids, &traces.span_counts), (&expected.ids, &expected.span_counts));
+                assert_eq!((&traces.error_counts, &traces.starts), (&expected.error_counts, &expected.starts));
+                assert_eq!((&traces.durations, &traces.item_ends), (&expected.durations, &expected.item_ends));
+                for trace in 0..traces.len() {
+                    let index = validate(Signal::Traces, traces.spans(trace), &Limits::default()).unwrap();
+                    assert_eq!(index.len(), traces.items(trace).len());
+                }
+            }
+        }
+    }
+
+    /// Of a trace with very many spans the first ones are shown; the counts are of all.
+    #[test]
+    fn the_first_spans_of_many() {
+        let span = |number: u8| TestSpan { trace: vec![1; 16], name: number.to_string(), ..TestSpan::default() };
+        let spans: Vec<TestSpan> = (0..9).map(span).collect();
+        let shown = shown(1, &spans, 4);
+        let keys = KeySet::default();
+        let traces = shown.traces(0..1, Wanted { keys: &keys, levels: &[], intrinsics: &INTRINSICS }, true);
+        assert_eq!((traces.span_counts[0], traces.item_ends[0], values(&traces)[0].len()), (9, 4, 4));
+    }
+}

@@ -1,6 +1,8 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
+mod change;
 mod model;
+mod samplers;
 
 use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};

@@ -9,6 +9,14 @@ use tailrace_sdk::guest::lifecycle::bindings::exports::tailrace::plugin::lifecyc
 };
 use tailrace_sdk::guest::sampler::{self, Decision, Failure, Traces};
 
+/// What it does without a configuration. Tests write another text here (`tailrace_tests::guests::behaving`).
+static BEHAVIOUR: [u8; 64] = *b"MAD-BEHAVIOUR->by span count                                    ";
+
+fn behaviour() -> String {
+    let text = std::hint::black_box(BEHAVIOUR);
+    String::from_utf8_lossy(&text[15..]).trim_end().to_owned()
+}
+
 thread_local! {
     static DO: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -22,7 +30,7 @@ impl Lifecycle for Mad {
 
     fn configure(config: String) -> Result<Interest, String> {
         let config: serde_json::Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
-        DO.replace(config["do"].as_str().unwrap_or_default().to_owned());
+        DO.replace(config["do"].as_str().map_or_else(behaviour, str::to_owned));
         Ok(Interest {
             signals: vec![],
             attributes: vec![],
@@ -58,9 +66,22 @@ impl sampler::Guest for Mad {
             "trap" => panic!("as I was told"),
             "loop" => spin(),
             "never" => return Err(Failure::Permanent("not ever".into())),
+            // Sane: what becomes of a trace is told by how many spans it has.
+            "by span count" => traces.span_counts.iter().map(|spans| by_count(*spans)).collect(),
+            "the opposite" => traces.span_counts.iter().map(|spans| by_count(3 - spans.min(&2))).collect(),
+            "trap on 13 spans" if traces.span_counts.contains(&13) => panic!("what an unlucky number"),
             "impossible thresholds" => vec![Decision::Sample(Some(u64::MAX)); count],
             _ => keep(count),
         })
+    }
+}
+
+fn by_count(spans: u32) -> Decision {
+    match spans {
+        1 => Decision::Sample(None),
+        2 => Decision::NotSampled,
+        3 => Decision::Drop,
+        _ => Decision::Undecided,
     }
 }
 

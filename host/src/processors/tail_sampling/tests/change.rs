@@ -1,0 +1,66 @@
+//! Other settings while traces wait.
+
+use super::*;
+
+impl Stage {
+    /// Changes the settings of the running processor.
+    pub(super) async fn change(&self, text: &str) -> Result<(), BuildError> {
+        let config: Config = from_str("t", text).unwrap_or_else(|problems| panic!("{text}: {problems}"));
+        self.processor.reconfigure(Arc::new(config)).expect("it holds something").await
+    }
+}
+
+/// What is held is judged by the new policies, whatever was folded for the old ones, and by the new wait; decisions that were
+/// made stay.
+#[tokio::test(start_paused = true)]
+async fn traces_that_wait_are_judged_anew() {
+    let slow = "{name: slow, type: latency, latency: {threshold_ms: 1000}}";
+    let name = |names: &str| {
+        format!("{{name: named, type: string_attribute, string_attribute: {{key: service.name, values: [{names}]}}}}")
+    };
+    let section =
+        |policies: &str, wait: &str| format!("{{policies: [{policies}], decision_wait: {wait}, num_shards: 2}}");
+    let of = |trace, name, resource| TestSpan { resource, ..span(trace, name) };
+    let stage = Stage::start(&section(&name("service-1"), "10s")).await;
+    stage.put(&[of(1, "decided", 1), of(2, "decided not", 2)]).await.unwrap();
+    pass(10_600).await;
+    stage.put(&[of(3, "x", 1), of(4, "y", 2), error(5, "z")]).await.unwrap();
+    pass(3_000).await;
+    // The bits mean something else now, and three seconds of the wait are over already.
+    let errors = "{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}";
+    stage.change(&section(&format!("{slow}, {errors}, {}", name("service-2")), "4s")).await.unwrap();
+    stage.put(&[of(4, "y2", 2), of(1, "late", 2), of(2, "late not", 2)]).await.unwrap();
+    pass(1_600).await;
+    assert_eq!(names(&stage.next.spans()), ["decided", "late", "y", "y2", "z"]);
+    assert_eq!((line(&stage.context).held, stage.dropped("not_sampled")), (0, 3));
+    assert_eq!(stage.metric("count_traces_sampled_total", "policy=\"named\",decision=\"sampled\""), 2.0);
+    assert_eq!(stage.metric("count_traces_sampled_total", "policy=\"errors\",decision=\"sampled\""), 1.0);
+}
+
+/// Smaller bounds hold at once: what is too much is decided early.
+#[tokio::test(start_paused = true)]
+async fn smaller_bounds_hold_at_once() {
+    let section = |traces: usize| format!("{{{ALL}, num_traces: {traces}, num_shards: 1, decision_wait: 100s}}");
+    let stage = Stage::start(&section(100)).await;
+    stage.put(&(0..50).map(|trace| span(trace, &format!("{trace:02}"))).collect::<Vec<_>>()).await.unwrap();
+    let cache = "decision_cache: {sampled_cache_size: 1000, non_sampled_cache_size: 1000}";
+    let small = section(20).replace("num_shards", &format!("{cache}, num_shards"));
+    stage.change(&small).await.unwrap();
+    pass(600).await;
+    assert_eq!((stage.next.spans().len(), line(&stage.context).held), (30, 20));
+}
+
+/// What would lose something is refused, by the name of its key.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_changed_is_named() {
+    let stage = Stage::start(&format!("{{{ALL}, num_shards: 2}}")).await;
+    for (more, key) in
+        [("num_shards: 3", "num_shards"), ("num_shards: 2, decision_cache: {sampled_cache_size: 3}", "decision_cache")]
+    {
+        let error = stage.change(&format!("{{{ERRORS}, {more}}}")).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("`{key}` cannot be changed")), "{error}");
+    }
+    stage.put(&[span(1, "a")]).await.unwrap();
+    stage.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(names(&stage.next.spans()), ["a"], "the old policies still decide");
+}
