@@ -6,15 +6,17 @@
 //! ```
 //! A round gives a hundred processors, each in a pipeline of its own, the same traces; when all is decided, late spans. Which
 //! configurations one accepts and the other refuses is compared too. The seed of each round is printed, and for each difference the
-//! policy and the smallest trace that shows it. It ends with an error if there was one.
+//! policy and the smallest trace that shows it. What is different on purpose (`parity::kept`, and `host/CONFIG.md` for users) is
+//! counted by reason. It ends with an error if there was any other difference.
 
 use clap::Parser;
 use fastrand::Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tailrace_tests::parity::compare::{Outs, compare, count, outs, smallest};
+use tailrace_tests::parity::kept;
 use tailrace_tests::parity::peers::{Kind, Peer, named, refused, yaml};
 use tailrace_tests::parity::policies::{Case, TYPES, Traffic, case};
 use tailrace_tests::parity::traces::{Pool, equal, random};
@@ -56,10 +58,16 @@ struct Totals {
     traces: usize,
     shown: usize,
     differences: BTreeMap<String, usize>,
+    kept: BTreeMap<&'static str, usize>,
 }
 
 impl Totals {
-    fn note(&mut self, cli: &Cli, what: &str, text: impl FnOnce() -> String) {
+    /// Notes a difference, or one that is kept on purpose and why.
+    fn note(&mut self, cli: &Cli, kept: Option<&'static str>, what: &str, text: impl FnOnce() -> String) {
+        if let Some(kept) = kept {
+            *self.kept.entry(kept).or_default() += 1;
+            return;
+        }
         *self.differences.entry(what.to_owned()).or_default() += 1;
         if self.shown < cli.show {
             self.shown += 1;
@@ -83,8 +91,11 @@ async fn main() -> std::process::ExitCode {
         seed += 1;
     }
     println!("{} processors, {} decisions compared", totals.cases, totals.traces);
+    for (why, count) in &totals.kept {
+        println!("{count:6} on purpose: {why}");
+    }
     if totals.differences.is_empty() {
-        println!("no difference");
+        println!("no other difference");
         return std::process::ExitCode::SUCCESS;
     }
     for (what, count) in &totals.differences {
@@ -104,18 +115,24 @@ async fn round(cli: &Cli, seed: u64, kinds: &[&'static str], cases: usize, total
     let (otelcol, theirs) = start_otelcol(cli, &mut cases, sink.address()).await;
     for (number, case) in &cases {
         if let Some(why) = ours.get(number) {
-            totals.note(cli, &format!("{}: only tailrace refuses", case.kind), || format!("{why}\n{}", case.settings));
+            let what = format!("{}: only tailrace refuses", case.kind);
+            totals.note(cli, kept::refused_by_us(why), &what, || format!("{why}\n{}", case.settings));
         }
     }
     for (number, (case, why)) in &theirs {
         totals.cases += 1;
         if !ours.contains_key(number) {
-            totals.note(cli, &format!("{}: only otelcol refuses", case.kind), || format!("{why}\n{}", case.settings));
+            let what = format!("{}: only otelcol refuses", case.kind);
+            totals.note(cli, kept::refused_by_them(why), &what, || format!("{why}\n{}", case.settings));
         }
     }
     totals.cases += cases.len();
-    cases.retain(|number, _| !ours.contains_key(number));
-    let Some(otelcol) = otelcol else { return };
+    let Some(mut otelcol) = otelcol else { return };
+    if cases.keys().any(|number| ours.contains_key(number)) {
+        cases.retain(|number, _| !ours.contains_key(number));
+        let again = Peer::start(Kind::Otelcol, &cli.otelcol, &yaml(&cases), sink.address()).await;
+        otelcol = again.unwrap_or_else(|log| panic!("otelcol does not start:\n{log}"));
+    }
     let tailrace = Peer::start(Kind::Tailrace, &cli.tailrace, &yaml(&cases), sink.address()).await;
     let tailrace = tailrace.unwrap_or_else(|log| panic!("tailrace does not start:\n{log}"));
     exchange(&[otelcol, tailrace], &pools, &sink).await;
@@ -195,21 +212,26 @@ fn report(cli: &Cli, cases: &BTreeMap<usize, Case>, pools: &[Pool; 2], sink: &Wi
             totals.traces += 30;
             if count(theirs) != count(ours) {
                 let text = || format!("otelcol {:?}, tailrace {:?}\n{}", count(theirs), count(ours), case.settings);
-                totals.note(cli, &format!("{}: another number of (traces, spans)", case.kind), text);
+                totals.note(cli, None, &format!("{}: another number of (traces, spans)", case.kind), text);
             }
             continue;
         }
         totals.traces += cli.traces;
         let difference = compare(&pools[0], theirs, ours);
         for (who, traces) in [("otelcol", &difference.only_otelcol), ("tailrace", &difference.only_tailrace)] {
+            let (on_purpose, traces): (BTreeSet<_>, BTreeSet<_>) =
+                traces.iter().cloned().partition(|id| kept::decided_otherwise(&case.settings, &pools[0], id).is_some());
+            for id in &on_purpose {
+                totals.note(cli, kept::decided_otherwise(&case.settings, &pools[0], id), "", String::new);
+            }
             if !traces.is_empty() {
                 let what = format!("{}: only {who} keeps spans", case.kind);
-                let text = || format!("{}\n{} traces\n{}", case.settings, traces.len(), smallest(&pools[0], traces));
-                totals.note(cli, &what, text);
+                let text = || format!("{}\n{} traces\n{}", case.settings, traces.len(), smallest(&pools[0], &traces));
+                totals.note(cli, None, &what, text);
             }
         }
         if let Some(first) = difference.spoiled.first() {
-            totals.note(cli, &format!("{}: changed", case.kind), || format!("{}\n{first}", case.settings));
+            totals.note(cli, None, &format!("{}: changed", case.kind), || format!("{}\n{first}", case.settings));
         }
     }
 }

@@ -135,7 +135,7 @@ pub fn smallest(pool: &Pool, traces: &BTreeSet<Vec<u8>>) -> String {
     let smallest = traces.iter().map(of).min_by_key(|spans| spans.iter().map(size).sum::<usize>());
     let mut text = String::new();
     for placed in smallest.unwrap_or_default() {
-        let Placed { resource, scope, span, request, schemas, uid } = placed;
+        let Placed { resource, scope, span, request, schemas, uid, .. } = placed;
         text += &format!("  in request {request}, span {uid}: {}\n", short(&format!("{span:?}")));
         text += &format!("    resource {} {:?}\n", short(&format!("{resource:?}")), schemas.0);
         text += &format!("    scope {} {:?}\n", short(&format!("{scope:?}")), schemas.1);

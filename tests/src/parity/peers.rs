@@ -134,7 +134,11 @@ pub fn named(message: &str) -> BTreeMap<usize, String> {
         for rest in line.split("tail_sampling/c").skip(1) {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             if let Ok(number) = rest[..digits].parse() {
-                found.entry(number).or_insert_with(|| rest[digits..].trim().to_owned());
+                let (what, known) = (rest[digits..].trim(), found.entry(number).or_insert_with(String::new));
+                // Several lines may name it: the longest says why.
+                if what.len() > known.len() {
+                    *known = what.to_owned();
+                }
             }
         }
     }

@@ -34,6 +34,8 @@ pub struct Placed {
     pub schemas: (String, String),
     /// Number of the request that it comes in; after all others those that come late.
     pub request: usize,
+    /// Whether that request is written unusually.
+    pub unusual: bool,
 }
 
 /// Spans, and the requests that they are sent in.
@@ -183,12 +185,13 @@ fn request(random: &mut Rng, pool: &mut Pool, number: usize, mut spans: Vec<(Pla
         spans.sort_by_cached_key(|(place, _)| format!("{place:?}"));
     }
     let first = pool.spans.len() as i64;
-    let (request, placed) = message(random, number, spans, first);
-    pool.spans.extend(placed);
+    let (request, mut placed) = message(random, number, spans, first);
     let mut bytes = request.encode_to_vec();
     if random.bool() {
         bytes = mangle(&bytes, random);
+        placed.iter_mut().for_each(|placed| placed.unusual = true);
     }
+    pool.spans.extend(placed);
     bytes.into()
 }
 
@@ -212,6 +215,7 @@ fn message(
             span: span.clone(),
             schemas: (resource_url.clone(), scope_url.clone()),
             request: number,
+            unusual: false,
         });
         let same_resource = last.as_ref().is_some_and(|last| (&last.0, &last.1) == (&place.0, &place.1));
         let same_scope = same_resource && last.as_ref() == Some(&place);

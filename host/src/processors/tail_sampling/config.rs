@@ -34,7 +34,7 @@ pub(super) struct Config {
     pub(super) block_on_overflow: bool,
     /// At shutdown drop undecided traces instead of deciding them on what has arrived.
     pub(super) drop_pending_traces_on_shutdown: bool,
-    /// A trace whose spans take more bytes than this is dropped at once; 0 is no bound.
+    /// A trace that takes more bytes than this is dropped at once, resources and scopes included; 0 is no bound.
     pub(super) maximum_trace_size_bytes: u64,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
@@ -125,6 +125,9 @@ impl Config {
         let mut layout = Layout::default();
         let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.build(&mut layout)?));
         let policies = self.policies.iter().filter_map(build).collect();
+        if self.maximum_trace_size_bytes > 0 {
+            layout.want_sizes();
+        }
         (policies, layout)
     }
 

@@ -197,7 +197,7 @@ impl Shard {
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         facts.fold(&runs.facts_for(run, &self.rules.policies));
-        if facts.bytes > self.rules.trace_bytes_max {
+        if facts.size() > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts.spans as usize);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
@@ -239,6 +239,7 @@ impl Shard {
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
+            facts.around = entry.facts.around;
             (entry.facts, entry.policies) = (facts, rules.policies.generation());
         }
         Some((entry.facts, entry.chain))

@@ -181,7 +181,7 @@ impl Term {
             12 => Self::List((0..random.usize(..3)).map(|_| Self::random(random, depth - 1)).collect()),
             13..=14 => Self::Math(
                 Box::new(Self::number(random, depth - 1)),
-                random.choice("+-*/".chars()).unwrap(),
+                random.choice(['+', '-', '*', '/']).unwrap(),
                 Box::new(Self::number(random, depth - 1)),
             ),
             15 => Self::Len(inner(random)),

@@ -1,12 +1,12 @@
-//! `bytes_limiting`: keeps traces while the bytes of their spans do not exceed a rate.
+//! `bytes_limiting`: keeps traces while their bytes do not exceed a rate.
 //!
 //! ```yaml
 //! - name: at-most
 //!   type: bytes_limiting
 //!   bytes_limiting: {bytes_per_second: 1000000, burst_capacity: 2000000}   # burst_capacity: twice the rate if not set
 //! ```
-//! The bucket is that of `rate_limiting`. A trace takes as many tokens as its encoded spans have bytes; the resources and scopes
-//! around them, which several traces share, are not counted.
+//! The bucket is that of `rate_limiting`. A trace takes as many tokens as it has bytes: spans, and for each request that it came with the
+//! resource and the scopes around them once. That is what the Collector counts, give or take a few bytes a request.
 
 use super::bucket::Bucket;
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
@@ -27,7 +27,8 @@ impl PolicyConfig for Config {
         super::rate_limiting::check(self.bytes_per_second, self.burst_capacity, "bytes_per_second", fault);
     }
 
-    fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        layout.want_sizes();
         Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
     }
 }
@@ -36,7 +37,7 @@ struct BytesLimiting(Bucket);
 
 impl Policy for BytesLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(self.0.take(trace.facts.bytes, trace.now_ms))
+        Vote::sampled_if(self.0.take(trace.facts.size(), trace.now_ms))
     }
 }
 

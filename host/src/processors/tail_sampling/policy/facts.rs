@@ -15,6 +15,9 @@ pub struct Facts {
     pub end_ns: u64,
     /// Encoded size of the spans in bytes, each with its tag and length.
     pub bytes: u64,
+    /// Bytes of the resources and scopes around them, once for each request that they came with; counted only if somebody asks
+    /// for sizes ([`Layout::want_sizes`](super::Layout::want_sizes)).
+    pub around: u64,
     /// How many spans.
     pub spans: u32,
     /// How many of them have status error.
@@ -31,10 +34,21 @@ impl Facts {
         self.start_ns = self.start_ns.min(more.start_ns);
         self.end_ns = self.end_ns.max(more.end_ns);
         self.bytes = self.bytes.saturating_add(more.bytes);
+        self.around = self.around.saturating_add(more.around);
         self.spans = self.spans.saturating_add(more.spans);
         self.errors = self.errors.saturating_add(more.errors);
         self.root |= more.root;
         self.matches |= more.matches;
+    }
+
+    /// Size of the trace as messages of OTLP, one for each request that it came with.
+    pub fn size(&self) -> u64 {
+        self.bytes.saturating_add(self.around)
+    }
+
+    /// Earliest start, in nanoseconds since 1970; 0 if it is not known.
+    pub fn start(&self) -> u64 {
+        if self.start_ns == u64::MAX { 0 } else { self.start_ns }
     }
 
     /// From the earliest start to the latest end, in whole milliseconds; negative if the clocks say so.
@@ -49,7 +63,7 @@ impl Facts {
 /// Those of no spans.
 impl Default for Facts {
     fn default() -> Self {
-        Self { start_ns: u64::MAX, end_ns: 0, bytes: 0, spans: 0, errors: 0, root: false, matches: 0 }
+        Self { start_ns: u64::MAX, end_ns: 0, bytes: 0, around: 0, spans: 0, errors: 0, root: false, matches: 0 }
     }
 }
 

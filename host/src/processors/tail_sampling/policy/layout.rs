@@ -39,6 +39,7 @@ pub struct Wish {
 #[derive(Default)]
 pub struct Layout {
     filters: Vec<(u32, Box<dyn SpanFilter>)>,
+    sizes: bool,
     keys: KeySet,
     key_names: Vec<String>,
     /// For each entry of `keys` the filters on its value.
@@ -97,6 +98,16 @@ impl Layout {
         &self.wishes
     }
 
+    /// Counts what is around the spans: [`Facts::around`].
+    pub fn want_sizes(&mut self) {
+        self.sizes = true;
+    }
+
+    /// Whether somebody asks for sizes.
+    pub fn wants_sizes(&self) -> bool {
+        self.sizes
+    }
+
     fn bit(&mut self) -> u32 {
         self.bits += 1;
         self.bits - 1
@@ -127,6 +138,7 @@ impl Layout {
             start_ns: if span.start_ns == 0 && span.end_ns == 0 { u64::MAX } else { span.start_ns },
             end_ns: span.end_ns,
             bytes: span.bytes,
+            around: 0,
             spans: 1,
             errors: u32::from(span.status == StatusCode::Error),
             root: span.root,
