@@ -5,6 +5,7 @@
 //! tailrace validate --config FILE                                check, without listening
 //! tailrace components                                            what is built in
 //! tailrace demo [--for 20s]                                      see it work
+//! tailrace why TRACE_ID                                          why a trace was kept or not
 //! tailrace plugin new|dev|build|test|inspect|bench|list          write plugins
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
@@ -15,6 +16,7 @@ mod demo;
 mod gates;
 mod plugin;
 mod run;
+mod why;
 
 use crate::plugin::{Platform, PlatformSettings};
 use clap::{Args, Parser, Subcommand};
@@ -41,6 +43,9 @@ enum Command {
     /// The compiler of plugins: how a collector starts itself again, of no use to people
     #[command(name = crate::plugin::COMPILE_SUBCOMMAND, hide = true)]
     Compile(compile::CompileArgs),
+    /// Ask a collector why it kept a trace or did not, or what it decided lately
+    #[command(after_help = why::HELP)]
+    Why(why::WhyArgs),
     /// Write, build, try, test and inspect plugins
     Plugin(plugin::PluginArgs),
 }
@@ -69,6 +74,7 @@ pub fn run() -> ExitCode {
         Some(Command::Components) => components::list(),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Compile(args)) => compile::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
         Some(Command::Plugin(args)) => plugin::run(&args),
     }
 }

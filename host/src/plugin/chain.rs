@@ -66,7 +66,7 @@ pub(super) enum Turn {
     /// These rows of it.
     View {
         /// The rows.
-        view: View,
+        view: Box<View>,
         /// When the plugin's work began: looking for them is a part of it.
         start: Instant,
     },
@@ -104,7 +104,7 @@ pub(super) fn prepare(
         work::skipped(metrics, start);
         return goes;
     }
-    Ok(Prepared::Turn(Turn::View { view, start }))
+    Ok(Prepared::Turn(Turn::View { view: Box::new(view), start }))
 }
 
 /// The call, and what comes of it. After an error the draft is as it was before.

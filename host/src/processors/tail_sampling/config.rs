@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// The Collector's default and most of `num_shards`.
 const SHARDS_MAX: usize = 256;
+/// Most decisions that can be explained: about 90 MB.
+const HISTORY_MAX: usize = 1_000_000;
 /// How many ids of each kind the decision cache remembers if nothing is said: ten times `num_traces`, up to this.
 const CACHE_DEFAULT_MAX: usize = 1_000_000;
 
@@ -41,6 +43,10 @@ pub(super) struct Config {
     pub(super) maximum_trace_spans: u32,
     /// How many decisions are remembered for late spans.
     pub(super) decision_cache: CacheSettings,
+    /// How many decisions can be explained. Not a key of the Collector.
+    pub(super) decision_history: HistorySettings,
+    /// Policies that decide nothing and are only counted, beside the others. Not a key of the Collector.
+    pub(super) shadow_policies: Vec<PolicySettings>,
     /// When policies vote: on the whole trace, or on spans as they arrive.
     pub(super) sampling_strategy: SamplingStrategy,
     /// Parts that work side by side; as many as there are workers if not set.
@@ -90,6 +96,20 @@ pub(super) struct SpanAttributes {
     pub(super) probability: String,
 }
 
+/// What is remembered of decisions for those who ask why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HistorySettings {
+    /// The last so many; 0 remembers none.
+    pub(super) size: usize,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { size: 10_000 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -104,6 +124,8 @@ impl Default for Config {
             maximum_trace_size_bytes: 0,
             maximum_trace_spans: 100_000,
             decision_cache: CacheSettings::default(),
+            decision_history: HistorySettings::default(),
+            shadow_policies: Vec::new(),
             sampling_strategy: SamplingStrategy::default(),
             num_shards: None,
             use_tracestate: false,
@@ -121,16 +143,21 @@ impl Settings for Config {
         if self.policies.is_empty() {
             check.error("policies", "must have at least one policy");
         }
-        let mut names = BTreeSet::new();
-        for (i, policy) in self.policies.iter().enumerate() {
-            policy.check(&mut Fault::new(format!("policies[{i}]"), check));
-            if !policy.name.is_empty() && !names.insert(&policy.name) {
-                check.error(&format!("policies[{i}].name"), format!("duplicate policy name {:?}", policy.name));
-            }
-        }
-        if self.policies(1).1.overflows() {
-            let most = Layout::FILTERS_MAX;
+        check_policies("policies", &self.policies, check);
+        check_policies("shadow_policies", &self.shadow_policies, check);
+        let most = Layout::FILTERS_MAX;
+        let mut layout = Layout::default();
+        build(&self.policies, &mut layout);
+        let overflowed = layout.overflows();
+        build(&self.shadow_policies, &mut layout);
+        if overflowed {
             check.error("policies", format!("more than {most} conditions on spans; split them over two processors"));
+        } else if layout.overflows() {
+            let message = format!("more than {most} conditions on spans, together with those of policies; take fewer");
+            check.error("shadow_policies", message);
+        }
+        if self.decision_history.size > HISTORY_MAX {
+            check.error("decision_history.size", format!("must be {HISTORY_MAX} at most"));
         }
         if self.num_traces == 0 {
             check.error("num_traces", "must be greater than zero");
@@ -177,12 +204,12 @@ impl Config {
         }
     }
 
-    /// Names and policies in the order of the configuration, and their filters.
-    pub(super) fn policies(&self, shards: usize) -> (Vec<NamedPolicy>, Layout) {
+    /// Names and policies in the order of the configuration, shadow policies, and what all of them want to know.
+    pub(super) fn policies(&self, shards: usize) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::new(shards, self.use_tracestate);
-        let build = |policy: &PolicySettings| Some((policy.name.clone(), policy.build(&mut layout)?));
-        let policies = self.policies.iter().filter_map(build).collect();
-        (policies, layout)
+        let policies = build(&self.policies, &mut layout);
+        let shadow = layout.within("shadow_policies", |layout| build(&self.shadow_policies, layout));
+        (policies, shadow, layout)
     }
 
     /// How many shards there are beside so many workers: each has at least a mebibyte.
@@ -212,6 +239,22 @@ impl Config {
         let waiting = self.expected_new_traces_per_sec as f64 * self.decision_wait.0.as_secs_f64();
         (waiting as usize).min(self.num_traces)
     }
+}
+
+/// Records what is wrong with the policies under `key`.
+fn check_policies(key: &str, policies: &[PolicySettings], check: &mut Check<'_>) {
+    let mut names = BTreeSet::new();
+    for (i, policy) in policies.iter().enumerate() {
+        policy.check(&mut Fault::new(format!("{key}[{i}]"), check));
+        if !policy.name.is_empty() && !names.insert(&policy.name) {
+            check.error(&format!("{key}[{i}].name"), format!("duplicate policy name {:?}", policy.name));
+        }
+    }
+}
+
+/// Names and policies in the order of the configuration; their filters and plugins go to `layout`.
+fn build(policies: &[PolicySettings], layout: &mut Layout) -> Vec<NamedPolicy> {
+    policies.iter().filter_map(|policy| Some((policy.name.clone(), policy.build(layout)?))).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use super::BACKLOG_BYTES_MAX;
 use super::config::{Config, SamplingStrategy};
 use super::intake::{Keyed, Runs};
 use super::policies::Policies;
+use super::policy::Layout;
+use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
+use super::shadow::Shadow;
 use super::shard::{Room, Rules, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
@@ -47,11 +50,15 @@ impl Settings {
         keyed: Keyed,
         old: Option<&Policies>,
     ) -> Result<Self, BuildError> {
-        let (policies, layout) = config.policies(shards);
+        let (policies, shadow, layout) = config.policies(shards);
         let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
         let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
-        let policies = Policies::new(policies, layout, config.sample_on_first_match);
-        let policies = policies.in_service(generation, samplers, |name| metrics.of_policy(name));
+        let first_match = config.sample_on_first_match;
+        let in_shadow = |shadow| Shadow::new(context, Policies::new(shadow, Layout::default(), first_match));
+        let policies = Policies::new(policies, layout, first_match)
+            .in_service(generation, samplers, |name| metrics.of_policy(name))
+            .with_shadow(Some(shadow).filter(|shadow| !shadow.is_empty()).map(in_shadow))
+            .enrolled(old);
         let (sampled, not_sampled) = config.cache_sizes();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let after_root = config.decision_wait_after_root_received.0;
@@ -72,6 +79,7 @@ impl Settings {
             },
             traces_expected: config.expected_traces().div_ceil(shards),
             cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
+            history: config.decision_history.size.div_ceil(shards),
             spans_shown_max: config.wasm_max_spans_per_trace,
             on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
             labels: config.labels(),
@@ -167,6 +175,7 @@ impl Inner {
             ("num_shards", config.shards(self.context.workers.count()) == shards),
             ("decision_cache", settings.rules.cache == old.rules.cache),
             ("sampling_strategy", settings.rules.on_ingest == old.rules.on_ingest),
+            ("decision_history", settings.rules.history == old.rules.history),
         ];
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
             return Err(self.context.error(format_args!("`{key}` cannot be changed while traces wait")));
@@ -223,13 +232,40 @@ impl Inner {
         Ok(())
     }
 
+    /// As in `tail_sampling/a@traces`.
+    pub(super) fn name(&self) -> String {
+        let pipeline = self.context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
+        format!("{}{pipeline}", self.context.id)
+    }
+
+    /// Who votes now.
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.settings.load().rules.policies.roster())
+    }
+
+    /// Looks at each shard in turn, in its lock.
+    pub(super) fn each_shard(&self, mut look: impl FnMut(&Mutex<Shard>)) {
+        self.seats.iter().for_each(|seat| look(&seat.shard));
+    }
+
+    /// Looks into the shard of a trace, in its lock; gets the hash of the id as well.
+    pub(super) fn in_shard_of<R>(&self, id: &[u8; 16], look: impl FnOnce(&mut Shard, u64) -> R) -> Option<R> {
+        let hash = self.keyed.hash(id);
+        let seat = self.seats.get(self.shard_of(hash))?;
+        Some(look(&mut lock(&seat.shard), hash))
+    }
+
+    /// The number of the shard for traces of this hash.
+    fn shard_of(&self, hash: u64) -> usize {
+        // Bits of the hash that the tables inside do not look at.
+        ((hash >> 24 & 0xffff) as usize * self.seats.len()) >> 16
+    }
+
     /// The numbers of the runs for each shard. Those without a trace id are all for the first one.
     fn deal(&self, runs: &Runs<'_>) -> Vec<Vec<u32>> {
         let mut parts = vec![Vec::new(); self.seats.len()];
         for (number, run) in runs.iter().enumerate() {
-            // Bits of the hash that the tables inside do not look at.
-            let shard = ((run.hash >> 24 & 0xffff) as usize * self.seats.len()) >> 16;
-            if let Some(part) = parts.get_mut(shard) {
+            if let Some(part) = parts.get_mut(self.shard_of(run.hash)) {
                 part.push(number as u32);
             }
         }
@@ -275,7 +311,8 @@ impl Inner {
         }
     }
 
-    fn now_ms(&self) -> u64 {
+    /// Time of its clock.
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -363,6 +400,7 @@ impl Inner {
         }
         let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
         let answers = ask_all(&shown).await;
+        shown.policies.renew_roster();
         self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));
         true
     }
@@ -383,8 +421,9 @@ impl Inner {
             // What could not be decided in time is dropped below.
             let _ = deadline.bound(decide_all).await;
         }
+        let now_ms = self.now_ms();
         for seat in &self.seats {
-            while self.with(seat, Shard::drop_any) {}
+            while self.with(seat, |shard| shard.drop_any(now_ms)) {}
             while self.with(seat, Shard::release_more) {}
             self.with(seat, Shard::flush);
         }
@@ -392,6 +431,6 @@ impl Inner {
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
+pub(super) fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

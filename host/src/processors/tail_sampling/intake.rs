@@ -3,9 +3,9 @@
 //! Neighbouring spans of one trace and scope become one run, with their facts folded already. A run is copied as it stands, if
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
+use super::contexts::{self, Context};
 use super::fold;
 use super::policies::Policies;
-use super::contexts::{self, Context};
 use super::policy::{Facts, Matches};
 use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;

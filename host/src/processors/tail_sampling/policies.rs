@@ -9,8 +9,12 @@
 
 use super::ot::Threshold;
 use super::policy::{Facts, Layout, Matches, Policy, Span, Trace, Vote};
+use super::roster::{Numbers, Roster, Voter};
 use super::samplers::Sampler;
+use super::shadow::Shadow;
 use super::tally::PolicyMetrics;
+use crate::telemetry::decisions::Verdict;
+use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use tailrace_otlp::ResourceView;
 
@@ -29,6 +33,16 @@ impl Outcome {
     /// Whether its spans are handed on.
     pub fn keeps(self) -> bool {
         self == Self::Sampled
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Sampled => Self::Sampled,
+            Outcome::NotSampled => Self::NotSampled,
+            Outcome::Dropped => Self::Dropped,
+        }
     }
 }
 
@@ -75,6 +89,9 @@ pub struct Policies {
     sample_on_first_match: bool,
     generation: u16,
     samplers: Vec<Arc<Sampler>>,
+    shadow: Option<Box<Shadow>>,
+    numbers: Numbers,
+    roster: ArcSwap<Roster>,
 }
 
 impl Policies {
@@ -84,7 +101,16 @@ impl Policies {
             |(name, policy): NamedPolicy| Named { name: name.into(), policy, metrics: PolicyMetrics::default() };
         let mut voters: Vec<Named> = policies.into_iter().map(named).collect();
         voters.sort_by_key(|named| !named.policy.vetoes());
-        Self { voters, layout, sample_on_first_match, generation: 0, samplers: Vec::new() }
+        Self {
+            voters,
+            layout,
+            sample_on_first_match,
+            generation: 0,
+            samplers: Vec::new(),
+            shadow: None,
+            numbers: Numbers::default(),
+            roster: ArcSwap::default(),
+        }
     }
 
     /// As policies of a running processor: as which generation, with the plugins that its layout wishes, and where each
@@ -97,6 +123,64 @@ impl Policies {
     ) -> Self {
         self.voters.iter_mut().for_each(|named| named.metrics = metrics(&named.name));
         Self { generation, samplers, ..self }
+    }
+
+    /// With policies beside them that decide nothing, whose filters are in the layout of these.
+    pub fn with_shadow(self, shadow: Option<Shadow>) -> Self {
+        Self { shadow: shadow.map(Box::new), ..self }
+    }
+
+    /// As the successor of `old` in the history of decisions; done last.
+    pub fn enrolled(mut self, old: Option<&Self>) -> Self {
+        self.numbers = old.map(|old| old.numbers.clone()).unwrap_or_default();
+        self.roster.store(Arc::new(self.new_roster()));
+        self
+    }
+
+    /// The policies that decide nothing.
+    pub fn shadow(&self) -> Option<&Shadow> {
+        self.shadow.as_deref()
+    }
+
+    /// Who votes, and what plugins they run.
+    pub fn roster(&self) -> Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// Takes note of plugins that were swapped.
+    pub fn renew_roster(&self) {
+        if !self.roster.load().plugins.iter().copied().eq(self.versions()) {
+            self.roster.store(Arc::new(self.new_roster()));
+        }
+    }
+
+    /// Which version each plugin runs.
+    fn versions(&self) -> impl Iterator<Item = u64> {
+        self.samplers.iter().map(|sampler| sampler.version().0)
+    }
+
+    fn new_roster(&self) -> Roster {
+        let plugins = self.versions().collect();
+        let voters = |policies: &Self, place: &str| {
+            let voter =
+                |name: &str| Voter { name: name.to_owned(), version: self.version_of(&format!("{place}{name}")) };
+            policies.names().map(voter).collect()
+        };
+        let shadow = self.shadow().map(|shadow| voters(shadow.policies(), "shadow_policies."));
+        Roster { number: self.numbers.next(), policies: voters(self, ""), shadow: shadow.unwrap_or_default(), plugins }
+    }
+
+    /// What the plugins of a policy and its parts are.
+    fn version_of(&self, policy: &str) -> Option<String> {
+        let is_of = |wish: &str| wish.strip_prefix(policy).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let of_policy = self.samplers.iter().filter(|sampler| is_of(sampler.policy()));
+        let running: Vec<String> = of_policy.map(|sampler| sampler.running()).collect();
+        (!running.is_empty()).then(|| running.join("; "))
+    }
+
+    /// How many decide.
+    pub fn count(&self) -> usize {
+        self.voters.len()
     }
 
     /// Which policies of the processor's life these are: facts of one generation say nothing to another.
@@ -131,11 +215,15 @@ impl Policies {
 
     /// Whether any policy plans.
     pub fn plans(&self) -> bool {
-        self.voters.iter().any(|named| named.policy.planner().is_some())
+        let shadow = self.shadow().is_some_and(Shadow::plans);
+        shadow || self.voters.iter().any(|named| named.policy.planner().is_some())
     }
 
     /// Tells those that plan of the traces that a shard is about to decide.
     pub fn plan(&self, shard: usize, now_ms: u64, group: &[Trace<'_>]) {
+        if let Some(shadow) = self.shadow() {
+            shadow.plan(shard, now_ms, group);
+        }
         let vetoed = |trace: &Trace<'_>| {
             let mut vetoers = self.voters.iter().take_while(|named| named.policy.vetoes());
             vetoers.any(|named| named.policy.is_pure() && named.policy.vote(trace) == Vote::Dropped)

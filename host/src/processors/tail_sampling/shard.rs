@@ -5,9 +5,11 @@
 
 mod ingest;
 
+use super::ballot::Ballot;
 use super::cache::{DecisionCache, Past};
 use super::credits::Credits;
 use super::fold;
+use super::history::{Decided, History};
 use super::intake::{Keyed, Run, Runs};
 use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
@@ -18,6 +20,7 @@ use super::store::{Chain, Chains, Division, NewRun, Store};
 use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
+use crate::telemetry::decisions::{Because, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tailrace_otlp::{SpanView, wire};
@@ -48,6 +51,8 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Decisions that can be explained.
+    pub history: usize,
     /// Spans of one trace that plugins are shown at most.
     pub spans_shown_max: usize,
     /// Policies vote on spans as they arrive, and no more when the trace is due.
@@ -65,6 +70,9 @@ pub struct Shard {
     cache: DecisionCache,
     leaving: Leaving,
     credits: Credits,
+    history: History,
+    /// The votes on the trace that is being decided.
+    ballot: Ballot,
     ready: Vec<Batch>,
     tally: Tally,
     /// What is left of traces that are decided and have many runs, and what is written on them if
@@ -117,6 +125,17 @@ pub enum Which {
     },
 }
 
+impl Which {
+    /// Why they are decided; the oldest because there is no room.
+    fn because(self) -> Because {
+        match self {
+            Self::Due => Because::Due,
+            Self::Any => Because::Shutdown,
+            Self::Oldest { .. } => Because::Traces,
+        }
+    }
+}
+
 impl Shard {
     /// An empty one, of this number.
     pub fn new(number: usize, rules: Rules) -> Self {
@@ -128,6 +147,8 @@ impl Shard {
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Leaving::default(),
             credits: Credits::default(),
+            history: History::new(rules.history, rules.policies.roster().voters()),
+            ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),
             parting: VecDeque::new(),
@@ -156,6 +177,22 @@ impl Shard {
     /// Memory that they take, in bytes: their spans, and what is known of them.
     pub fn bytes(&self) -> usize {
         self.store.footprint() + self.table.footprint()
+    }
+
+    /// What was decided lately.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is known of an undecided trace, when its first span came and when it is due.
+    pub fn waiting(&self, hash: u64, id: &[u8; 16]) -> Option<(Facts, u64, u64)> {
+        let entry = self.table.get(self.table.find(hash, id)?)?;
+        Some((entry.facts, entry.arrived_ms, entry.due_ms(self.rules.waits)))
+    }
+
+    /// Whether a trace was kept, if that is all that is remembered.
+    pub fn outcome(&mut self, hash: u64) -> Option<bool> {
+        self.cache.get(hash, 0).map(|past| past.kept)
     }
 
     /// What has come of everything since the last call.
@@ -212,13 +249,13 @@ impl Shard {
     fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
         let number = match self.entry(run, id, bounds, now_ms) {
             Ok(number) => number,
-            Err(past) => return self.follow(runs, run, past),
+            Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
         facts.fold(&runs.facts_for(run, &self.rules.policies));
         if facts.bytes > self.rules.trace_bytes_max {
-            return self.drop_too_large(run.hash, number, facts.spans as usize, now_ms);
+            return self.drop_too_large(run.hash, number, facts, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
@@ -230,7 +267,7 @@ impl Shard {
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let past = self.cache.get(run.hash, now_ms).unwrap_or(Past { kept: false, age_s: 0 });
-                return self.follow(runs, run, past);
+                return self.follow(runs, run, id, past, now_ms);
             }
         }
         self.table.set_facts(number, &facts, self.rules.policies.generation());
@@ -244,7 +281,7 @@ impl Shard {
             self.tally.early_if(self.table.expire(number), Early::Spans);
         } else if full {
             self.tally.early_if(!self.table.is_expired(number), Early::Spans);
-            self.decide(number, now_ms, &[], false);
+            self.decide(number, now_ms, &[], Because::Spans, false);
         }
         while self.bytes() > bounds.bytes && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
     }
@@ -300,8 +337,9 @@ impl Shard {
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, past: Past) {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], past: Past, now_ms: u64) {
         self.tally.late(past, usize::from(run.spans));
+        self.history.late(run.hash, id, run.spans.into(), past.kept, &self.rules.policies.roster(), now_ms);
         if past.kept {
             let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
             self.leave(runs, run, &label);
@@ -311,15 +349,17 @@ impl Shard {
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
-        let Self { rules, tally, number, .. } = self;
+        let Self { rules, tally, ballot, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
         let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
         tally.about(&facts);
+        let vote = votes(tally, ballot, false);
         let decision = match rules.on_ingest {
-            false => rules.policies.decide(&trace, votes(tally, false)),
-            true => rules.policies.decide_on_ingest(&trace, votes(tally, false)).unwrap_or(Decision::NOT_SAMPLED),
+            false => rules.policies.decide(&trace, vote),
+            true => rules.policies.decide_on_ingest(&trace, vote).unwrap_or(Decision::NOT_SAMPLED),
         };
+        shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
             let label = self.label(decision);
@@ -340,10 +380,12 @@ impl Shard {
         Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize, now_ms: u64) {
-        if let Some(entry) = self.table.remove(hash, number) {
+    fn drop_too_large(&mut self, hash: u64, number: u32, facts: Facts, now_ms: u64) {
+        if let Some(mut entry) = self.table.remove(hash, number) {
+            entry.facts = facts;
+            self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.cache.put(hash, Outcome::NotSampled, now_ms);
-            self.tally.too_large(spans);
+            self.tally.too_large(facts.spans as usize);
             self.part(entry.chain, None);
         }
     }
@@ -371,6 +413,15 @@ impl Shard {
         self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
     }
 
+    /// A trace leaves without anybody having voted.
+    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
+        self.ballot.clear();
+        let Self { ballot: votes, history, rules, .. } = self;
+        let Entry { id, facts, arrived_ms, .. } = entry;
+        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
+        history.put(&decided, &rules.policies.roster(), now_ms);
+    }
+
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
     pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
         let mut decided = 0;
@@ -378,7 +429,7 @@ impl Shard {
             && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
             && (which == Which::Any || due_ms <= now_ms)
         {
-            self.decide(number, now_ms, &[], decided == 0);
+            self.decide(number, now_ms, &[], which.because(), decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided as u64);
@@ -432,22 +483,27 @@ impl Shard {
         let mut decided = 0;
         for (at, trace) in shown.traces.iter().enumerate() {
             let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
+            let mut because = which.because();
             if let Which::Oldest { .. } = which {
                 let full = self.table.len() >= self.rules.traces_max;
-                self.tally.early(if full { Early::Traces } else { Early::Memory });
+                let early = if full { Early::Traces } else { Early::Memory };
+                self.tally.early(early);
+                because = early.into();
             }
-            self.decide(number, now_ms, answers.of(at), decided == 0);
+            self.decide(number, now_ms, answers.of(at), because, decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided);
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
-    pub fn drop_any(&mut self) -> bool {
+    pub fn drop_any(&mut self, now_ms: u64) -> bool {
         for _ in 0..SLICE {
             let next = self.table.next_due(self.rules.waits);
             let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
-            if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
+            let hash = self.rules.keyed.hash(&id);
+            if let Some(entry) = self.table.remove(hash, number) {
+                self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
@@ -474,31 +530,50 @@ impl Shard {
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
         let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, &[], false);
+        self.decide(number, now_ms, &[], why.into(), false);
         true
     }
 
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
-    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
+    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], because: Because, timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, tally, rules, .. } = self;
+        self.ballot.clear();
+        let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
+        let because = match because {
+            Because::Due if entry.is_expired() => Because::Spans,
+            Because::Due if entry.hastened() => Because::Root,
+            other => other,
+        };
         let planned = entry.planned;
         let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
         tally.about(&facts);
         let decision = match rules.on_ingest {
-            false => rules.policies.decide(&trace, votes(tally, timed)),
+            false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
             // They voted on every span as it arrived, and nobody wanted it.
             true => Decision::NOT_SAMPLED,
         };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let hash = rules.keyed.hash(&entry.id);
-        self.finish(number, hash, decision, now_ms);
+        self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
     }
 
-    /// The trace is decided: its spans go out or away.
-    fn finish(&mut self, number: u32, hash: u64, decision: Decision, now_ms: u64) {
+    /// The trace is decided: its spans go out or away. The votes are on the ballot.
+    fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
+        let Ended { decision, shadow, because } = ended;
         let label = decision.outcome.keeps().then(|| self.label(decision));
         let Some(entry) = self.table.remove(hash, number) else { return };
+        let decided = Decided {
+            hash,
+            id: entry.id,
+            facts: &entry.facts,
+            arrived_ms: entry.arrived_ms,
+            verdict: decision.outcome.into(),
+            because,
+            shadow,
+            votes: &self.ballot,
+        };
+        self.history.put(&decided, &self.rules.policies.roster(), now_ms);
         self.tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         self.cache.put(hash, decision.outcome, now_ms);
         if let Some(label) = &label {
@@ -551,11 +626,32 @@ impl Chains for Owners<'_> {
     }
 }
 
-/// Counts votes, and the time of each if they are timed.
-fn votes(tally: &mut Tally, timed: bool) -> impl FnMut(usize, Vote) {
+/// How a trace ended.
+struct Ended {
+    decision: Decision,
+    /// What the shadow policies would have done.
+    shadow: Option<Verdict>,
+    because: Because,
+}
+
+/// Asks the shadow policies, if there are any, behind the others.
+fn shadow_votes(
+    policies: &Policies,
+    trace: &Trace<'_>,
+    decision: Decision,
+    tally: &mut Tally,
+    ballot: &mut Ballot,
+) -> Option<Verdict> {
+    let vote = |policy, vote| ballot.put(policies.count() + policy, vote);
+    policies.shadow().map(|shadow| shadow.decide(trace, decision, &mut tally.shadow, vote).into())
+}
+
+/// Counts votes, and the time of each if they are timed, and puts them on the ballot.
+fn votes(tally: &mut Tally, ballot: &mut Ballot, timed: bool) -> impl FnMut(usize, Vote) {
     let mut clock = timed.then(std::time::Instant::now);
     move |policy, vote| {
         tally.vote(policy, vote);
+        ballot.put(policy, vote);
         if let Some(started) = &mut clock {
             let now = std::time::Instant::now();
             let took = now.duration_since(std::mem::replace(started, now));

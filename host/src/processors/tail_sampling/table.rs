@@ -41,6 +41,16 @@ impl Entry {
     pub fn due_ms(&self, waits: Waits) -> u64 {
         waits.due_ms((self.arrived_ms, self.wait))
     }
+
+    /// Whether it waits since its root came, and not for the full time.
+    pub fn hastened(&self) -> bool {
+        matches!(self.wait, Wait::AfterRoot(_))
+    }
+
+    /// Whether [`Table::expire`] was called for it.
+    pub fn is_expired(&self) -> bool {
+        self.wait == Wait::Nothing
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +183,7 @@ impl Table {
 
     /// Whether [`Self::expire`] was called for a trace.
     pub fn is_expired(&self, number: u32) -> bool {
-        self.slots.instants(number).is_some_and(|(_, wait)| wait == Wait::Nothing)
+        self.get(number).is_some_and(|entry| entry.is_expired())
     }
 
     fn change_wait(&mut self, number: u32, wait: Wait) {

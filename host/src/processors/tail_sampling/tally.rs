@@ -3,7 +3,9 @@
 use super::cache::Past;
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Facts, Vote};
+use super::shadow;
 use crate::component::Context;
+use crate::telemetry::decisions::Because;
 use crate::telemetry::{Account, Counter, Gauge, Histogram, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -46,6 +48,16 @@ pub enum Early {
     Spans,
 }
 
+impl From<Early> for Because {
+    fn from(why: Early) -> Self {
+        match why {
+            Early::Traces => Self::Traces,
+            Early::Memory => Self::Memory,
+            Early::Spans => Self::Spans,
+        }
+    }
+}
+
 /// Votes of one policy.
 #[derive(Clone, Copy, Debug, Default)]
 struct Votes {
@@ -76,6 +88,8 @@ pub struct Tally {
     ages_ms: Vec<u64>,
     late_ages_s: Vec<u64>,
     spans_dropped: BTreeMap<Drop, usize>,
+    /// What the shadow policies said.
+    pub shadow: shadow::Tally,
 }
 
 impl Tally {
@@ -237,7 +251,8 @@ impl Metrics {
             outcomes: [outcome("true", "sampled"), outcome("false", "not_sampled"), outcome("false", "dropped")],
             late: ["false", "true"].map(|sampled| labelled(&names::TAIL_EARLY_RELEASES, "sampled", sampled)),
             new_traces: counter(&names::TAIL_NEW_TRACE_ID),
-            early: ["num_traces", "max_memory_mib", "maximum_trace_spans"].map(|why| labelled(&names::TAIL_DECIDED_EARLY, "reason", why)),
+            early: ["num_traces", "max_memory_mib", "maximum_trace_spans"]
+                .map(|why| labelled(&names::TAIL_DECIDED_EARLY, "reason", why)),
             left_early: counter(&names::TAIL_DROPPED_TOO_EARLY),
             failed: counter(&names::TAIL_EVALUATION_ERROR),
             too_large: counter(&names::TAIL_DROPPED_TOO_LARGE),
@@ -299,6 +314,9 @@ impl Metrics {
         self.new_traces.add(tally.new_traces);
         self.too_large.add(tally.too_large);
         self.unparseable_tracestate.add(tally.unparseable_tracestate);
+        if let Some(shadow) = policies.shadow() {
+            shadow.report(&tally.shadow);
+        }
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
         tally.late_ages_s.iter().for_each(|age| self.late_ages.record(*age));
         for (why, spans) in tally.spans_dropped {
@@ -314,6 +332,7 @@ impl Metrics {
         let [sampled, not_sampled, dropped] = &self.outcomes;
         let [early_traces, early_memory, early_spans] = &self.early;
         let [late_not_sampled, late_sampled] = &self.late;
+        let shadow = policies.shadow().map(shadow::Shadow::view);
         json!({
             "traces_sampled": sampled.get(),
             "traces_not_sampled": not_sampled.get(),
@@ -328,6 +347,7 @@ impl Metrics {
                 "maximum_trace_spans": early_spans.get(),
             },
             "late_spans": {"sampled": late_sampled.get(), "not_sampled": late_not_sampled.get()},
+            "shadow_policies": shadow,
         })
     }
 }

@@ -6,6 +6,7 @@ mod labels;
 mod limits;
 mod model;
 mod samplers;
+mod why;
 
 use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};

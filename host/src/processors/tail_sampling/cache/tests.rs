@@ -24,7 +24,11 @@ fn remembers_what_it_promises() {
             for hash in ids.iter().rev().take(size) {
                 // Looking does not change what is promised about the others: ask a copy.
                 let mut asked = clone(&cache);
-                assert_eq!(asked.get(*hash, 0).map(|past| past.kept), Some(truth[hash]), "size {size} of {sampled} and {not_sampled}");
+                assert_eq!(
+                    asked.get(*hash, 0).map(|past| past.kept),
+                    Some(truth[hash]),
+                    "size {size} of {sampled} and {not_sampled}"
+                );
                 if size > 100 && random.u8(..) > 0 {
                     break;
                 }
@@ -109,7 +113,10 @@ fn ages() {
                 let generations_s = (2 * size as u64 * pause_ms).div_ceil(1000);
                 let coarse = 1 + generations_s * 2 / 128;
                 let low = age_s.min(generations_s / 4);
-                assert!(past.age_s + coarse >= low && past.age_s <= age_s + coarse, "{past:?}, {age_s} s, {size} every {pause_ms}");
+                assert!(
+                    past.age_s + coarse >= low && past.age_s <= age_s + coarse,
+                    "{past:?}, {age_s} s, {size} every {pause_ms}"
+                );
                 if age_s * 1000 < size as u64 * pause_ms / 2 {
                     assert!(past.age_s + coarse >= age_s, "{past:?}, {age_s} s, {size} every {pause_ms}");
                     checked += 1;

@@ -26,6 +26,7 @@ fn usual() {
     let names: Vec<String> = config.policies(1).0.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
     assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
+    assert_eq!((config.decision_history.size, config.policies(1).1.len()), (10_000, 0));
     let config: Config = from_str(
         "t",
         &format!(
@@ -73,6 +74,21 @@ fn faults() {
     );
     check(&format!("{{{ONE}, num_traces: 0}}"), &["num_traces"]);
     check(&format!("{{{ONE}, max_memory_mib: 0}}"), &["max_memory_mib"]);
+    check(&format!("{{{ONE}, decision_history: {{size: 1000001}}}}"), &["decision_history::size", "1000000 at most"]);
+    check(
+        &format!("{{{ONE}, shadow_policies: [{{name: a, type: latency, latency: {{threshold: 1}}}}]}}"),
+        &["shadow_policies[0]::latency::threshold"],
+    );
+    check(
+        &format!(
+            "{{{ONE}, shadow_policies: [{{name: a, type: not, not: {{not_sub_policy: {{name: b, type: drop}}}}}}]}}"
+        ),
+        &["shadow_policies[0]::not::not_sub_policy::type", "of its own"],
+    );
+    check(
+        &format!("{{{ONE}, shadow_policies: [{{name: a, type: drop}}, {{name: a, type: always_sample}}]}}"),
+        &["shadow_policies[0]::drop::drop_sub_policy", "shadow_policies[1]::name", "duplicate"],
+    );
     check(&format!("{{{ONE}, num_shards: 0}}"), &["num_shards"]);
     check(&format!("{{{ONE}, num_shards: 257}}"), &["num_shards"]);
     check(&format!("{{{ONE}, sampling_strategy: span-injest}}"), &["sampling_strategy", "span-ingest"]);
@@ -145,4 +161,11 @@ fn too_many_conditions() {
     assert!(from_str::<Config>("t", &policies(Layout::FILTERS_MAX)).is_ok());
     let problems = from_str::<Config>("t", &policies(Layout::FILTERS_MAX + 1)).unwrap_err().to_string();
     assert!(problems.contains("more than 128 conditions"), "{problems}");
+    let shadow = |count: usize| format!("{}, shadow_{}", policies(120), policies(count));
+    assert!(from_str::<Config>("t", &format!("{{{}}}", shadow(8))).is_ok());
+    let problems = from_str::<Config>("t", &format!("{{{}}}", shadow(9))).unwrap_err().to_string();
+    assert!(
+        problems.contains("shadow_policies: more than 128 conditions on spans, together with those of policies"),
+        "{problems}"
+    );
 }

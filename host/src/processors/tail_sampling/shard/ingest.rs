@@ -4,9 +4,10 @@
 //! many spans and bytes it has. A vote to keep or to drop is final: the trace leaves at once, with what had been stored of
 //! it, and so do the spans that follow. Everything else is stored; when it is due nobody is asked again, and it is not kept.
 
-use super::{Bounds, Shard, votes};
+use super::{Bounds, Ended, Shard, shadow_votes, votes};
 use crate::processors::tail_sampling::intake::{Run, Runs};
 use crate::processors::tail_sampling::policy::{Facts, Trace};
+use crate::telemetry::decisions::Because;
 use hashbrown::HashTable;
 
 impl Shard {
@@ -39,7 +40,7 @@ impl Shard {
         let number = match self.entry(first, id, bounds, now_ms) {
             Ok(number) => number,
             Err(past) => {
-                piece.iter().for_each(|of| self.follow(runs, of.run, past));
+                piece.iter().for_each(|of| self.follow(runs, of.run, id, past, now_ms));
                 return false;
             }
         };
@@ -48,19 +49,24 @@ impl Shard {
         piece.iter().for_each(|of| facts.fold(&runs.facts_for(of.run, &self.rules.policies)));
         total.fold(&facts);
         if total.bytes > self.rules.trace_bytes_max {
-            self.drop_too_large(first.hash, number, total.spans as usize, now_ms);
+            self.drop_too_large(first.hash, number, total, now_ms);
             return false;
         }
         let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
         let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
-        self.tally.about(&facts);
-        let Some(decision) = self.rules.policies.decide_on_ingest(&trace, votes(&mut self.tally, timed)) else {
+        let Self { rules, tally, ballot, .. } = self;
+        ballot.clear();
+        tally.about(&facts);
+        let Some(decision) = rules.policies.decide_on_ingest(&trace, votes(tally, ballot, timed)) else {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, bounds, now_ms));
             return true;
         };
-        self.table.set_facts(number, &total, self.rules.policies.generation());
+        self.table.set_facts(number, &total, rules.policies.generation());
+        // The shadow policies vote on all that has arrived, as if the trace were complete.
+        let trace = Trace { facts: &total, ..trace };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let label = self.label(decision);
-        self.finish(number, first.hash, decision, now_ms);
+        self.finish(number, first.hash, Ended { decision, shadow, because: Because::Ingest }, now_ms);
         if decision.outcome.keeps() {
             piece.iter().for_each(|of| self.leave(runs, of.run, &label));
         }

@@ -25,7 +25,8 @@ async fn a_trace_with_all_the_spans_it_may_have() {
     pass(600).await;
     assert_eq!(stage.next.spans().len(), 6);
     let early = stage.context.telemetry.metrics();
-    let of = |reason: &str| early.total("tailrace_tail_sampling_decided_early_total", &[&format!("reason=\"{reason}\"")]);
+    let of =
+        |reason: &str| early.total("tailrace_tail_sampling_decided_early_total", &[&format!("reason=\"{reason}\"")]);
     assert_eq!((of("maximum_trace_spans"), of("num_traces"), of("max_memory_mib")), (2.0, 0.0, 0.0));
     assert_eq!(stage.metric("sampling_trace_dropped_too_early_total", ""), 2.0);
     assert_eq!(stage.metric("new_trace_id_received_total", ""), 2.0);
