@@ -191,8 +191,8 @@ impl Shard {
     }
 
     /// Whether a trace was kept, if that is all that is remembered.
-    pub fn outcome(&mut self, hash: u64) -> Option<bool> {
-        self.cache.get(hash, 0).map(|past| past.kept)
+    pub fn outcome(&mut self, hash: u64, now_ms: u64) -> Option<bool> {
+        self.cache.get(hash, now_ms).map(|past| past.kept)
     }
 
     /// What has come of everything since the last call.
@@ -540,12 +540,7 @@ impl Shard {
         self.ballot.clear();
         let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let because = match because {
-            Because::Due if entry.is_expired() => Because::Spans,
-            Because::Due if entry.hastened() => Because::Root,
-            other => other,
-        };
-        let planned = entry.planned;
+        let (planned, because) = (entry.planned, entry.because(because));
         let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
         tally.about(&facts);
         let decision = match rules.on_ingest {

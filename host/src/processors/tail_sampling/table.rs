@@ -9,6 +9,7 @@ use super::policy::Facts;
 pub use super::slots::Entry;
 use super::slots::{Links, NONE, Slots, Wait};
 use super::store::Chain;
+use crate::telemetry::decisions::Because;
 use hashbrown::HashTable;
 
 /// Sub-tables of the map.
@@ -42,14 +43,13 @@ impl Entry {
         waits.due_ms((self.arrived_ms, self.wait))
     }
 
-    /// Whether it waits since its root came, and not for the full time.
-    pub fn hastened(&self) -> bool {
-        matches!(self.wait, Wait::AfterRoot(_))
-    }
-
-    /// Whether [`Table::expire`] was called for it.
-    pub fn is_expired(&self) -> bool {
-        self.wait == Wait::Nothing
+    /// Why it is decided, if its time has come: `because` if that is no matter of time.
+    pub fn because(&self, because: Because) -> Because {
+        match self.wait {
+            Wait::AfterRoot(_) if because == Because::Due => Because::Root,
+            Wait::Nothing if because == Because::Due => Because::Spans,
+            _ => because,
+        }
     }
 }
 
@@ -183,7 +183,7 @@ impl Table {
 
     /// Whether [`Self::expire`] was called for a trace.
     pub fn is_expired(&self, number: u32) -> bool {
-        self.get(number).is_some_and(|entry| entry.is_expired())
+        self.slots.instants(number).is_some_and(|(_, wait)| wait == Wait::Nothing)
     }
 
     fn change_wait(&mut self, number: u32, wait: Wait) {

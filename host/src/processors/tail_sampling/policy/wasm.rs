@@ -15,8 +15,8 @@
 //! a trace is shown when its time has come. Since it can veto, a policy of this type votes before those that cannot.
 
 use super::{Fault, Layout, Policy, PolicyConfig, Slot, Trace, Vote};
+use crate::plugin::{LimitsConfig, usual_directory};
 use crate::processors::tail_sampling::ot::Threshold;
-use crate::processors::wasm::{LimitsConfig, usual_directory};
 use crate::yaml::GoDuration;
 use serde::Deserialize;
 use std::path::PathBuf;
