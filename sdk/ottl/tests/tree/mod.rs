@@ -7,11 +7,11 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use std::cmp::Ordering;
 
 /// A value, or none because something does not fit.
-pub type Answer<T> = Result<T, ()>;
+pub(crate) type Answer<T> = Result<T, ()>;
 
 /// True or false.
 #[derive(Clone, Debug)]
-pub enum Test {
+pub(crate) enum Test {
     Const(bool),
     Compare(Term, &'static str, Term),
     Is(&'static str, Term),
@@ -23,7 +23,7 @@ pub enum Test {
 
 /// A value.
 #[derive(Clone, Debug)]
-pub enum Term {
+pub(crate) enum Term {
     Nil,
     Bool(bool),
     Int(i64),
@@ -40,14 +40,14 @@ pub enum Term {
 
 /// What stands in brackets behind an attribute.
 #[derive(Clone, Debug)]
-pub enum Index {
+pub(crate) enum Index {
     Key(&'static str),
     Number(usize),
 }
 
 /// What a term gives.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub(crate) enum Value {
     Nil,
     Bool(bool),
     Int(i64),
@@ -58,7 +58,7 @@ pub enum Value {
 }
 
 impl Test {
-    pub fn random(random: &mut Rng, depth: u32) -> Self {
+    pub(crate) fn random(random: &mut Rng, depth: u32) -> Self {
         let several = |random: &mut Rng| (0..random.usize(2..4)).map(|_| Self::random(random, depth - 1)).collect();
         match random.u32(..if depth == 0 { 8 } else { 14 }) {
             0 => Self::Const(random.bool()),
@@ -78,7 +78,7 @@ impl Test {
     }
 
     /// As text; `wrapped` has parentheses around every part.
-    pub fn print(&self, wrapped: bool) -> String {
+    pub(crate) fn print(&self, wrapped: bool) -> String {
         let joined = |parts: &[Self], word: &str| {
             let parts: Vec<_> = parts.iter().map(|part| part.part(wrapped, word == " and ")).collect();
             parts.join(word)
@@ -105,7 +105,7 @@ impl Test {
         if needs || wrapped { format!("({text})") } else { text }
     }
 
-    pub fn answer(&self, span: &Span) -> Answer<bool> {
+    pub(crate) fn answer(&self, span: &Span) -> Answer<bool> {
         match self {
             Self::Const(truth) => Ok(*truth),
             Self::IsRootSpan => Ok(span.parent_span_id.is_empty()),
@@ -160,7 +160,7 @@ fn joined(parts: &[Test], span: &Span, settles: bool) -> Answer<bool> {
 }
 
 impl Term {
-    pub fn random(random: &mut Rng, depth: u32) -> Self {
+    pub(crate) fn random(random: &mut Rng, depth: u32) -> Self {
         let inner = |random: &mut Rng| Box::new(Self::random(random, depth - 1));
         match random.u32(..if depth == 0 { 12 } else { 18 }) {
             0 => Self::Nil,

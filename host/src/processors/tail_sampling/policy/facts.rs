@@ -71,23 +71,38 @@ impl Default for Facts {
 mod tests {
     use super::*;
 
-    /// Whatever the order, the facts are the same; a span without a start does not make the trace begin in 1970.
+    /// Whatever the order, the facts are the same.
     #[test]
     fn folding_does_not_depend_on_order() {
         let spans = [(5, 9, 1), (0, 12, 2), (3, 4, 4)].map(|(start_ns, end_ns, matches)| Facts {
             start_ns,
             end_ns,
             bytes: 10,
+            around: 1,
             spans: 1,
             errors: u32::from(start_ns == 0),
             root: start_ns == 3,
             matches,
         });
-        let expected = Facts { start_ns: 3, end_ns: 12, bytes: 30, spans: 3, errors: 1, root: true, matches: 7 };
+        let expected =
+            Facts { start_ns: 0, end_ns: 12, bytes: 30, around: 3, spans: 3, errors: 1, root: true, matches: 7 };
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut facts = Facts::default();
             order.iter().for_each(|i| facts.fold(&spans[*i]));
             assert_eq!(facts, expected);
         }
+    }
+
+    /// In whole milliseconds and with a sign; nothing if no span has times.
+    #[test]
+    fn durations() {
+        let took = |start_ns, end_ns| Facts { start_ns, end_ns, ..Facts::default() }.duration_ms();
+        assert_eq!((took(5_000_000, 7_999_999), took(9_000_000, 1_000_001)), (2, -7));
+        assert_eq!((took(0, 1_700_000_000_000_000_000), Facts::default().duration_ms()), (1_700_000_000_000, 0));
+        // Beyond 2262 the sign turns, and the length is the longest there is.
+        assert_eq!(
+            (took(1_700_000_000_000_000_000, u64::MAX), took(1 << 63, 1)),
+            (-1_700_000_000_000, i64::MAX / 1_000_000)
+        );
     }
 }
