@@ -7,15 +7,14 @@
     reason = "a failure here is a failed test"
 )]
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use tailrace_tests::backend::{Backend, Mood};
 use tailrace_tests::client::{Books, Client};
 use tailrace_tests::guests::{CORE_MODULE, guest};
+use tailrace_tests::heard::Heard;
 use tailrace_tests::host::yaml;
 use tailrace_tests::http;
 use tailrace_tests::plugins::{PluginDirectory, repository, stamp};
@@ -59,12 +58,8 @@ impl File {
     }
 }
 
-/// A collector that runs in a process of its own; it is killed when this is dropped.
-struct Running {
-    child: std::process::Child,
-    log: Receiver<String>,
-    heard: Vec<String>,
-}
+/// A collector that runs in a process of its own.
+struct Running(Heard);
 
 /// What a test adds to a configuration so that it can find the listeners in the log.
 const IN_A_TEST: &str = "yaml:service::telemetry: {logs: {encoding: json}, metrics: {readers: \
@@ -80,69 +75,33 @@ impl Running {
         if !arguments.contains(&"--admin-endpoint") {
             command.args(["--admin-endpoint", "127.0.0.1:0"]);
         }
-        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().expect("it runs");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, log) = channel();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        let mut running = Self { child, log, heard: Vec::new() };
+        let mut running = Self(Heard::stderr(command.args(arguments), PATIENCE));
         running.hears("everything is ready");
         running
     }
 
     /// Waits until a line of the log has this text, and gives the line.
     fn hears(&mut self, text: &str) -> String {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    let found = line.contains(text);
-                    self.heard.push(line.clone());
-                    if found {
-                        return line;
-                    }
-                }
-                Err(error) => panic!("{error}: no line with {text:?} in\n{}", self.heard.join("\n")),
-            }
-        }
+        self.0.wait_for(text).last().expect("that line").clone()
     }
 
     /// Where a listener is, by the log.
     fn address(&self, listener: &str) -> SocketAddr {
-        let lines = self.heard.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let lines = self.0.said().iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let mut listening = lines.filter(|line| line["message"] == "listening");
         let named = listening.find(|line| line["protocol"] == listener || line["listener"] == listener);
-        let named = named.unwrap_or_else(|| panic!("no {listener} in\n{}", self.heard.join("\n")));
+        let named = named.unwrap_or_else(|| panic!("no {listener} in\n{}", self.0.said().join("\n")));
         named["address"].as_str().expect("an address").parse().expect("an address")
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([format!("-{name}"), pid]).status().expect("kill").success());
+        self.0.signal(name);
     }
 
     /// Waits for the end; the exit code and all that was logged.
     fn end(mut self) -> (Option<i32>, Vec<String>) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.heard.push(line),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.heard.join("\n")),
-            }
-        }
-        let status = self.child.wait().expect("it ended");
-        (status.code(), std::mem::take(&mut self.heard))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.0.end();
+        (status.code(), self.0.said().to_vec())
     }
 }
 
@@ -577,21 +536,16 @@ fn logs_are_text_or_json() {
         assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
     }
     let running = Running::start(&[&file.path, "yaml:service::telemetry::logs::encoding: json"], &[]);
-    assert!(running.heard.iter().all(|line| line.starts_with('{')));
+    assert!(running.0.said().iter().all(|line| line.starts_with('{')));
     drop(running);
     let quiet = "yaml:service::telemetry::logs::level: error";
     let text = "yaml:service::telemetry: {logs: {encoding: console}, metrics: {level: none}}";
-    let mut child = tailrace()
-        .args(["--config", &file.path, "--config", quiet, "--config", text, "--admin-endpoint", "none"])
-        .env("RUST_LOG", "info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let line = lines.find(|line| line.contains("everything is ready")).expect("RUST_LOG wins over the level");
+    let mut command = tailrace();
+    command.args(["--config", &file.path, "--config", quiet, "--config", text, "--admin-endpoint", "none"]);
+    // RUST_LOG wins over the level.
+    let mut running = Running(Heard::stderr(command.env("RUST_LOG", "info"), PATIENCE));
+    let line = running.hears("everything is ready");
     assert!(!line.starts_with('{') && line.contains("INFO"), "{line}");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// `tailrace demo` needs nothing, ends by itself and says 0 when the ledger adds up.

@@ -8,12 +8,11 @@
 )]
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use tailrace_tests::guests::{CORE_MODULE, guest};
+use tailrace_tests::heard::Heard;
 use tempfile::TempDir;
 
 /// Longest time that anything here may take: a loaded machine compiles slowly.
@@ -221,45 +220,9 @@ fn a_missing_toolchain_is_named() {
 }
 
 /// `dev` in a process of its own; killed when this is dropped.
-struct Dev {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Dev {
-    fn start(directory: &Path, arguments: &[&str]) -> Self {
-        let mut command = tailrace(directory);
-        command.args(["plugin", "dev"]).args(arguments).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it runs");
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (tell, lines) = channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let _ = tell.send(line);
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// Everything up to a line with these words in it.
-    fn wait_for(&self, words: &str) -> String {
-        let (start, mut heard) = (Instant::now(), String::new());
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
-            heard.push_str(&line);
-            heard.push('\n');
-            if line.contains(words) {
-                return heard;
-            }
-        }
-        panic!("never said {words:?}, but:\n{heard}");
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// `tailrace plugin dev` with these arguments.
+fn dev(directory: &Path, arguments: &[&str]) -> Heard {
+    Heard::stdout(tailrace(directory).args(["plugin", "dev"]).args(arguments), PATIENCE)
 }
 
 /// A save becomes a new version and a difference in real spans; one that does not build, or fails a case, does not.
@@ -268,27 +231,27 @@ fn a_save_becomes_a_changed_span() {
     let (directory, project) = new("tidy", "attributes");
     let plugins = directory.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
-    let dev = Dev::start(directory.path(), &["tidy", "--attach", "plugins"]);
+    let mut dev = dev(directory.path(), &["tidy", "--attach", "plugins"]);
     dev.wait_for("1 case passed; generation 1");
-    let shown = dev.wait_for("~ user.email");
+    let shown = dev.wait_for("~ user.email").join("\n");
     assert!(shown.contains("changed, 0 dropped") && shown.contains("-> \"***"), "{shown}");
     dev.wait_for("put into plugins/tidy.wasm");
     let first = std::fs::read(plugins.join("tidy.wasm")).unwrap();
 
     let source = project.join("src/lib.rs");
     replace(&source, "Ok(config) }", "Ok(confg) }");
-    let failed = dev.wait_for("goes on");
+    let failed = dev.wait_for("goes on").join("\n");
     assert!(failed.contains("cannot find value `confg`") && failed.contains("generation 1 goes on"), "{failed}");
 
     replace(&source, "Ok(confg) }", "Ok(config) }");
     replace(&source, "\"*\".repeat", "\"#\".repeat");
-    let failed = dev.wait_for("goes on");
+    let failed = dev.wait_for("goes on").join("\n");
     assert!(failed.contains("cases fail:") && failed.contains("FAIL  mask"), "{failed}");
     assert_eq!(std::fs::read(plugins.join("tidy.wasm")).unwrap(), first, "nothing bad is handed on");
 
     replace(&project.join("cases/mask/expected.json"), "*********", "#########");
     dev.wait_for("generation 2");
-    let shown = dev.wait_for("~ user.email");
+    let shown = dev.wait_for("~ user.email").join("\n");
     assert!(shown.contains("-> \"###"), "{shown}");
     dev.wait_for("put into plugins/tidy.wasm");
     assert_ne!(std::fs::read(plugins.join("tidy.wasm")).unwrap(), first);

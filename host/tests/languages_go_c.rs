@@ -15,6 +15,7 @@ fn run(dir: &Path, program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let path = std::env::var("PATH").unwrap_or_default();
     let tools = repository().join("target/python-plugins/bin");
     let mut command = Command::new(program);
+    command.env("TAILRACE_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache"));
     let output = command.args(arguments).current_dir(dir).env("PATH", format!("{}:{path}", tools.display())).output();
     let Output { status, stdout, stderr } = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))

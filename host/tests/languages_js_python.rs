@@ -56,6 +56,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command.env("PATH", format!("{}:{path}", tools.display()));
     command.env("NODE_PATH", repository().join("target/js/node_modules"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("TAILRACE_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugin-cache"));
     command
 }
 
@@ -179,6 +180,15 @@ fn python_keep_orders() {
         let project = repository().join("examples/plugin-python/keep-orders");
         python_tests(&project);
         check_cases(&project, 4);
+    }
+}
+
+#[test]
+fn python_adaptive_lite() {
+    if PYTHON.is_here() {
+        let project = repository().join("examples/plugin-python/adaptive-lite");
+        python_tests(&project);
+        check_cases(&project, 2);
     }
 }
 

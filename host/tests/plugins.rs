@@ -8,13 +8,12 @@
 )]
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tailrace_tests::guests::CORE_MODULE;
+use tailrace_tests::heard::Heard;
 use tailrace_tests::http;
 use tailrace_tests::plugins::{PluginDirectory, stamp};
 
@@ -60,37 +59,25 @@ impl Scene {
 
     fn start(&self) -> Running {
         let mut command = self.tailrace(&[], "{}");
-        command.args(["--admin-endpoint", "127.0.0.1:0"]).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, log) = channel();
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut running = Running { child, log, heard: Vec::new() };
+        let mut running = Running(Heard::stderr(command.args(["--admin-endpoint", "127.0.0.1:0"]), PATIENCE));
         running.hears("everything is ready");
         running
     }
 }
 
-struct Running {
-    child: Child,
-    log: Receiver<String>,
-    heard: Vec<String>,
-}
+struct Running(Heard);
 
 impl Running {
+    /// Waits for a line with this text, if there was none yet.
     fn hears(&mut self, text: &str) {
-        let end = Instant::now() + PATIENCE;
-        while !self.heard.iter().any(|line| line.contains(text)) {
-            match self.log.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.heard.push(line),
-                Err(error) => panic!("{error}: no line with {text:?} in\n{}", self.heard.join("\n")),
-            }
+        if !self.0.said().iter().any(|line| line.contains(text)) {
+            self.0.wait_for(text);
         }
     }
 
     /// The one plugin of `GET /plugins`.
     async fn plugin(&self) -> Value {
-        let lines = self.heard.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = self.0.said().iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let admin = lines.into_iter().find(|line| line["listener"] == "admin").unwrap();
         let admin: SocketAddr = admin["address"].as_str().unwrap().parse().unwrap();
         let reply = http::get(admin, "/plugins").await;
@@ -102,7 +89,7 @@ impl Running {
 
     /// The processes that this one has started and that are there now.
     fn children(&self) -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
         let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
         children.flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
     }
@@ -110,16 +97,9 @@ impl Running {
     /// SIGTERM; how long it took to end.
     fn end(&mut self) -> Duration {
         let start = Instant::now();
-        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
-        assert!(self.child.wait().unwrap().success(), "{}", self.heard.join("\n"));
+        self.0.signal("TERM");
+        assert!(self.0.end().success(), "{}", self.0.said().join("\n"));
         start.elapsed()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

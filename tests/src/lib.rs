@@ -6,6 +6,7 @@ pub mod bomb;
 pub mod client;
 pub mod crafted;
 pub mod guests;
+pub mod heard;
 pub mod host;
 pub mod http;
 pub mod ledger;

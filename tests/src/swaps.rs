@@ -75,6 +75,10 @@ impl TraceService for Books {
 pub async fn run(binary: &Path, swaps: u64, rate: u64, pause: Duration, versions: u64) {
     let plugins = PluginDirectory::with("stamp", &stamp("v0"));
     let books = Books::default();
+    // Room from the start: to grow tens of millions of entries takes longer than an exporter waits for its answer, and what it
+    // then sends again would arrive twice.
+    let seconds = pause.as_secs_f64() * swaps as f64 + 30.0;
+    books.with(|books| books.spans.reserve((seconds * rate as f64) as usize));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let service = TraceServiceServer::new(books.clone()).max_decoding_message_size(64 << 20);

@@ -51,19 +51,71 @@ pub(super) fn ahead(generation: &Generation, signal: Signal) -> Ahead {
     }
 }
 
-/// Runs a draft through this version of the plugin. After an error the draft is as it was before.
-pub(super) async fn run(
+/// A draft that is ready for a call, or needs none.
+pub(super) enum Prepared {
+    /// There is nothing to call for.
+    Step(Step),
+    /// The plugin is to be called.
+    Turn(Turn),
+}
+
+/// What a plugin is called with.
+pub(super) enum Turn {
+    /// The batch as the draft has it written.
+    Whole,
+    /// These rows of it.
+    View {
+        /// The rows.
+        view: Box<View>,
+        /// When the plugin's work began: looking for them is a part of it.
+        start: Instant,
+    },
+}
+
+/// Everything before the call: the prefilter, and a scan if there is none that serves. `union` tells what a scan is to look for,
+/// given what this version wants.
+pub(super) fn prepare(
     generation: &Generation,
     metrics: &PluginMetrics,
     draft: &mut Draft,
     union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
-) -> Result<Step, RunError> {
+) -> Result<Prepared, RunError> {
+    let goes = Ok(Prepared::Step(Step::Goes));
     if draft.items() == 0 || !generation.interest.wants(draft.signal()) {
         metrics.skipped.add(1);
-        return Ok(Step::Goes);
+        return goes;
     }
     if generation.kind != Kind::Attributes {
-        let batch = settle(draft)?.clone();
+        settle(draft)?;
+        return Ok(Prepared::Turn(Turn::Whole));
+    }
+    let start = Instant::now();
+    let wants = &generation.interest.wants;
+    let covered = draft.parts().1.is_some_and(|table| table.covers(wants));
+    if !covered {
+        if !work::may_matter(generation, settle(draft)?) {
+            metrics.skipped.add(1);
+            return goes;
+        }
+        draft.scan(union(wants));
+    }
+    let Some(view) = draft.parts().1.map(|table| table.view(wants)) else { return goes };
+    if view.columns.is_empty() && !generation.interest.always {
+        work::skipped(metrics, start);
+        return goes;
+    }
+    Ok(Prepared::Turn(Turn::View { view: Box::new(view), start }))
+}
+
+/// The call, and what comes of it. After an error the draft is as it was before.
+pub(super) async fn take(
+    generation: &Generation,
+    metrics: &PluginMetrics,
+    draft: &mut Draft,
+    turn: Turn,
+) -> Result<Step, RunError> {
+    let Turn::View { view, start } = turn else {
+        let batch = draft.parts().0.clone();
         return Ok(match work::run(generation, metrics, &batch).await? {
             Outcome::Unchanged => Step::Goes,
             Outcome::Replaced(new) => {
@@ -72,23 +124,8 @@ pub(super) async fn run(
             }
             Outcome::Dropped { reason } => Step::Dropped { reason },
         });
-    }
-    let start = Instant::now();
-    let wants = &generation.interest.wants;
-    let covered = draft.parts().1.is_some_and(|table| table.covers(wants));
-    if !covered {
-        if !work::may_matter(generation, settle(draft)?) {
-            metrics.skipped.add(1);
-            return Ok(Step::Goes);
-        }
-        draft.scan(union(wants));
-    }
+    };
     let items = draft.items();
-    let Some(view) = draft.parts().1.map(|table| table.view(wants)) else { return Ok(Step::Goes) };
-    if view.columns.is_empty() && !generation.interest.always {
-        work::skipped(metrics, start);
-        return Ok(Step::Goes);
-    }
     let ran = attributes(generation, metrics, draft, &view).await;
     work::account(metrics, start, items, &ran);
     if let Ok(Step::Goes) = ran {

@@ -15,10 +15,10 @@ use super::log::{PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::pool::Pool;
 use super::program::{Candidate, Hash, Loader, Program};
-use super::quarantine::Quarantine;
+use super::quarantine::{Input, Quarantine};
 use super::rollback::{Probation, Verdict};
 use super::state;
-use crate::pdata::{Batch, Signal};
+use crate::pdata::Signal;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -40,7 +40,10 @@ pub(super) struct Generation {
     pub(super) limits: Arc<Limits>,
     pub(super) name: String,
     pub(super) version: String,
-    pub(super) error_mode: Option<ErrorMode>,
+    /// What the plugin wishes for when a call fails.
+    wish: Option<ErrorMode>,
+    /// How it runs.
+    pub(super) options: Arc<Options>,
     pub(super) loaded: SystemTime,
     probation: Probation,
     quarantine: Mutex<Quarantine>,
@@ -54,7 +57,7 @@ impl Generation {
         candidate: &Candidate,
         loader: Loader<'_>,
         number: u64,
-        options: &Options,
+        options: &Arc<Options>,
         metrics: &PluginMetrics,
         probation: Probation,
     ) -> Result<Self, LoadError> {
@@ -70,7 +73,7 @@ impl Generation {
     pub(super) fn of(
         program: Arc<Program>,
         number: u64,
-        options: &Options,
+        options: &Arc<Options>,
         metrics: &PluginMetrics,
         probation: Probation,
     ) -> Result<Self, LoadError> {
@@ -83,7 +86,7 @@ impl Generation {
     async fn start(
         program: Arc<Program>,
         number: u64,
-        options: &Options,
+        options: &Arc<Options>,
         metrics: &PluginMetrics,
         probation: Probation,
     ) -> Result<Self, LoadError> {
@@ -98,7 +101,8 @@ impl Generation {
         let mut first =
             Instance::new(&program, &limits, &shared).await.map_err(|failure| LoadError(failure.message))?;
         let info = first.describe().await.map_err(during("describe"))?;
-        let stated = match first.configure(&options.config).await.map_err(during("configure"))? {
+        let config = options.config.for_schema(info.config_schema.as_deref());
+        let stated = match first.configure(&config).await.map_err(during("configure"))? {
             Ok(interest) => interest,
             Err(answer) => {
                 return Err(LoadError::configuration(cut(&answer, 1024)));
@@ -112,7 +116,7 @@ impl Generation {
         };
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
         let instances = if interest.single { 1 } else { limits.instances };
-        let (config, metrics) = (Arc::clone(&options.config), metrics.clone());
+        let metrics = metrics.clone();
         let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
         Ok(Self {
             number,
@@ -124,7 +128,8 @@ impl Generation {
             limits,
             name: cut(&info.name, NAME_BYTES).to_owned(),
             version: cut(&info.version, NAME_BYTES).to_owned(),
-            error_mode: info.error_mode.map(|mode| match mode {
+            options: Arc::clone(options),
+            wish: info.error_mode.map(|mode| match mode {
                 lifecycle::ErrorMode::Propagate => ErrorMode::Propagate,
                 lifecycle::ErrorMode::Ignore => ErrorMode::Ignore,
                 lifecycle::ErrorMode::Drop => ErrorMode::Drop,
@@ -136,16 +141,21 @@ impl Generation {
         })
     }
 
-    /// How long this batch fails without a call, and after how many accidents; or nothing.
-    pub(super) fn held(&self, batch: &Batch) -> Option<(Duration, u32)> {
+    /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
+    pub(super) fn error_mode(&self) -> ErrorMode {
+        self.options.error_mode.or(self.wish).unwrap_or(ErrorMode::Propagate)
+    }
+
+    /// How long this input fails without a call, and after how many accidents; or nothing.
+    pub(super) fn held(&self, input: Input<'_>) -> Option<(Duration, u32)> {
         if !self.accident_prone.load(Relaxed) {
             return None;
         }
-        self.quarantine().held(batch, Instant::now())
+        self.quarantine().held(input, Instant::now())
     }
 
     /// How a batch, or a call about traces, ended; the verdict about this version, if it is due.
-    pub(super) fn ended<T>(&self, batch: Option<&Batch>, result: &Result<T, RunError>) -> Option<Verdict> {
+    pub(super) fn ended<T>(&self, input: Input<'_>, result: &Result<T, RunError>) -> Option<Verdict> {
         let (tally, now) = (self.pool.tally(), Instant::now());
         let failed = tally.ended(result);
         let mut last = None;
@@ -153,7 +163,7 @@ impl Generation {
             Err(RunError::Accident(failure)) if failure.incident.is_without_a_call() => {}
             Err(RunError::Accident(failure)) => {
                 last = Some(failure.incident);
-                let first = batch.is_none_or(|batch| self.quarantine().accident(batch, failure.incident, now));
+                let first = self.quarantine().accident(input, failure.incident, now);
                 self.accident_prone.store(!self.quarantine().is_empty(), Relaxed);
                 if first {
                     self.pool.accident();
@@ -161,7 +171,7 @@ impl Generation {
             }
             _ if self.accident_prone.load(Relaxed) => {
                 let mut quarantine = self.quarantine();
-                batch.inspect(|batch| quarantine.good(batch, now));
+                quarantine.good(input, now);
                 self.accident_prone.store(!quarantine.is_empty(), Relaxed);
             }
             _ => {}

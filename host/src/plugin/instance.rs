@@ -18,6 +18,9 @@ use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
 const WAITING_FACTOR: u32 = 10;
+/// The same for what happens once per instance: nothing sleeps for good reasons there, and a plugin that does keeps the others
+/// of its directory waiting.
+const START_WAITING_FACTOR: u32 = 2;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
 
@@ -40,6 +43,35 @@ struct Exports {
     state: Option<state::Guest>,
 }
 
+/// The time of a call.
+#[derive(Clone, Copy)]
+struct Budget {
+    computing: Duration,
+    /// With all that it waits, for its turn or because it sleeps.
+    in_all: Duration,
+}
+
+impl Budget {
+    const START: Self = Self { computing: Limits::START, in_all: Limits::START.saturating_mul(START_WAITING_FACTOR) };
+
+    fn of_a_call(limits: &Limits) -> Self {
+        Self { computing: limits.timeout, in_all: limits.timeout.saturating_mul(WAITING_FACTOR) }
+    }
+}
+
+/// Makes a call, a future over `$store`, within a budget. No function, since the future borrows the store that is looked at
+/// before and after.
+macro_rules! within {
+    ($budget:expr, $store:expr, $program:expr, $call:expr) => {{
+        let budget: Budget = $budget;
+        begin($store, budget);
+        let ticking = $program.engine.ticking();
+        let made = tokio::time::timeout(budget.in_all, $call).await;
+        drop(ticking);
+        outcome(made, $store, budget)
+    }};
+}
+
 /// A guest's own answer: a value, or its "no".
 pub(super) type Answer<T> = Result<T, types::Failure>;
 
@@ -50,12 +82,8 @@ impl Instance {
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
-        begin(&mut store, Limits::START);
-        let ticking = program.engine.ticking();
-        let made =
-            tokio::time::timeout(Limits::START * WAITING_FACTOR, program.pre.instantiate_async(&mut store)).await;
-        drop(ticking);
-        let made = outcome(made, &mut store, Limits::START).and_then(|instance| {
+        let made = within!(Budget::START, &mut store, program, program.pre.instantiate_async(&mut store));
+        let made = made.and_then(|instance| {
             let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
             let (lifecycle, at, store) = (&program.lifecycle, &program.exports, &mut store);
             let lifecycle = lifecycle.load(&mut *store, &instance).map_err(shape)?;
@@ -79,20 +107,12 @@ impl Instance {
 
     /// Who it says it is.
     pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
-        begin(&mut self.store, Limits::START);
-        let _ticking = self.program.engine.ticking();
-        let call = self.lifecycle.call_describe(&mut self.store);
-        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, Limits::START)
+        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_describe(&mut self.store))
     }
 
     /// Hands it its configuration; the inner error is its answer.
     pub(super) async fn configure(&mut self, config: &str) -> Result<Result<lifecycle::Interest, String>, Failure> {
-        begin(&mut self.store, Limits::START);
-        let _ticking = self.program.engine.ticking();
-        let call = self.lifecycle.call_configure(&mut self.store, config);
-        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, Limits::START)
+        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_configure(&mut self.store, config))
     }
 
     /// Runs an `attributes` plugin over the columns of a batch.
@@ -100,13 +120,13 @@ impl Instance {
         let Some(guest) = &self.exports.attributes else {
             return Err(not_exported("attributes"));
         };
-        let budget = self.limits.timeout;
-        begin(&mut self.store, budget);
         self.calls += 1;
-        let _ticking = self.program.engine.ticking();
-        let call = guest.call_apply(&mut self.store, to_contract(signal), projection(columns));
-        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
-        let answer = outcome(made, &mut self.store, budget)?;
+        let answer = within!(
+            Budget::of_a_call(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_apply(&mut self.store, to_contract(signal), projection(columns))
+        )?;
         Ok(answer.map(|edits| Edits {
             rows: edits.rows,
             actions: edits.actions,
@@ -136,32 +156,25 @@ impl Instance {
         let Some(guest) = &self.exports.processor else {
             return Err(not_exported("processor"));
         };
-        let budget = self.limits.timeout;
-        begin(&mut self.store, budget);
         self.calls += 1;
-        let _ticking = self.program.engine.ticking();
-        let call = guest.call_process(&mut self.store, to_contract(signal), batch);
-        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, budget)
+        within!(
+            Budget::of_a_call(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_process(&mut self.store, to_contract(signal), batch)
+        )
     }
 
     /// Whether a `sampler` plugin wants whole spans.
     pub(super) async fn wants_spans(&mut self) -> Result<bool, Failure> {
         let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
-        begin(&mut self.store, Limits::START);
-        let _ticking = self.program.engine.ticking();
-        let call = guest.call_wants_spans(&mut self.store);
-        let made = tokio::time::timeout(Limits::START * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, Limits::START)
+        within!(Budget::START, &mut self.store, self.program, guest.call_wants_spans(&mut self.store))
     }
 
     /// Asks a `sampler` plugin about traces.
     pub(super) async fn sample(&mut self, traces: &Traces) -> Result<Answer<Vec<sampler::Decision>>, Failure> {
         let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
-        let budget = self.limits.timeout;
-        begin(&mut self.store, budget);
         self.calls += 1;
-        let _ticking = self.program.engine.ticking();
         let columns = sampler::Traces {
             ids: &traces.ids,
             span_counts: &traces.span_counts,
@@ -175,32 +188,30 @@ impl Instance {
             span_ends: &traces.span_ends,
             spans: &traces.spans,
         };
-        let call = guest.call_sample(&mut self.store, columns);
-        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, budget)
+        within!(
+            Budget::of_a_call(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_sample(&mut self.store, columns)
+        )
     }
 
     /// What a plugin that keeps something wants to keep; more than about `bytes` is a failure. The last call of the instance.
     pub(super) async fn save(&mut self, bytes: usize) -> Result<Vec<u8>, Failure> {
         let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
-        let budget = self.limits.timeout;
-        begin(&mut self.store, budget);
         self.store.set_hostcall_fuel(bytes.saturating_add(OUTPUT_SLACK));
-        let _ticking = self.program.engine.ticking();
-        let call = guest.call_save(&mut self.store);
-        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, budget)
+        within!(Budget::of_a_call(&self.limits), &mut self.store, self.program, guest.call_save(&mut self.store))
     }
 
     /// Hands it what another instance saved; the inner error is its answer.
     pub(super) async fn restore(&mut self, state: &[u8]) -> Result<Result<(), String>, Failure> {
         let Some(guest) = &self.exports.state else { return Err(not_exported("state")) };
-        let budget = self.limits.timeout;
-        begin(&mut self.store, budget);
-        let _ticking = self.program.engine.ticking();
-        let call = guest.call_restore(&mut self.store, state);
-        let made = tokio::time::timeout(budget * WAITING_FACTOR, call).await;
-        outcome(made, &mut self.store, budget)
+        within!(
+            Budget::of_a_call(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_restore(&mut self.store, state)
+        )
     }
 
     /// Whether it has served long enough: memory never shrinks, and guests leak.
@@ -220,9 +231,9 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<Guest>, budget: Duration) {
+fn begin(store: &mut Store<Guest>, budget: Budget) {
     let guest = store.data_mut();
-    guest.clock.begin(budget);
+    guest.clock.begin(budget.computing);
     guest.words.take();
     // What an earlier call wanted and lived without does not explain an accident of this one.
     guest.memory.take_refused();
@@ -233,14 +244,14 @@ fn begin(store: &mut Store<Guest>, budget: Duration) {
 fn outcome<T>(
     made: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
     store: &mut Store<Guest>,
-    budget: Duration,
+    budget: Budget,
 ) -> Result<T, Failure> {
     store.data_mut().clock.end();
     let error = match made {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error,
         Err(_) => {
-            let message = format!("it waited for longer than {:?}", budget * WAITING_FACTOR);
+            let message = format!("it waited for longer than {:?}", budget.in_all);
             return Err(Failure::new(Incident::Timeout, message));
         }
     };

@@ -56,8 +56,11 @@ impl Limits {
 
 /// Entries of all tables of an instance.
 const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+/// What an entry of a table takes at most.
+const TABLE_ELEMENT_BYTES: usize = 16;
 
-/// Counts the memory of a store over all its memories, and what the host holds for it, and refuses what exceeds the limit.
+/// Counts the memory of a store over all its memories and tables, and what the host holds for it, and refuses what exceeds
+/// the limit.
 #[derive(Debug)]
 pub(super) struct Memory {
     limit: usize,
@@ -75,17 +78,27 @@ impl Memory {
         Self { limit, used: 0, held: 0, elements: 0, refused: None }
     }
 
-    /// Bytes of all memories; they never shrink.
+    /// Bytes of all memories and tables; they never shrink.
     pub(super) fn used(&self) -> usize {
-        self.used
+        self.used.saturating_add(self.elements.saturating_mul(TABLE_ELEMENT_BYTES))
     }
 
     /// Takes memory for what the host holds for the instance, for as long as it lives; false if there is no room.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
         let held = self.held.saturating_add(bytes);
-        let fits = self.used.saturating_add(held) <= self.limit;
+        let fits = self.used().saturating_add(held) <= self.limit;
         if fits {
             self.held = held;
+        }
+        fits
+    }
+
+    /// Whether all of it is within the limit; if not, that is remembered.
+    fn fits(&mut self) -> bool {
+        let all = self.used().saturating_add(self.held);
+        let fits = all <= self.limit;
+        if !fits {
+            self.refused = Some(all);
         }
         fits
     }
@@ -99,13 +112,12 @@ impl Memory {
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let used = self.used.saturating_sub(current).saturating_add(desired);
-        let all = used.saturating_add(self.held);
-        if all > self.limit {
-            self.refused = Some(all);
-            return Ok(false);
+        let before = std::mem::replace(&mut self.used, used);
+        let fits = self.fits();
+        if !fits {
+            self.used = before;
         }
-        self.used = used;
-        Ok(true)
+        Ok(fits)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -113,8 +125,12 @@ impl ResourceLimiter for Memory {
         if elements > TABLE_ELEMENTS_MAX {
             return Ok(false);
         }
-        self.elements = elements;
-        Ok(true)
+        let before = std::mem::replace(&mut self.elements, elements);
+        let fits = self.fits();
+        if !fits {
+            self.elements = before;
+        }
+        Ok(fits)
     }
 
     fn instances(&self) -> usize {
@@ -145,6 +161,20 @@ mod tests {
         assert!(memory.memory_growing(30, 40, None).unwrap());
         assert_eq!(memory.used(), 100);
         assert!(!memory.memory_growing(60, 61, None).unwrap());
+    }
+
+    /// Tables are memory too.
+    #[test]
+    fn tables_count() {
+        let mut memory = Memory::new(10 * TABLE_ELEMENT_BYTES);
+        assert!(memory.table_growing(0, 6, None).unwrap());
+        assert!(memory.memory_growing(0, 3 * TABLE_ELEMENT_BYTES, None).unwrap());
+        assert!(!memory.table_growing(6, 8, None).unwrap());
+        assert_eq!(memory.take_refused(), Some(11 * TABLE_ELEMENT_BYTES));
+        assert!(memory.table_growing(6, 7, None).unwrap() && !memory.hold(1));
+        assert_eq!(memory.used(), 10 * TABLE_ELEMENT_BYTES);
+        let mut roomy = Memory::new(usize::MAX);
+        assert!(!roomy.table_growing(0, TABLE_ELEMENTS_MAX + 1, None).unwrap());
     }
 
     /// What the host holds for an instance is a part of its memory.

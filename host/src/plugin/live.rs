@@ -7,6 +7,7 @@
 
 use super::chain::{self, Ahead, Step};
 use super::compile::Urgency;
+use super::config::PluginConfig;
 use super::contract::Role;
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
@@ -14,9 +15,9 @@ use super::limits::Limits;
 use super::metrics::PluginMetrics;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
+use super::quarantine::Input;
 use super::state::{self, Current};
 use super::swap::{Offer, Swaps};
-use super::work;
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
 use crate::telemetry::{Metrics, names};
@@ -53,14 +54,14 @@ impl ErrorMode {
 }
 
 /// How a plugin is to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Its name in logs.
     pub name: String,
     /// What it is used for.
     pub role: Role,
-    /// What `configure` gets: a JSON text.
-    pub config: Arc<str>,
+    /// What `configure` gets.
+    pub config: PluginConfig,
     /// What the operator wants done when a call fails; `None` leaves it to the plugin.
     pub error_mode: Option<ErrorMode>,
     /// What it may use.
@@ -104,7 +105,8 @@ pub struct Plugin {
 
 /// What is shared with the thread that takes a version back, and with the list of plugins.
 pub(super) struct Inner {
-    pub(super) options: Options,
+    /// How it is to run. The version that runs may be one that was gone back to, and have others.
+    pub(super) options: Arc<Options>,
     pub(super) platform: Arc<Platform>,
     /// The file that it follows.
     pub(super) file: Option<PathBuf>,
@@ -196,6 +198,7 @@ impl Plugin {
         counted: Counted<'_>,
     ) -> Result<Self, LoadError> {
         platform.check_room()?;
+        let options = Arc::new(options);
         let metrics = PluginMetrics::open(counted.metrics, counted.labels);
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
@@ -226,13 +229,14 @@ impl Plugin {
     /// An accident, or the plugin's own "no".
     pub async fn run(&self, batch: &Batch) -> Result<Outcome, Failed> {
         let (generation, inside) = self.inner.current.enter().await;
-        let result = match self.inner.admit(&generation, batch) {
+        let input = Input::Batch(batch);
+        let result = match self.inner.admit(&generation, input) {
             Ok(()) => state::run(&generation, inside, &self.inner.metrics, batch).await,
             Err(failure) => Err(failure.into()),
         };
-        let outcome = self.inner.settle(&generation, Some(batch), result)?;
+        let outcome = self.inner.settle(&generation, input, result)?;
         if let Outcome::Dropped { reason: Some(reason) } = &outcome {
-            self.inner.trouble().drop_reason = Some(reason.clone());
+            self.inner.dropped(reason);
         }
         Ok(outcome)
     }
@@ -247,16 +251,17 @@ impl Plugin {
         draft: &mut Draft,
         union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
     ) -> Result<Step, Failed> {
-        let (generation, _inside) = self.inner.current.enter().await;
+        let (generation, inside) = self.inner.current.enter().await;
         // As it was last written: the same whenever a sender tries again.
         let batch = draft.parts().0.clone();
-        let result = match self.inner.admit(&generation, &batch) {
-            Ok(()) => chain::run(&generation, &self.inner.metrics, draft, union).await,
+        let input = Input::Batch(&batch);
+        let result = match self.inner.admit(&generation, input) {
+            Ok(()) => state::run_draft(&generation, inside, &self.inner.metrics, draft, union).await,
             Err(failure) => Err(failure.into()),
         };
-        let step = self.inner.settle(&generation, Some(&batch), result)?;
+        let step = self.inner.settle(&generation, input, result)?;
         if let Step::Dropped { reason: Some(reason) } = &step {
-            self.inner.trouble().drop_reason = Some(reason.clone());
+            self.inner.dropped(reason);
         }
         Ok(step)
     }
@@ -304,16 +309,6 @@ impl Plugin {
         PluginMetrics::open(metrics, labels).reload_failures.add(1);
     }
 
-    /// Asks the version that is current now about traces; one decision for each, in their order.
-    ///
-    /// # Errors
-    /// An accident, or the plugin's own "no".
-    pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let (generation, _inside) = self.inner.current.enter().await;
-        let result = work::decide(&generation, &self.inner.metrics, traces).await;
-        self.inner.settle(&generation, None, result)
-    }
-
     /// Whether it wants to see anything of the spans of traces, beside their counts and times.
     pub fn sees_spans(&self) -> bool {
         let generation = self.inner.current.load();
@@ -327,10 +322,14 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn ask(&self, show: impl FnOnce(Wanted<'_>, bool) -> Traces) -> Result<Vec<Decision>, Failed> {
-        let (generation, _inside) = self.inner.current.enter().await;
+        let (generation, inside) = self.inner.current.enter().await;
         let traces = show(generation.interest.wanted(), generation.wants_spans);
-        let result = work::decide(&generation, &self.inner.metrics, &traces).await;
-        self.inner.settle(&generation, None, result)
+        let input = Input::Traces(&traces);
+        let result = match self.inner.admit(&generation, input) {
+            Ok(()) => state::decide(&generation, inside, &self.inner.metrics, &traces).await,
+            Err(failure) => Err(failure.into()),
+        };
+        self.inner.settle(&generation, input, result)
     }
 
     /// Asks about each trace in a batch, as if nothing more of it would come: for trying out a sampler.
@@ -338,16 +337,14 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
-        let generation = self.inner.current.load_full();
-        let interest = &generation.interest;
-        let traces = Traces::gather(batch.data(), batch.index(), interest.wanted(), generation.wants_spans).map_err(
-            |error| {
-                let error = RunError::Permanent(error.to_string());
-                Failed { mode: ErrorMode::Propagate, error }
-            },
-        )?;
-        let decisions = self.decide(&traces).await?;
-        Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
+        let mut ids = Vec::new();
+        let gather = |wanted: Wanted<'_>, wants_spans| {
+            let traces = Traces::gather(batch.data(), batch.index(), wanted, wants_spans).unwrap_or_default();
+            ids.extend((0..traces.len()).filter_map(|at| traces.id(at)));
+            traces
+        };
+        let decisions = self.ask(gather).await?;
+        Ok(ids.into_iter().zip(decisions).collect())
     }
 
     /// Puts another version in its place, if it loads. Blocks for as long as that takes; batches flow on meanwhile. Not to
@@ -412,14 +409,14 @@ impl Inner {
         self.registry.is(metrics)
     }
 
-    /// Before a batch: whether a call may be made for it.
-    pub(super) fn admit(&self, generation: &Generation, batch: &Batch) -> Result<(), Failure> {
-        let Some((rest, accidents)) = generation.held(batch) else { return Ok(()) };
+    /// Before a batch, or traces: whether a call may be made for it.
+    pub(super) fn admit(&self, generation: &Generation, input: Input<'_>) -> Result<(), Failure> {
+        let Some((rest, accidents)) = generation.held(input) else { return Ok(()) };
         if let Some(counter) = self.metrics.failures(Incident::Quarantined) {
             counter.add(1);
         }
-        let message =
-            format!("it had {accidents} accidents on this very batch and is not called for it for {rest:.1?}");
+        let what = input.what();
+        let message = format!("it had {accidents} accidents on {what} and is not called for it for {rest:.1?}");
         Err(Failure::new(Incident::Quarantined, message))
     }
 
@@ -428,21 +425,21 @@ impl Inner {
     pub(super) fn settle<T>(
         self: &Arc<Self>,
         generation: &Generation,
-        batch: Option<&Batch>,
+        input: Input<'_>,
         result: Result<T, RunError>,
     ) -> Result<T, Failed> {
-        if let Some(verdict) = generation.ended(batch, &result) {
+        if let Some(verdict) = generation.ended(input, &result) {
             self.act_on(generation.number, verdict);
         }
         result.map_err(|error| {
             self.trouble().call_failed(&error);
-            Failed { mode: self.error_mode(generation), error }
+            Failed { mode: generation.error_mode(), error }
         })
     }
 
-    /// What is to be done when a call fails: the operator's word, else the plugin's, else "propagate".
-    pub(super) fn error_mode(&self, generation: &Generation) -> ErrorMode {
-        self.options.error_mode.or(generation.error_mode).unwrap_or(ErrorMode::Propagate)
+    /// The plugin dropped a whole batch, and said why.
+    fn dropped(&self, reason: &str) {
+        self.trouble().drop_reason = Some(reason.to_owned());
     }
 
     pub(super) fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {

@@ -23,6 +23,8 @@
 //! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
+//! | `processor` | what every processor made of plugins does besides |
+//! | `config` | what a plugin is configured with, and where in the file that stands |
 
 mod about;
 mod bench;
@@ -32,6 +34,7 @@ mod bundled;
 mod cache;
 mod chain;
 mod compile;
+mod config;
 mod contract;
 pub mod directory;
 mod engine;
@@ -50,9 +53,11 @@ mod outline;
 mod platform;
 mod pool;
 mod private_dir;
+pub mod processor;
 mod program;
 mod quarantine;
 mod rollback;
+mod settings;
 pub mod stage;
 mod state;
 mod swap;
@@ -67,6 +72,7 @@ pub use about::{About, Compiled, Wish};
 pub use bench::Bench;
 pub use bundled::bundled;
 pub use compile::{CompileSettings, SUBCOMMAND as COMPILE_SUBCOMMAND, compiling_process};
+pub use config::{PluginConfig, faults};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
@@ -75,6 +81,7 @@ pub use outline::Outline;
 pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
+pub use settings::{LimitsConfig, SomeLimits, config_json, plugin_file, plugin_name, usual_directory};
 pub use swap::Offer;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started

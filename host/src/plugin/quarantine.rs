@@ -1,17 +1,19 @@
 //! Inputs on which a plugin had accidents: answered at once for a while, so that a client that sends one poisoned batch
-//! again and again does not burn an instance each time, and costs its neighbours nothing.
+//! again and again, or a poisoned trace about which a sampler is asked again, does not burn an instance each time, and costs
+//! its neighbours nothing.
 //!
-//! The first [`ACCIDENTS`] accidents on the same bytes are taken as they come. Then a batch of these bytes fails without a
+//! The first [`ACCIDENTS`] accidents on the same bytes are taken as they come. Then an input of these bytes fails without a
 //! call for [`HOLD_MIN`]; when that is over one call is tried, and with each further accident the time doubles, up to
 //! [`HOLD_MAX`]. A call that works ends it. [`INPUTS_MAX`] inputs are remembered, for [`MEMORY`] after they were last seen.
 //!
-//! A batch is hashed only if one of the same size is remembered, so that good traffic pays for a comparison of lengths.
+//! An input is hashed only if one of the same size is remembered, so that good traffic pays for a comparison of lengths.
 
 use super::error::Incident;
 use crate::pdata::Batch;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use std::hash::Hasher as _;
 use std::time::Duration;
+use tailrace_columns::Traces;
 use tokio::time::Instant;
 
 /// Accidents on the same input before it is held.
@@ -23,22 +25,70 @@ const INPUTS_MAX: usize = 64;
 /// How long an input is remembered that does not come again.
 const MEMORY: Duration = Duration::from_secs(900);
 
+/// What a plugin is called with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Input<'a> {
+    /// A batch.
+    Batch(&'a Batch),
+    /// Traces about which a sampler is asked in one call.
+    Traces(&'a Traces),
+}
+
+impl Input<'_> {
+    /// In words.
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Self::Batch(_) => "this very batch",
+            Self::Traces(_) => "these very traces",
+        }
+    }
+
+    /// The greater part of its bytes: enough to tell most inputs apart without looking at them.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.data().len(),
+            Self::Traces(traces) => traces.ids.len() + traces.values.data.len() + traces.spans.len(),
+        }
+    }
+
+    fn write(&self, hasher: &mut SipHasher13) {
+        match self {
+            Self::Batch(batch) => {
+                hasher.write(batch.signal().as_str().as_bytes());
+                hasher.write(batch.data());
+            }
+            Self::Traces(traces) => {
+                let Traces { ids, span_counts, error_counts, starts, durations, sizes, last_calls, .. } = traces;
+                let Traces { values, item_ends, span_ends, spans, .. } = traces;
+                let numbers = [span_counts, error_counts, item_ends, span_ends];
+                let shape = [&values.shape.resource_ends, &values.shape.scope_ends, &values.shape.metric_ends];
+                let columns = [&values.owners, &values.keys, &values.ends, &values.name_ends];
+                numbers.into_iter().chain(shape).chain(columns).flatten().for_each(|number| hasher.write_u32(*number));
+                [starts, durations, sizes].into_iter().flatten().for_each(|number| hasher.write_u64(*number));
+                let texts = [ids, last_calls, spans, &values.levels, &values.kinds, &values.data];
+                texts.into_iter().for_each(|bytes| hasher.write(bytes));
+                hasher.write(values.names.as_bytes());
+            }
+        }
+    }
+}
+
 /// Inputs with accidents.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     key: [u8; 16],
-    inputs: Vec<Input>,
+    inputs: Vec<Known>,
 }
 
 #[derive(Debug)]
-struct Input {
+struct Known {
     print: Print,
     accidents: u32,
     seen: Instant,
     held_until: Option<Instant>,
 }
 
-/// What tells a batch from another.
+/// What tells an input from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
     bytes: usize,
@@ -52,9 +102,9 @@ impl Default for Quarantine {
 }
 
 impl Quarantine {
-    /// How long calls with this batch fail without being made, and how many accidents there were; or nothing.
-    pub(super) fn held(&mut self, batch: &Batch, now: Instant) -> Option<(Duration, u32)> {
-        let at = self.find(batch, now)?;
+    /// How long calls with this input fail without being made, and how many accidents there were; or nothing.
+    pub(super) fn held(&mut self, input: Input<'_>, now: Instant) -> Option<(Duration, u32)> {
+        let at = self.find(input, now)?;
         let input = self.inputs.get_mut(at)?;
         input.seen = now;
         let until = input.held_until?;
@@ -66,14 +116,14 @@ impl Quarantine {
         None
     }
 
-    /// A call with this batch ended in an accident; whether it was the first.
-    pub(super) fn accident(&mut self, batch: &Batch, incident: Incident, now: Instant) -> bool {
+    /// A call with this input ended in an accident; whether it was the first.
+    pub(super) fn accident(&mut self, input: Input<'_>, incident: Incident, now: Instant) -> bool {
         if !incident.is_about_the_input() {
             return true;
         }
-        let at = self.find(batch, now).unwrap_or_else(|| {
-            let print = self.print(batch);
-            self.remember(Input { print, accidents: 0, seen: now, held_until: None })
+        let at = self.find(input, now).unwrap_or_else(|| {
+            let print = self.print(input);
+            self.remember(Known { print, accidents: 0, seen: now, held_until: None })
         });
         let Some(input) = self.inputs.get_mut(at) else { return true };
         input.accidents = input.accidents.saturating_add(1);
@@ -85,9 +135,9 @@ impl Quarantine {
         input.accidents == 1
     }
 
-    /// A call with this batch ended well.
-    pub(super) fn good(&mut self, batch: &Batch, now: Instant) {
-        if let Some(at) = self.find(batch, now) {
+    /// A call with this input ended well.
+    pub(super) fn good(&mut self, input: Input<'_>, now: Instant) {
+        if let Some(at) = self.find(input, now) {
             self.inputs.swap_remove(at);
         }
     }
@@ -102,24 +152,23 @@ impl Quarantine {
         self.inputs.is_empty()
     }
 
-    fn find(&mut self, batch: &Batch, now: Instant) -> Option<usize> {
+    fn find(&mut self, input: Input<'_>, now: Instant) -> Option<usize> {
         self.inputs.retain(|input| now.saturating_duration_since(input.seen) < MEMORY);
-        let bytes = batch.data().len();
+        let bytes = input.bytes();
         if !self.inputs.iter().any(|input| input.print.bytes == bytes) {
             return None;
         }
-        let print = self.print(batch);
+        let print = self.print(input);
         self.inputs.iter().position(|input| input.print == print)
     }
 
-    fn print(&self, batch: &Batch) -> Print {
+    fn print(&self, input: Input<'_>) -> Print {
         let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(batch.signal().as_str().as_bytes());
-        hasher.write(batch.data());
-        Print { bytes: batch.data().len(), hash: hasher.finish128().as_u128() }
+        input.write(&mut hasher);
+        Print { bytes: input.bytes(), hash: hasher.finish128().as_u128() }
     }
 
-    fn remember(&mut self, input: Input) -> usize {
+    fn remember(&mut self, input: Known) -> usize {
         if self.inputs.len() >= INPUTS_MAX {
             let oldest = self.inputs.iter().enumerate().min_by_key(|(_, input)| input.seen);
             if let Some((at, _)) = oldest {
@@ -134,6 +183,7 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::super::tests::batch;
+    use super::Input::Batch;
     use super::*;
 
     /// The life of a poisoned batch whose sender does not give up, told by the number of calls in a day.
@@ -145,19 +195,19 @@ mod tests {
         let start = Instant::now();
         for second in 0..3600 {
             let now = start + Duration::from_secs(second);
-            if quarantine.held(&poison, now).is_none() {
+            if quarantine.held(Batch(&poison), now).is_none() {
                 calls.push(second);
-                firsts += u32::from(quarantine.accident(&poison, Incident::Trap, now));
+                firsts += u32::from(quarantine.accident(Batch(&poison), Incident::Trap, now));
             }
-            assert_eq!(quarantine.held(&other, now), None, "one of the same size is another one");
+            assert_eq!(quarantine.held(Batch(&other), now), None, "one of the same size is another one");
         }
         assert_eq!(calls[..9], [0, 1, 2, 4, 8, 16, 32, 64, 128]);
         assert!(calls.windows(2).all(|pair| pair[1] - pair[0] <= 300), "{calls:?}");
         assert_eq!((calls.len(), firsts), (21, 1));
         let end = start + Duration::from_secs(3600);
         assert_eq!(quarantine.count(end), 1);
-        quarantine.good(&poison, end);
-        assert_eq!((quarantine.count(end), quarantine.held(&poison, end)), (0, None));
+        quarantine.good(Batch(&poison), end);
+        assert_eq!((quarantine.count(end), quarantine.held(Batch(&poison), end)), (0, None));
     }
 
     /// While one call finds out whether it works by now, others with the same bytes are not made; if nothing comes of it,
@@ -167,13 +217,13 @@ mod tests {
         let (poison, start) = (batch(&[&[("victim", "poison")]]), Instant::now());
         let mut quarantine = Quarantine::default();
         for _ in 0..ACCIDENTS {
-            quarantine.accident(&poison, Incident::Timeout, start);
+            quarantine.accident(Batch(&poison), Incident::Timeout, start);
         }
-        assert_eq!(quarantine.held(&poison, start), Some((HOLD_MIN, 2)));
+        assert_eq!(quarantine.held(Batch(&poison), start), Some((HOLD_MIN, 2)));
         let later = start + HOLD_MIN;
-        assert_eq!(quarantine.held(&poison, later), None);
-        assert!(quarantine.held(&poison, later).is_some());
-        assert_eq!(quarantine.held(&poison, later + HOLD_MIN), None);
+        assert_eq!(quarantine.held(Batch(&poison), later), None);
+        assert!(quarantine.held(Batch(&poison), later).is_some());
+        assert_eq!(quarantine.held(Batch(&poison), later + HOLD_MIN), None);
     }
 
     /// What is remembered has a bound, and an end.
@@ -183,13 +233,13 @@ mod tests {
         let start = Instant::now();
         for number in 0..3 * INPUTS_MAX {
             let input = batch(&[&[("victim", &format!("poison {number}"))]]);
-            assert!(quarantine.accident(&input, Incident::Trap, start));
+            assert!(quarantine.accident(Batch(&input), Incident::Trap, start));
         }
         assert_eq!(quarantine.inputs.len(), INPUTS_MAX);
         // No instance, or a rest: that is not about the input.
-        assert!(quarantine.accident(&batch(&[]), Incident::Start, start + MEMORY));
-        assert_eq!(quarantine.held(&batch(&[]), start + MEMORY), None);
-        quarantine.good(&batch(&[]), start + MEMORY);
+        assert!(quarantine.accident(Batch(&batch(&[])), Incident::Start, start + MEMORY));
+        assert_eq!(quarantine.held(Batch(&batch(&[])), start + MEMORY), None);
+        quarantine.good(Batch(&batch(&[])), start + MEMORY);
         assert!(quarantine.is_empty());
     }
 }

@@ -8,6 +8,7 @@
 //! ([`Consumer::foresee`]) and take the batch before the edits are written ([`Consumer::consume_draft`]). A single plugin
 //! with no other behind it goes the short way, [`Plugin::run`].
 
+mod mood;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use super::{ErrorMode, Failed, Outcome, Plugin, RunError};
 use crate::component::{BoxFuture, ConsumeError, Consumer, Context, Draft};
 use crate::pdata::{Batch, Signal};
 use arc_swap::{ArcSwap, ArcSwapOption};
+use mood::Mood;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 use tailrace_columns::{Union, Wants};
 
@@ -43,8 +44,7 @@ pub struct Member {
     born: Instant,
     /// What the last scan that it needed looked for.
     union: ArcSwapOption<Union>,
-    /// Whether the last call failed; a run of failures is logged once.
-    failing: AtomicBool,
+    mood: Mood,
 }
 
 impl Member {
@@ -54,8 +54,8 @@ impl Member {
     }
 
     fn make(label: Option<String>, plugin: Arc<Plugin>) -> Arc<Self> {
-        let (union, failing) = (ArcSwapOption::empty(), AtomicBool::new(false));
-        Arc::new(Self { label, plugin, born: Instant::now(), union, failing })
+        let (union, mood) = (ArcSwapOption::empty(), Mood::default());
+        Arc::new(Self { label, plugin, born: Instant::now(), union, mood })
     }
 
     /// When it was made.
@@ -213,15 +213,15 @@ impl Stage {
     }
 
     fn works(&self, member: &Member) {
-        if member.failing.load(Relaxed) && member.failing.swap(false, Relaxed) {
+        if member.mood.works() {
             tracing::info!(processor = %self.context.id, plugin = member.label, "the plugin works again");
         }
     }
 
     fn fails(&self, member: &Member, failed: &Failed) {
-        if !member.failing.swap(true, Relaxed) {
+        if let Some(unsaid) = member.mood.fails() {
             let (processor, plugin, error, mode) = (&self.context.id, &member.label, &failed.error, failed.mode);
-            tracing::warn!(%processor, plugin, ?mode, "the plugin fails: {error}");
+            tracing::warn!(%processor, plugin, ?mode, unsaid, "the plugin fails: {error}");
         }
     }
 

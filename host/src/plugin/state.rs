@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::chain::{self, Prepared, Step};
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
 use super::instance::Instance;
@@ -18,17 +19,18 @@ use super::log::cut;
 use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::work;
+use crate::component::Draft;
 use crate::pdata::Batch;
 use crate::telemetry::{Counter, Metrics, names};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tailrace_columns::{Decision, Traces, Union, Wants};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 /// Longest text of a guest that goes into a message.
 const MESSAGE_BYTES: usize = 1024;
 
-/// Runs a batch in a version of which `inside` is the permission. What keeps something runs to the end even if the sender
-/// goes away in the middle: the instance, with all it knows, would be lost for nothing.
+/// Runs a batch in a version of which `inside` is the permission.
 pub(super) async fn run(
     generation: &Arc<Generation>,
     inside: Inside,
@@ -37,13 +39,65 @@ pub(super) async fn run(
 ) -> Result<Outcome, RunError> {
     let Some(inside) = inside else { return work::run(generation, metrics, batch).await };
     let (generation, metrics, batch) = (Arc::clone(generation), metrics.clone(), batch.clone());
-    let run = async move {
-        let ran = work::run(&generation, &metrics, &batch).await;
+    to_the_end(inside, async move { work::run(&generation, &metrics, &batch).await }).await
+}
+
+/// The same for a draft. While the call runs, the caller's draft is the batch as it was last written.
+pub(super) async fn run_draft(
+    generation: &Arc<Generation>,
+    inside: Inside,
+    metrics: &PluginMetrics,
+    draft: &mut Draft,
+    union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
+) -> Result<Step, RunError> {
+    let turn = match chain::prepare(generation, metrics, draft, union)? {
+        Prepared::Step(step) => return Ok(step),
+        Prepared::Turn(turn) => turn,
+    };
+    let Some(inside) = inside else { return chain::take(generation, metrics, draft, turn).await };
+    let written = Draft::new(draft.parts().0.clone());
+    let mut owned = std::mem::replace(draft, written);
+    let (generation, metrics) = (Arc::clone(generation), metrics.clone());
+    let (back, ran) = to_the_end(inside, async move {
+        let ran = chain::take(&generation, &metrics, &mut owned, turn).await;
+        (owned, ran)
+    })
+    .await;
+    *draft = back;
+    ran
+}
+
+/// The same for a question about traces.
+pub(super) async fn decide(
+    generation: &Arc<Generation>,
+    inside: Inside,
+    metrics: &PluginMetrics,
+    traces: &Traces,
+) -> Result<Vec<Decision>, RunError> {
+    let Some(inside) = inside else { return work::decide(generation, metrics, traces).await };
+    let (generation, metrics, traces) = (Arc::clone(generation), metrics.clone(), traces.clone());
+    to_the_end(inside, async move { work::decide(&generation, &metrics, &traces).await }).await
+}
+
+/// What is called in a version that keeps something runs to the end even if the sender goes away in the middle: the
+/// instance, with all it knows, would be lost for nothing. A panic of the host is the caller's, as if it had called itself.
+async fn to_the_end<T: Send + 'static>(
+    inside: OwnedRwLockReadGuard<()>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let run = tokio::spawn(async move {
+        let ran = work.await;
         drop(inside);
         ran
-    };
-    let broken = |error| Err(Failure::new(Incident::Start, format!("the host stopped it: {error}")).into());
-    tokio::spawn(run).await.unwrap_or_else(broken)
+    });
+    match run.await {
+        Ok(ran) => ran,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and the caller with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// Refuses a plugin that would keep the state of some of its instances.

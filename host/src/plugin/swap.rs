@@ -1,5 +1,9 @@
 //! How one version takes the place of another: from the directory, back to the last good one, and at the start.
 //!
+//! Another configuration is watched like another version: what runs badly in its first minutes, in what was new about it, is
+//! taken back to what ran before, file and configuration. A configuration is forgotten by a restart, since what is kept on disk
+//! is files: configurations may hold secrets.
+//!
 //! One swap at a time, on a thread that may block, never on a worker. A candidate that does not load leaves the running version
 //! in place, and the reason stays in the status until the file is good again. One that loads is watched
 //! ([`super::rollback`]); the program before it stays in memory meanwhile, so that going back needs no compiler. A version
@@ -51,13 +55,14 @@ pub(super) struct Swaps {
 struct History {
     /// What ran before, while the version that runs is watched.
     before: Option<Before>,
-    /// Which version was taken back, and why. It is not tried again.
+    /// Which version was taken back, perhaps only in these options, and why. It is not tried again.
     condemned: Option<(Hash, String)>,
     last: Option<Rollback>,
 }
 
 struct Before {
     program: Arc<Program>,
+    options: Arc<Options>,
     /// The part of its calls that failed.
     habit: f64,
 }
@@ -90,7 +95,7 @@ impl Swaps {
         platform: &Platform,
         urgency: Urgency,
         candidate: &Candidate,
-        options: &Options,
+        options: &Arc<Options>,
         metrics: &PluginMetrics,
     ) -> Result<(Generation, Option<Instead>), LoadError> {
         let loader = self.loader(platform, urgency);
@@ -173,19 +178,24 @@ fn taken_back(reason: &str) -> String {
     format!("this version was taken back and is not tried again until the file changes: {reason}")
 }
 
+fn configuration_taken_back(reason: &str) -> String {
+    format!("this configuration was taken back, the one before runs until it changes or there is a restart: {reason}")
+}
+
 impl Inner {
     /// Puts another version in place, if it loads.
     pub(super) fn offer(&self, candidate: &Candidate) -> Offer {
         let _turn = self.swaps.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current.load_full();
-        if current.hash() == candidate.hash() {
-            self.trouble().load = None;
-            return Offer::Same;
-        }
+        // It may be the one that runs, and its configuration be the one that was taken back.
         let condemned = self.swaps.history().condemned.clone();
         if let Some((_, reason)) = condemned.filter(|(hash, _)| *hash == candidate.hash()) {
             self.note(Some(candidate.hash()), &reason);
             return Offer::Refused(LoadError(reason));
+        }
+        if current.hash() == candidate.hash() && current.options == self.options {
+            self.trouble().load = None;
+            return Offer::Same;
         }
         self.swaps.history().condemned = None;
         let before = self.going_back_to(&current);
@@ -208,17 +218,14 @@ impl Inner {
         }
     }
 
-    /// The plugin with other options, as the next generation. Another configuration is no other version: it is not taken
-    /// back, but for what is wrong with a file that changed with it.
+    /// The plugin with other options, as the next generation.
     pub(super) fn reconfigured(&self, candidate: &Candidate, options: Options) -> Result<Arc<Self>, LoadError> {
         let _turn = self.swaps.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current.load_full();
         let swaps = Swaps::new(&self.platform, &options.name, self.file.as_deref());
         let before = self.going_back_to(&current);
-        let probation = match current.hash() == candidate.hash() {
-            true => Probation::passed(),
-            false => Probation::new(&self.platform.settings().rollback, before.habit),
-        };
+        let probation = Probation::new(&self.platform.settings().rollback, before.habit);
+        let options = Arc::new(options);
         let loader = self.swaps.loader(&self.platform, Urgency::Reload);
         let (number, metrics) = (current.number + 1, self.metrics.clone());
         let next = Generation::load(candidate, loader, number, &options, &metrics, probation)?;
@@ -248,10 +255,14 @@ impl Inner {
         let tally = current.pool.tally();
         let history = self.swaps.history();
         match &history.before {
-            Some(Before { program, habit }) if tally.successes() == 0 => {
-                Before { program: Arc::clone(program), habit: *habit }
+            Some(Before { program, options, habit }) if tally.successes() == 0 => {
+                Before { program: Arc::clone(program), options: Arc::clone(options), habit: *habit }
             }
-            _ => Before { program: Arc::clone(&current.program), habit: tally.share() },
+            _ => Before {
+                program: Arc::clone(&current.program),
+                options: Arc::clone(&current.options),
+                habit: tally.share(),
+            },
         }
     }
 
@@ -307,12 +318,15 @@ impl Inner {
             return;
         }
         let (plugin, bad) = (self.name(), current.hash());
-        let before = self.swaps.history().before.take().map(|before| before.program);
-        let program = before.map_or_else(|| self.last_good(bad), |program| Ok(Some(program)));
-        let next = program.and_then(|program| {
+        let before = self.swaps.history().before.take().map(|before| (before.program, before.options));
+        let before = before.map_or_else(
+            || Ok(self.last_good(bad)?.map(|program| (program, Arc::clone(&self.options)))),
+            |before| Ok(Some(before)),
+        );
+        let next = before.and_then(|before| {
             let again =
-                |program| Generation::of(program, number + 1, &self.options, &self.metrics, Probation::passed());
-            program.map(again).transpose()
+                |(program, options)| Generation::of(program, number + 1, &options, &self.metrics, Probation::passed());
+            before.map(again).transpose()
         });
         let next = match next {
             Ok(Some(next)) => next,
@@ -334,22 +348,23 @@ impl Inner {
             }
         };
         let to = next.hash();
-        tracing::warn!(
-            plugin,
-            bad = bad.short(),
-            good = to.short(),
-            "the new version of the plugin is taken back: {reason}"
-        );
-        self.put(&current, next, "the last good version of the plugin runs again");
+        let other_options = next.options != current.options;
+        let what = match (to == bad, other_options) {
+            (true, _) => "the new configuration",
+            (false, true) => "the new version, with its new configuration,",
+            (false, false) => "the new version",
+        };
+        tracing::warn!(plugin, bad = bad.short(), good = to.short(), "{what} of the plugin is taken back: {reason}");
+        self.put(&current, next, "what last worked of the plugin runs again");
         self.metrics.rollbacks.add(1);
-        let words = taken_back(reason);
+        let words = if to == bad { configuration_taken_back(reason) } else { taken_back(reason) };
         {
             let mut history = self.swaps.history();
             history.condemned = Some((bad, words.clone()));
             history.last = Some(Rollback { at: SystemTime::now(), from: bad, to, reason: reason.to_owned() });
         }
         self.trouble().load = Some((SystemTime::now(), Some(bad), words));
-        if let Some(kept) = &self.swaps.kept {
+        if let Some(kept) = self.swaps.kept.as_ref().filter(|_| to != bad) {
             kept.condemn(bad, reason);
         }
     }

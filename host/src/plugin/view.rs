@@ -57,7 +57,7 @@ impl Inner {
             "hash": current.hash().to_string(),
             "loaded_at": seconds(current.loaded),
             "code": code(&current.program),
-            "error_mode": self.error_mode(&current).as_str(),
+            "error_mode": current.error_mode().as_str(),
             "limits": limits(&current.limits),
             "calls": metrics.calls.get(),
             "skipped": metrics.skipped.get(),

@@ -17,16 +17,15 @@
 mod tests;
 
 use crate::component::{
-    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,
-    ProcessorConfig, ProcessorFactory, Stability,
+    BuildError, ComponentInfo, Consumer, Context, Processor, ProcessorConfig, ProcessorFactory, Stability,
 };
-use crate::pdata::{Batch, Signal};
+use crate::pdata::Signal;
+use crate::plugin::processor::{Place, Plugins};
 use crate::plugin::stage::Stage;
-use crate::plugin::{Candidate, ErrorMode, Limits, LoadError, Options, Plugin, Role, bundled};
+use crate::plugin::{Candidate, ErrorMode, Limits, LoadError, Options, Plugin, PluginConfig, Role, bundled, faults};
 use crate::yaml::{Node, Problems, Section, Value};
 use std::sync::Arc;
 use std::time::Duration;
-use tailrace_columns::Wants;
 
 /// Key under which `attributes` is told the signal of its pipeline, on which it depends what `include` and `exclude` may say.
 const SIGNAL: &str = "signal";
@@ -76,36 +75,13 @@ impl Config {
     }
 
     /// What the plugin gets.
-    fn json(&self, signal: Option<Signal>) -> String {
-        let mut settings = match self.node.to_json() {
-            serde_json::Value::Object(settings) => settings,
-            _ => serde_json::Map::new(),
-        };
-        if let (true, Some(signal)) = (self.told_the_signal, signal) {
-            settings.insert(SIGNAL.to_owned(), signal.as_str().into());
-        }
-        serde_json::Value::Object(settings).to_string()
+    fn plugin_config(&self, signal: Option<Signal>) -> PluginConfig {
+        PluginConfig::with(Some(&self.node), |settings| {
+            if let (true, Some(signal)) = (self.told_the_signal, signal) {
+                settings.insert(SIGNAL.to_owned(), signal.as_str().into());
+            }
+        })
     }
-
-    /// What the plugin has against the section, each line at its place.
-    fn faults(&self, context: &Context, answer: &str) -> BuildError {
-        let section = Section { path: &self.path, node: &self.node };
-        let mut problems = Problems::default();
-        for line in answer.lines() {
-            let (key, message) = match line.split_once(": ") {
-                Some((key, message)) if is_path(key) => (key, message),
-                _ => ("", line),
-            };
-            section.fault(key, message, &mut problems);
-        }
-        problems.sort();
-        context.faults(&problems)
-    }
-}
-
-/// Whether a plugin means a key with this: `actions[0].key`.
-fn is_path(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.[]".contains(c))
 }
 
 /// What the plugins may use: more than one that somebody else wrote, since a batch that does not get through is refused for
@@ -127,45 +103,23 @@ impl ProcessorConfig for Config {
     fn build(&self, context: Context, next: Arc<dyn Consumer>) -> Result<Arc<dyn Processor>, BuildError> {
         let component = bundled().iter().find(|(name, _)| *name == self.kind).map(|(_, bytes)| *bytes);
         let component = component.ok_or_else(|| context.error("this build comes without the plugin"))?;
-        let pipeline = context.pipeline.as_ref().map(ToString::to_string).unwrap_or_default();
-        let id = context.id.to_string();
-        let name = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
+        let place = Place::of(&context);
         let options = Options {
-            name: name.clone(),
+            name: place.name(),
             role: Role::Batches,
-            config: self.json(context.signal).into(),
+            config: self.plugin_config(context.signal),
             error_mode: Some(ErrorMode::Propagate),
             limits: limits(context.workers.count()),
         };
-        let labels = [("processor", id.as_str()), ("pipeline", pipeline.as_str()), ("plugin", self.kind)];
+        let labels = place.labels(self.kind);
         let plugin = Plugin::load(&Candidate::new(component), options, context.telemetry.metrics(), &labels);
         let plugin = Arc::new(plugin.map_err(|error: LoadError| match error.about_configuration() {
-            Some(answer) => self.faults(&context, answer),
+            Some(answer) => context.faults(&faults(&Section { path: &self.path, node: &self.node }, answer, "")),
             None => context.error(format_args!("the plugin inside this binary does not run: {error}")),
         })?);
         let shown = Arc::clone(&plugin);
-        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
-        Ok(Arc::new(Bundled(Stage::single(context, plugin, next))))
-    }
-}
-
-/// One of them in a pipeline.
-struct Bundled(Stage);
-
-impl Component for Bundled {}
-
-impl Processor for Bundled {}
-
-impl Consumer for Bundled {
-    fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        self.0.consume(batch)
-    }
-
-    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        self.0.consume_draft(draft)
-    }
-
-    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
-        self.0.foresee(signal, wants)
+        place.show(&context, move || shown.status());
+        let stage = Arc::new(Stage::single(context.clone(), plugin, next));
+        Ok(Arc::new(Plugins::fixed(context, stage)))
     }
 }

@@ -22,38 +22,27 @@ mod sidecar;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{Config, LimitsConfig};
-pub(crate) use settings::{config_json, plugin_file, plugin_name, usual_directory};
+pub use settings::Config;
 
 use crate::component::{
-    BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Draft, Processor,
-    ProcessorConfig, ProcessorFactory, Stability, parse,
+    BuildError, ComponentInfo, Consumer, Context, Processor, ProcessorConfig, ProcessorFactory, Stability, parse,
 };
-use crate::pdata::{Batch, Signal};
-use crate::plugin::directory::{self, Watch};
+use crate::pdata::Signal;
+use crate::plugin::processor::{Place, Plugins};
 use crate::plugin::stage::Stage;
-use crate::plugin::{Options, Plugin, Role};
-use crate::shutdown::Deadline;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tailrace_columns::Wants;
+use crate::plugin::{Options, Plugin, Role, directory, faults};
+use crate::yaml::Section;
+use std::sync::Arc;
 
 /// Makes `wasm` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
     info: ComponentInfo { kind: "wasm", deprecated: &[], signals: &Signal::ALL, stability: Stability::Alpha },
-    parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
+    parse: |section, problems| {
+        let mut config = parse::<Config>(section, problems)?;
+        config.written = section.node.get("config").map(|node| (format!("{}::config", section.path), node.clone()));
+        Some(config as _)
+    },
 };
-
-struct Wasm {
-    context: Context,
-    file: PathBuf,
-    rescan: Duration,
-    module_bytes: usize,
-    plugin: Arc<Plugin>,
-    stage: Stage,
-    watch: Mutex<Option<Watch>>,
-}
 
 impl ProcessorConfig for Config {
     /// Loads the plugin: a missing or broken one is found here, by `tailrace validate` too.
@@ -70,70 +59,29 @@ impl ProcessorConfig for Config {
                 self.module
             ))
         })?;
-        let pipeline = context.pipeline.as_ref().map(ToString::to_string).unwrap_or_default();
-        let id = context.id.to_string();
-        let labels = [("processor", id.as_str()), ("pipeline", pipeline.as_str()), ("plugin", self.name())];
-        let name = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
+        let place = Place::of(&context);
         let options = Options {
-            name: name.clone(),
+            name: place.name(),
             role: Role::Batches,
-            config: self.config_json().into(),
+            config: self.plugin_config(),
             error_mode: self.error_mode,
             limits,
         };
-        let plugin = Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels)
-            .map_err(|error| context.error(format_args!("cannot use {} as a plugin: {error}", file.display())))?;
+        let labels = place.labels(self.name());
+        let plugin = Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels);
+        let plugin = plugin.map_err(|error| match (error.about_configuration(), &self.written) {
+            (Some(answer), Some((path, node))) => {
+                let says = format!(" (says {})", file.display());
+                context.faults(&faults(&Section { path, node }, answer, &says))
+            }
+            _ => context.error(format_args!("cannot use {} as a plugin: {error}", file.display())),
+        })?;
         let plugin = Arc::new(plugin);
         let shown = Arc::clone(&plugin);
-        context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
-        Ok(Arc::new(Wasm {
-            rescan: self.rescan(),
-            watch: Mutex::default(),
-            stage: Stage::single(context.clone(), Arc::clone(&plugin), next),
-            context,
-            file,
-            module_bytes,
-            plugin,
-        }))
-    }
-}
-
-impl Component for Wasm {
-    fn start(&self) -> BoxFuture<'_, Result<(), BuildError>> {
-        let watch = directory::watch(&self.file, self.rescan, Arc::clone(&self.plugin), self.module_bytes)
-            .map_err(|error| self.context.error(format_args!("cannot watch {}: {error}", self.file.display())));
-        let started = watch.map(|watch| *self.watch() = Some(watch));
-        Box::pin(std::future::ready(started))
-    }
-
-    fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
-        self.plugin.close();
-        let watch = self.watch().take();
-        Box::pin(async move {
-            // The thread of the directory may be compiling; it is waited for beside the runtime.
-            let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
-        })
-    }
-}
-
-impl Processor for Wasm {}
-
-impl Consumer for Wasm {
-    fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        self.stage.consume(batch)
-    }
-
-    fn consume_draft(&self, draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        self.stage.consume_draft(draft)
-    }
-
-    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
-        self.stage.foresee(signal, wants)
-    }
-}
-
-impl Wasm {
-    fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        place.show(&context, move || shown.status());
+        let stage = Arc::new(Stage::single(context.clone(), Arc::clone(&plugin), next));
+        let (path, rescan) = (file.clone(), self.rescan());
+        let follow = move || directory::watch(&file, rescan, Arc::clone(&plugin), module_bytes);
+        Ok(Arc::new(Plugins::following(context, stage, &path, follow)))
     }
 }

@@ -1,32 +1,20 @@
-//! The cases in `cases/`: each a folder with `config.json`, `input.json` and `expected.json`, the latter two OTLP JSON of
-//! `{"traces": ...}`; and single spans.
+//! The cases in `cases/`, and single spans.
 
 use super::*;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use serde_json::Value as Json;
 use std::path::Path;
 use tailrace_sdk::testing;
 
 #[test]
 fn cases() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut count = 0;
-    for case in std::fs::read_dir(folder).unwrap() {
-        let case = case.unwrap().path();
-        let read = |file: &str| -> Json {
-            let text = std::fs::read_to_string(case.join(file)).unwrap();
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
-        };
-        let message = |json: Json| serde_json::from_value::<Traces>(json["traces"].clone()).unwrap();
-        let mut plugin = testing::processor::<DropHealth>(&read("config.json").to_string()).unwrap();
-        let output = plugin.run(Signal::Traces, &message(read("input.json")).encode_to_vec()).unwrap();
-        let output = Traces::decode(&*output).unwrap();
-        assert!(output == message(read("expected.json")), "{}: {output:#?}", case.display());
-        count += 1;
-    }
+    let count = actions::testing::cases(&folder, |config, signal, request| {
+        let mut plugin = testing::processor::<DropHealth>(config)?;
+        plugin.run(signal, request).map_err(|failure| failure.to_string())
+    });
     assert!(count >= 2, "{count} cases are too few to be all of them");
 }
 

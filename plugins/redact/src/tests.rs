@@ -1,57 +1,19 @@
-//! The cases in `cases/`: each a folder with `config.json`, `input.json` and `expected.json`, the latter two OTLP JSON of
-//! `{"traces": ...}`, `{"metrics": ...}` or `{"logs": ...}`; and what has no case.
+//! The cases in `cases/`, and what has no case.
 
 use super::*;
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::ExportLogsServiceRequest as Logs, metrics::v1::ExportMetricsServiceRequest as Metrics,
-    trace::v1::ExportTraceServiceRequest as Traces,
-};
-use prost::Message;
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::path::Path;
-use tailrace_sdk::{Signal, testing};
+use tailrace_sdk::testing;
 
 /// Every case: what the plugin makes of the input is what is expected, compared as decoded messages.
 #[test]
 fn cases() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut count = 0;
-    for case in std::fs::read_dir(folder).unwrap() {
-        let case = case.unwrap().path();
-        let read = |file: &str| -> Json {
-            let text = std::fs::read_to_string(case.join(file)).unwrap();
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
-        };
-        let config = read("config.json").to_string();
-        let (input, expected) = (read("input.json"), read("expected.json"));
-        let mut plugin = testing::attributes::<Redact>(&config).unwrap();
-        let mut check = |signal: Signal, key: &str| match signal {
-            Signal::Traces => compare::<Traces>(&mut plugin, signal, &input[key], &expected[key], &case),
-            Signal::Metrics => compare::<Metrics>(&mut plugin, signal, &input[key], &expected[key], &case),
-            Signal::Logs => compare::<Logs>(&mut plugin, signal, &input[key], &expected[key], &case),
-        };
-        for (signal, key) in [(Signal::Traces, "traces"), (Signal::Metrics, "metrics"), (Signal::Logs, "logs")] {
-            if !input[key].is_null() {
-                check(signal, key);
-                count += 1;
-            }
-        }
-    }
+    let count = actions::testing::cases(&folder, |config, signal, request| {
+        let mut plugin = testing::attributes::<Redact>(config)?;
+        plugin.run(signal, request).map_err(|failure| failure.to_string())
+    });
     assert!(count >= 4, "{count} cases are too few to be all of them");
-}
-
-fn compare<M: Message + Default + DeserializeOwned + PartialEq + std::fmt::Debug>(
-    plugin: &mut testing::AttributesHarness<Redact>,
-    signal: Signal,
-    input: &Json,
-    expected: &Json,
-    case: &Path,
-) {
-    let message = |json: &Json| serde_json::from_value::<M>(json.clone()).unwrap();
-    let output = plugin.run(signal, &message(input).encode_to_vec()).unwrap();
-    let output = M::decode(&*output).unwrap();
-    assert!(output == message(expected), "{}: {output:#?}", case.display());
 }
 
 fn refused(config: &str) -> String {

@@ -46,8 +46,8 @@ pub use tailrace_otlp as otlp;
 pub use tailrace_otlp::Signal;
 
 /// Makes a type the plugin of this crate: `export!(Type: attributes)` for a type that implements [`Attributes`],
-/// `processor` for [`Processor`], `sampler` for [`Sampler`]. A further `, state` exports [`Stateful`]. Name and version
-/// are those of the crate.
+/// `processor` for [`Processor`], `sampler` for [`Sampler`]. A further `, sampler` makes a type a [`Sampler`] as well, a further
+/// `, state` exports [`Stateful`]. Name and version are those of the crate.
 ///
 /// The crate is a `cdylib` and is built with `cargo build --target wasm32-wasip2`. On other targets this checks the
 /// traits and does nothing else.
@@ -111,16 +111,17 @@ macro_rules! __export {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
-    ($plugin:ty, $world:ident: $kind:path) => {
+    ($plugin:ty, is: sampler) => {
+        $crate::__export!($plugin, sampler: $crate::Sampler);
+    };
+    ($plugin:ty, is: state) => {
+        $crate::__export!($plugin, state: $crate::Stateful);
+    };
+    ($plugin:ty, $world:ident: $kind:path $(, $more:ident)*) => {
         const _: () = {
             const fn is_a_plugin<P: $kind>() {}
             is_a_plugin::<$plugin>();
         };
-    };
-    ($plugin:ty, $world:ident: $kind:path, state) => {
-        const _: () = {
-            const fn is_a_plugin<P: $kind + $crate::Stateful>() {}
-            is_a_plugin::<$plugin>();
-        };
+        $($crate::__export!($plugin, is: $more);)*
     };
 }

@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo build --release
 //! cargo run --release -p tailrace-tests --bin mad -- neighbours --tailrace target/release/tailrace
+//! cargo run --release -p tailrace-tests --bin mad -- neighbours --tailrace target/release/tailrace --only none --compile p.wasm
 //! cargo run --release -p tailrace-tests --bin mad -- swaps --tailrace target/release/tailrace --swaps 10000
 //! cargo run --release -p tailrace-tests --bin mad -- bombs --tailrace target/release/tailrace
 //! ```
@@ -38,6 +39,9 @@ enum Work {
         /// Only plugins whose name contains this
         #[arg(long, default_value = "")]
         only: String,
+        /// Further plugins, measured while they are compiled: an interpreter with a plugin in it takes a while
+        #[arg(long, value_name = "FILE")]
+        compile: Vec<PathBuf>,
     },
     /// Swaps of good and bad versions under load: nothing may be lost or doubled, and memory must not grow
     Swaps {
@@ -74,7 +78,9 @@ enum Work {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     match Cli::parse().work {
-        Work::Neighbours { tailrace, rate, seconds, only } => neighbours(tailrace, rate, seconds, &only).await,
+        Work::Neighbours { tailrace, rate, seconds, only, compile } => {
+            neighbours(tailrace, rate, seconds, &only, &compile).await;
+        }
         Work::Swaps { tailrace, swaps, rate, pause_ms, versions } => {
             let pause = Duration::from_millis(pause_ms);
             swaps::run(&tailrace, swaps, rate, pause, versions).await;
@@ -86,7 +92,7 @@ async fn main() {
 /// Spans in a request.
 const SPANS: u64 = 100;
 
-async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str) {
+async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str, compile: &[PathBuf]) {
     let settings = "error_mode: propagate, limits: {memory_mib: 64, output_mib: 16}";
     let mut scene = Scene::start(&tailrace, settings).await;
     let period = Duration::from_secs_f64(SPANS as f64 / rate as f64);
@@ -105,6 +111,16 @@ async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str) {
         let times = measure_on(&neighbour, measured).await;
         print_row(&name, &times, &calm, &scene);
         assert!(scene.process.lives(), "{name} has ended the process:\n{}", scene.process.log());
+        scene.swap("good", &stamp(&format!("good after {}", name.chars().take(18).collect::<String>()))).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for file in compile {
+        let wasm = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        neighbour.take_micros();
+        let start = Instant::now();
+        scene.swap(&name, &wasm).await;
+        print_row(&format!("{name}, compiled in {:.1?}", start.elapsed()), &neighbour.take_micros(), &calm, &scene);
         scene.swap("good", &stamp(&format!("good after {}", name.chars().take(18).collect::<String>()))).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -8,6 +8,7 @@ use crate::plugin::{Candidate, Limits, Options, Role, bundled};
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Remembers what came.

@@ -2,12 +2,14 @@
 //! wrong, whatever that is.
 
 use super::super::tests::{batch, futures_join, guests, incident, options, replaced, texts};
-use crate::plugin::{Candidate, Limits, Offer, Options, Plugin};
+use crate::component::Draft;
+use crate::plugin::{Candidate, Limits, Offer, Options, Plugin, Role};
 use crate::telemetry::Metrics;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
+use tailrace_columns::{Decision, Union, Wants};
 
 fn keeper(version: u8) -> Candidate {
     Candidate::new(guests::retouched(&guests::guest("keeper"), version))
@@ -139,15 +141,49 @@ async fn the_limit_itself_is_fine() {
 async fn a_sender_that_goes_away_is_no_accident() {
     let (plugin, _) = load(&json!({"do": "work hard"}), Limits { timeout: Duration::from_secs(20), ..limits() });
     for _ in 0..10 {
-        let batch = batch(&[&[("victim", "x")]]);
-        let mut run = std::pin::pin!(plugin.run(&batch));
-        std::future::poll_fn(|context| {
-            assert!(run.as_mut().poll(context).is_pending());
-            std::task::Poll::Ready(())
-        })
-        .await;
+        give_up(plugin.run(&batch(&[&[("victim", "x")]]))).await;
     }
     assert_eq!(count(&plugin).await, 11);
+}
+
+/// Starts a call, and goes away in the middle of it.
+async fn give_up<T>(call: impl Future<Output = T>) {
+    let mut call = std::pin::pin!(call);
+    std::future::poll_fn(|context| {
+        assert!(call.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+}
+
+/// The same where it shares a scan with neighbours.
+#[tokio::test]
+async fn a_draft_whose_sender_goes_away_is_no_accident() {
+    let (plugin, _) = load(&json!({"do": "work hard"}), Limits { timeout: Duration::from_secs(20), ..limits() });
+    let union = |wants: &Arc<Wants>| Arc::new(Union::of(std::slice::from_ref(wants)));
+    for _ in 0..10 {
+        let mut draft = Draft::new(batch(&[&[("victim", "x")]]));
+        give_up(plugin.run_draft(&mut draft, union)).await;
+        assert_eq!(draft.into_batch().unwrap().data(), batch(&[&[("victim", "x")]]).data());
+    }
+    let mut draft = Draft::new(batch(&[&[("victim", "x")]]));
+    plugin.run_draft(&mut draft, union).await.unwrap();
+    assert_eq!(texts(&draft.into_batch().unwrap())[0], "11");
+}
+
+/// The same for a sampler, which its caller may give up as well; and its state survives a swap.
+#[tokio::test]
+async fn a_question_that_is_given_up_is_no_accident() {
+    let limits = Limits { timeout: Duration::from_secs(20), ..limits() };
+    let options = Options { role: Role::Traces, limits, ..options(&json!({"do": "work hard"}).to_string()) };
+    let plugin = Plugin::load(&keeper(0), options, &Metrics::default(), &[]).unwrap();
+    let input = batch(&[&[("victim", "x")]]);
+    for _ in 0..10 {
+        give_up(plugin.decide_batch(&input)).await;
+    }
+    assert_eq!(plugin.decide_batch(&input).await.unwrap()[0].1, Decision::Sample(Some(11)));
+    assert_eq!(offer(&plugin, 1), Offer::Swapped(2));
+    assert_eq!(plugin.decide_batch(&input).await.unwrap()[0].1, Decision::Sample(Some(12)));
 }
 
 /// State in several instances would be several states: the message says what to do.

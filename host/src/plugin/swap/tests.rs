@@ -102,6 +102,54 @@ async fn a_bad_version_is_taken_back() {
     }
 }
 
+/// The file with another sidecar: `reconfigured`, as the thread of the directory does it.
+fn reconfigure(plugin: &Plugin, file: &Candidate, config: &str) -> Plugin {
+    let reconfigured = || plugin.reconfigured(file, options(config), &[]).unwrap();
+    std::thread::scope(|scope| scope.spawn(reconfigured).join().unwrap())
+}
+
+/// A configuration in which the same file fails: it is taken back to the one before, and says so. The next configuration
+/// is another one.
+#[tokio::test]
+async fn a_bad_configuration_is_taken_back() {
+    let fixture = Fixture::new(Duration::from_secs(300));
+    let file = Candidate::new(guests::stamped("settings-001"));
+    let counted = Counted { metrics: &fixture.metrics, labels: &[] };
+    let (good, bad) = (r#"{"do": "stamp"}"#, r#"{"do": "trap"}"#);
+    let place = fixture.place.path().join("stamp.wasm");
+    let first = Plugin::load_in(&fixture.platform, Some(&place), &file, options(good), counted).unwrap();
+    let victim = |number: usize| batch(&[&[("victim", &format!("{number}"))]]);
+    for number in 0..5 {
+        first.run(&victim(number)).await.unwrap();
+    }
+    let plugin = reconfigure(&first, &file, bad);
+    drop(first);
+    assert_eq!(plugin.generation(), 2);
+    let mut failed = 0;
+    while plugin.run(&victim(failed)).await.is_err() {
+        failed += 1;
+        assert!(failed < 1000, "it was not taken back: {:#}", plugin.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if plugin.status()["probation"].is_null() {
+            settled(&plugin);
+        }
+    }
+    let status = plugin.status();
+    assert_eq!((&status["generation"], &status["rollbacks"]), (&3.into(), &1.into()), "{status:#}");
+    assert_eq!(status["hash"], file.hash().to_string());
+    let reason = |plugin: &Plugin| plugin.status()["load_error"]["reason"].as_str().unwrap_or_default().to_owned();
+    assert!(reason(&plugin).starts_with("this configuration was taken back"), "{}", reason(&plugin));
+    // The file is looked at again: it is the one that runs, but not as it lies there.
+    assert!(matches!(offer(&plugin, file.bytes()), Offer::Refused(_)));
+    assert!(reason(&plugin).starts_with("this configuration was taken back"), "{}", reason(&plugin));
+    // A restart knows nothing of configurations, and the file is not condemned.
+    let again = Plugin::load_in(&fixture.platform, Some(&place), &file, options(bad), counted).unwrap();
+    assert_eq!(again.hash(), file.hash());
+    let next = reconfigure(&plugin, &file, r#"{"do": "remove"}"#);
+    assert_eq!((next.generation(), reason(&next).as_str()), (4, ""));
+    next.run(&victim(0)).await.unwrap();
+}
+
 /// Versions that have not seen a batch are not the ones to go back to.
 #[tokio::test]
 async fn the_last_version_that_worked_counts() {

@@ -182,6 +182,17 @@ async fn mad_samplers_decide_nothing() {
         assert_eq!(failed.mode, ErrorMode::Propagate);
     }
     let options = |what| Options { role: Role::Traces, ..tight(what) };
+    // Asked about the same traces again and again, it is not called any more after the second time; about others it is.
+    let trap = load(guests::guest("mad-sampler"), options("trap")).unwrap();
+    for expected in [Incident::Trap, Incident::Trap, Incident::Quarantined, Incident::Quarantined] {
+        let RunError::Accident(failure) = trap.decide_batch(&batch).await.unwrap_err().error else { panic!() };
+        assert_eq!(failure.incident, expected, "{failure}");
+    }
+    assert_eq!((&trap.status()["quarantined"], &trap.status()["calls"]), (&1.into(), &2.into()));
+    let RunError::Accident(failure) = trap.decide_batch(&super::batch(&[&[]])).await.unwrap_err().error else {
+        panic!()
+    };
+    assert_eq!(failure.incident, Incident::Trap, "{failure}");
     let never = load(guests::guest("mad-sampler"), options("never")).unwrap();
     assert!(matches!(never.decide_batch(&batch).await.unwrap_err().error, RunError::Permanent(_)));
     let error = load(guests::guest("mad-sampler"), options("panic in wants-spans")).map(drop).unwrap_err().0;

@@ -1,7 +1,8 @@
 //! What the operator hears about a section, and where.
 
 use super::*;
-use crate::component::ComponentId;
+use crate::component::{BoxFuture, ComponentId, ConsumeError};
+use crate::pdata::Batch;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
 use crate::yaml::parse;

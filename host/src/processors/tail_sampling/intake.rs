@@ -5,10 +5,11 @@
 
 mod around;
 
+use super::contexts::{self, Context};
 use super::fold;
 use super::policies::Policies;
 use super::policy::{Facts, Matches};
-use super::segment::Context;
+use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
@@ -82,12 +83,15 @@ impl Header {
 /// A resource and scope of the batch.
 #[derive(Debug)]
 struct Place<'a> {
+    /// Number of the resource in the batch.
+    number: usize,
     /// What all spans of the resource have in common.
     matches: Matches,
     resource: Cow<'a, [u8]>,
     scope: Cow<'a, [u8]>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
 }
 
 /// The runs of a batch.
@@ -168,13 +172,18 @@ impl<'a> Runs<'a> {
         if self.policies == policies.generation() {
             return run.facts;
         }
-        Facts { around: run.facts.around, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
+        Facts { bytes: run.facts.bytes, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
     }
 
     /// The bytes of a run, each span with tag and length.
     pub fn pieces<'b>(&'b self, run: &'b Run) -> [&'b [u8]; 2] {
         let header = run.header.bytes.get(..run.header.len).unwrap_or_default();
         [header, self.data.get(run.records.clone()).unwrap_or_default()]
+    }
+
+    /// Number of a run's resource in the batch.
+    pub fn resource(&self, run: &Run) -> usize {
+        self.places.get(run.context).map_or(usize::MAX, |place| place.number)
     }
 
     /// Resource and scope of a run.
@@ -184,20 +193,22 @@ impl<'a> Runs<'a> {
             scope: &place.scope,
             resource_hash: place.resource_hash,
             hash: place.hash,
+            serial: place.serial,
         })
     }
 
     /// The next spans are in scope `number`.
     fn enter(&mut self, index: &Index, number: usize, policies: &Policies, keyed: &Keyed) {
         let scope = scope_context(self.data, index, number);
-        let resource = index.scopes.get(number).map_or(usize::MAX, |scope| scope.resource as usize);
-        let resource = resource_context(self.data, index, resource);
+        let at = index.scopes.get(number).map_or(usize::MAX, |scope| scope.resource as usize);
+        let resource = resource_context(self.data, index, at);
         let (resource_hash, matches) = match self.places.last() {
             Some(last) if last.resource == resource => (last.resource_hash, last.matches),
             _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { matches, resource, scope, resource_hash, hash });
+        let serial = contexts::next_serial();
+        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash, serial });
     }
 
     /// What is to be remembered of a span in the last place.
@@ -214,7 +225,7 @@ impl<'a> Runs<'a> {
         let end = item.range().end;
         let fits = start == Some(last.records.end)
             && last.context == context
-            && last.spans < u16::MAX
+            && last.spans < RUN_SPANS_MAX
             && end - last.records.start <= RUN_BYTES_MAX;
         // Spans without an id belong to nobody, not to each other.
         if !fits || id.is_none() || last.id.as_ref() != id {

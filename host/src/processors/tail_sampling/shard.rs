@@ -3,25 +3,32 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
-use super::cache::DecisionCache;
+mod ingest;
+
+use super::ballot::Ballot;
+use super::cache::{DecisionCache, Past};
+use super::credits::Credits;
 use super::fold;
+use super::history::{Decided, History};
 use super::intake::{Keyed, Run, Runs};
-use super::policies::{Outcome, Policies};
-use super::policy::{Answer, Facts, Trace};
-use super::regroup::{Regroup, Unwritable};
+use super::leave::{Label, Labels, Leaving};
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::{Answer, Facts, Trace, Vote};
+use super::regroup::Unwritable;
 use super::shown::{Answers, Gather, Shown};
-use super::store::{Chain, NewRun, Store};
-use super::table::{Table, Waits};
+use super::store::{Chain, Chains, Division, NewRun, Store};
+use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
+use crate::telemetry::decisions::{Because, Verdict};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// Size of a segment, unless the memory is too small for a good number of them.
-const SEGMENT_BYTES: (usize, usize) = (64 << 10, 1 << 20);
-/// The memory has room for at least so many segments.
-const SEGMENTS_MIN: usize = 16;
+/// How many runs of spans are let go of at a time: a trace may have any number of them.
+const RUNS_AT_A_TIME: usize = 5_000;
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -38,23 +45,41 @@ pub struct Rules {
     pub bytes_max: usize,
     /// Bytes of one trace's spans at most.
     pub trace_bytes_max: u64,
+    /// A trace with so many spans is decided at once.
+    pub trace_spans_max: u32,
     /// Room for so many traces is made at the start.
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Decisions that can be explained.
+    pub history: usize,
     /// Spans of one trace that plugins are shown at most.
     pub spans_shown_max: usize,
+    /// Policies vote on spans as they arrive, and no more when the trace is due.
+    pub on_ingest: bool,
+    /// What is written on spans that leave.
+    pub labels: Labels,
 }
 
 /// Its state.
 pub struct Shard {
+    number: usize,
     rules: Rules,
     table: Table,
     store: Store,
     cache: DecisionCache,
-    leaving: Regroup,
+    leaving: Leaving,
+    credits: Credits,
+    history: History,
+    /// The votes on the trace that is being decided.
+    ballot: Ballot,
     ready: Vec<Batch>,
     tally: Tally,
+    /// What is left of traces that are decided and have many runs, and what is written on them if
+    /// they were kept.
+    parting: VecDeque<(Chain, Option<Label>)>,
+    /// Runs that may still be let go of before the lock is given back.
+    runs_left: usize,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -79,6 +104,13 @@ pub enum Room {
     },
 }
 
+/// What may be held at most while runs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    traces: usize,
+    bytes: usize,
+}
+
 /// Which traces are to be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -93,17 +125,34 @@ pub enum Which {
     },
 }
 
+impl Which {
+    /// Why they are decided; the oldest because there is no room.
+    fn because(self) -> Because {
+        match self {
+            Self::Due => Because::Due,
+            Self::Any => Because::Shutdown,
+            Self::Oldest { .. } => Because::Traces,
+        }
+    }
+}
+
 impl Shard {
-    /// An empty one.
-    pub fn new(rules: Rules) -> Self {
-        let segment = (rules.bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
+    /// An empty one, of this number.
+    pub fn new(number: usize, rules: Rules) -> Self {
+        let store = Store::new(Division::of(rules.bytes_max), rules.waits.full_ms);
         let mut shard = Self {
+            number,
             table: Table::new(rules.traces_expected),
-            store: Store::new(segment),
+            store,
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            leaving: Regroup::default(),
+            leaving: Leaving::default(),
+            credits: Credits::default(),
+            history: History::new(rules.history, rules.policies.roster().voters()),
+            ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),
+            parting: VecDeque::new(),
+            runs_left: RUNS_AT_A_TIME,
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -114,6 +163,9 @@ impl Shard {
     pub fn follow_rules(&mut self, rules: Rules) {
         // The limit is noticed when a segment has gone beyond it.
         let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
+        self.store.expect_wait(rules.waits.full_ms);
+        self.leaving.follow(&rules.labels);
+        self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
         self.rules = Rules { bytes_max, ..rules };
     }
 
@@ -122,9 +174,25 @@ impl Shard {
         self.table.len()
     }
 
-    /// Memory of their spans, in bytes.
+    /// Memory that they take, in bytes: their spans, and what is known of them.
     pub fn bytes(&self) -> usize {
-        self.store.footprint()
+        self.store.footprint() + self.table.footprint()
+    }
+
+    /// What was decided lately.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is known of an undecided trace, when its first span came and when it is due.
+    pub fn waiting(&self, hash: u64, id: &[u8; 16]) -> Option<(Facts, u64, u64)> {
+        let entry = self.table.get(self.table.find(hash, id)?)?;
+        Some((entry.facts, entry.arrived_ms, entry.due_ms(self.rules.waits)))
+    }
+
+    /// Whether a trace was kept, if that is all that is remembered.
+    pub fn outcome(&mut self, hash: u64, now_ms: u64) -> Option<bool> {
+        self.cache.get(hash, now_ms).map(|past| past.kept)
     }
 
     /// What has come of everything since the last call.
@@ -137,7 +205,7 @@ impl Shard {
     /// whether there is memory. A shard that holds nothing always has room: otherwise a request larger than the shard
     /// would wait for ever.
     pub fn room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> Room {
-        let memory = self.store.footprint() <= self.rules.bytes_max;
+        let memory = self.bytes() <= self.rules.bytes_max;
         if self.table.is_empty() || (memory && self.table.len() + numbers.len() <= self.rules.traces_max) {
             return Room::Enough;
         }
@@ -146,7 +214,7 @@ impl Shard {
             .iter()
             .filter_map(|number| runs.get(*number))
             .filter_map(|run| Some((run, run.id?)))
-            .filter(|(run, id)| table.find(run.hash, id).is_none() && cache.get(run.hash).is_none())
+            .filter(|(run, id)| table.find(run.hash, id).is_none() && !cache.contains(run.hash))
             .map(|(_, id)| id)
             .collect();
         new.sort_unstable();
@@ -167,6 +235,9 @@ impl Shard {
         now_ms: u64,
     ) {
         let bounds = self.bounds(runs, numbers);
+        if self.rules.on_ingest {
+            return self.ingest(runs, numbers, bounds, now_ms);
+        }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, bounds, now_ms),
@@ -175,110 +246,182 @@ impl Shard {
         }
     }
 
-    fn append_run(
-        &mut self,
-        runs: &Runs<'_>,
-        run: &Run,
-        id: [u8; 16],
-        (traces_max, bytes_max): (usize, usize),
-        now_ms: u64,
-    ) {
-        let number = match self.table.find(run.hash, &id) {
-            Some(number) => number,
-            None => {
-                if let Some(kept) = self.cache.get(run.hash) {
-                    return self.follow(runs, run, kept);
-                }
-                while self.table.len() >= traces_max && self.decide_next(now_ms, Early::Traces) {}
-                self.tally.new_trace();
-                let keyed = self.rules.keyed;
-                self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id))
-            }
+    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
+        let number = match self.entry(run, id, bounds, now_ms) {
+            Ok(number) => number,
+            Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
+        let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
         facts.fold(&runs.facts_for(run, &self.rules.policies));
-        if facts.size() > self.rules.trace_bytes_max {
-            return self.drop_too_large(run.hash, number, facts.spans as usize);
+        if facts.bytes > self.rules.trace_bytes_max {
+            return self.drop_too_large(run.hash, number, facts, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
-        while self.store.append(&mut chain, number, &new, now_ms).is_err() {
+        while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
+            if self.release_more() {
+                continue;
+            }
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
             let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
             self.decide_next(now_ms, Early::Memory);
             if gone {
-                let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, kept);
+                let past = self.cache.get(run.hash, now_ms).unwrap_or(Past { kept: false, age_s: 0 });
+                return self.follow(runs, run, id, past, now_ms);
             }
         }
-        if let Some(entry) = self.table.get_mut(number) {
-            (entry.facts, entry.chain) = (facts, chain);
-        }
+        self.table.set_facts(number, &facts, self.rules.policies.generation());
+        self.table.set_chain(number, chain);
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > bytes_max && self.decide_next(now_ms, Early::Memory) {}
+        let full = facts.spans >= self.rules.trace_spans_max;
+        if full && self.may_ask(facts.spans) {
+            // Those who have to be asked are asked at the next tick.
+            self.tally.early_if(self.table.expire(number), Early::Spans);
+        } else if full {
+            self.tally.early_if(!self.table.is_expired(number), Early::Spans);
+            self.decide(number, now_ms, &[], Because::Spans, false);
+        }
+        while self.bytes() > bounds.bytes && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
+    }
+
+    /// The entry of the trace of `run`, which may be new.
+    ///
+    /// # Errors
+    /// The trace was decided lately, and kept or not.
+    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, Past> {
+        if let Some(number) = self.table.find(run.hash, &id) {
+            return Ok(number);
+        }
+        if let Some(past) = self.cache.get(run.hash, now_ms) {
+            return Err(past);
+        }
+        while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
+        self.tally.new_trace();
+        let keyed = self.rules.keyed;
+        Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))
     }
 
     /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
     /// are decided outside of the lock, before others are taken. What is taken at the same time may pass the limits by
     /// an eighth, or by a request that is larger than that; beyond it traces are decided without asking.
-    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> (usize, usize) {
+    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> Bounds {
         let (traces, bytes) = (self.rules.traces_max, self.rules.bytes_max);
         if self.rules.policies.samplers().is_empty() {
-            return (traces, bytes);
+            return Bounds { traces, bytes };
         }
         let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
         let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
-        (traces + numbers.len().max(traces / 8), bytes + (bytes / 8).max(new_bytes))
+        Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
+    }
+
+    /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
+    /// spans for so long, but only an eighth more.
+    fn may_ask(&self, spans: u32) -> bool {
+        let most = self.rules.trace_spans_max;
+        !self.rules.policies.samplers().is_empty() && spans < most.saturating_add(most / 8)
     }
 
     /// What is known of a trace, for the policies of now, and where its spans are.
     fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
         let Self { table, store, rules, .. } = self;
-        let entry = table.get_mut(number)?;
+        let mut entry = table.get(number)?;
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            facts.around = entry.facts.around;
-            (entry.facts, entry.policies) = (facts, rules.policies.generation());
+            // Resources and scopes are not held once for each request that they came with.
+            facts.bytes = entry.facts.bytes;
+            table.set_facts(number, &facts, rules.policies.generation());
+            entry.facts = facts;
         }
         Some((entry.facts, entry.chain))
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
-        self.tally.late(kept, usize::from(run.spans));
-        if kept {
-            self.leave(runs, run);
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], past: Past, now_ms: u64) {
+        self.tally.late(past, usize::from(run.spans));
+        self.history.late(run.hash, id, run.spans.into(), past.kept, &self.rules.policies.roster(), now_ms);
+        if past.kept {
+            let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
+            self.leave(runs, run, &label);
         }
     }
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
-        let Self { rules, tally, .. } = self;
+        let Self { rules, tally, ballot, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
-        let trace = Trace { id: &[0; 16], facts: &facts, answers, now_ms };
-        let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
+        let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
+        tally.about(&facts);
+        let vote = votes(tally, ballot, false);
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, vote),
+            true => rules.policies.decide_on_ingest(&trace, vote).unwrap_or(Decision::NOT_SAMPLED),
+        };
+        shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
-            self.leave(runs, run);
+            let label = self.label(decision);
+            self.leave(runs, run, &label);
         }
     }
 
     /// A run goes out without having been stored.
-    fn leave(&mut self, runs: &Runs<'_>, run: &Run) {
+    fn leave(&mut self, runs: &Runs<'_>, run: &Run, label: &Label) {
         let Self { leaving, ready, tally, .. } = self;
-        leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
+        let ready = &mut |batch| put(ready, tally, batch);
+        let unparseable = leaving.add(&runs.context(run), run.spans, runs.pieces(run), label, ready);
+        tally.unparseable_tracestate(unparseable);
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize) {
-        if let Some(entry) = self.table.remove(hash, number) {
-            self.store.free(entry.chain);
-            self.cache.put(hash, Outcome::NotSampled);
-            self.tally.too_large(spans);
+    /// What is to be written on the spans of the trace about which this was decided just now.
+    fn label(&self, decision: Decision) -> Label {
+        Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
+    }
+
+    fn drop_too_large(&mut self, hash: u64, number: u32, facts: Facts, now_ms: u64) {
+        if let Some(mut entry) = self.table.remove(hash, number) {
+            entry.facts = facts;
+            self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
+            self.cache.put(hash, Outcome::NotSampled, now_ms);
+            self.tally.too_large(facts.spans as usize);
+            self.part(entry.chain, None);
         }
+    }
+
+    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
+    /// traces.
+    pub fn plan(&mut self, which: Which, now_ms: u64) {
+        let until_ms = match which {
+            Which::Due => now_ms,
+            Which::Any => u64::MAX,
+            Which::Oldest { .. } => return,
+        };
+        if !self.rules.policies.plans() {
+            return;
+        }
+        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
+        let due: Vec<u32> = due.map(|(_, number)| number).collect();
+        for number in &due {
+            self.known(*number);
+            self.table.set_planned(*number);
+        }
+        let shard = self.number;
+        let entries: Vec<Entry> = due.iter().filter_map(|number| self.table.get(*number)).collect();
+        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
+        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
+    }
+
+    /// A trace leaves without anybody having voted.
+    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
+        self.ballot.clear();
+        let Self { ballot: votes, history, rules, .. } = self;
+        let Entry { id, facts, arrived_ms, .. } = entry;
+        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
+        history.put(&decided, &rules.policies.roster(), now_ms);
     }
 
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
@@ -288,7 +431,7 @@ impl Shard {
             && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
             && (which == Which::Any || due_ms <= now_ms)
         {
-            self.decide(number, now_ms, &[], decided == 0);
+            self.decide(number, now_ms, &[], which.because(), decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided as u64);
@@ -311,7 +454,7 @@ impl Shard {
                     Which::Any => true,
                     Which::Oldest { room_for } => {
                         self.table.len() + room_for > self.rules.traces_max + before
-                            || self.store.footprint() > self.rules.bytes_max + freed
+                            || self.bytes() > self.rules.bytes_max + freed
                     }
                 };
                 freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
@@ -342,22 +485,27 @@ impl Shard {
         let mut decided = 0;
         for (at, trace) in shown.traces.iter().enumerate() {
             let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
+            let mut because = which.because();
             if let Which::Oldest { .. } = which {
                 let full = self.table.len() >= self.rules.traces_max;
-                self.tally.early(if full { Early::Traces } else { Early::Memory });
+                let early = if full { Early::Traces } else { Early::Memory };
+                self.tally.early(early);
+                because = early.into();
             }
-            self.decide(number, now_ms, answers.of(at), decided == 0);
+            self.decide(number, now_ms, answers.of(at), because, decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided);
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
-    pub fn drop_any(&mut self) -> bool {
+    pub fn drop_any(&mut self, now_ms: u64) -> bool {
         for _ in 0..SLICE {
             let next = self.table.next_due(self.rules.waits);
             let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
-            if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
+            let hash = self.rules.keyed.hash(&id);
+            if let Some(entry) = self.table.remove(hash, number) {
+                self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
@@ -373,45 +521,139 @@ impl Shard {
 
     /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
     pub fn compact(&mut self, now_ms: u64) -> bool {
-        // A segment lives at most `wait` longer than its last run; with less than half of that to go it is left to die.
-        let touched_after_ms = now_ms.saturating_sub(self.rules.waits.full_ms / 2);
-        let Some(slot) = self.store.worth_compacting(touched_after_ms) else { return false };
-        self.store.compact(slot, &mut self.table, now_ms).is_ok()
+        // With less than a quarter of the wait to go it is left to die.
+        let until_ms = now_ms + self.rules.waits.full_ms / 4;
+        let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
+        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
+        self.store.compact(slot, &mut owners, now_ms).is_ok()
     }
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
         let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, &[], false);
+        self.decide(number, now_ms, &[], why.into(), false);
         true
     }
 
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
-    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
+    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], because: Because, timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, store, cache, leaving, ready, tally, rules } = self;
+        self.ballot.clear();
+        let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &facts, answers, now_ms };
-        let mut clock = timed.then(std::time::Instant::now);
-        let decision = rules.policies.decide(&trace, |policy, vote| {
-            tally.vote(policy, vote);
-            if let Some(started) = &mut clock {
-                let now = std::time::Instant::now();
-                let took = now.duration_since(std::mem::replace(started, now));
-                tally.time(policy, took.as_nanos() as u64);
-            }
-        });
+        let (planned, because) = (entry.planned, entry.because(because));
+        let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
+        tally.about(&facts);
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
+            // They voted on every span as it arrived, and nobody wanted it.
+            true => Decision::NOT_SAMPLED,
+        };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let hash = rules.keyed.hash(&entry.id);
-        let Some(entry) = table.remove(hash, number) else { return };
-        tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
-        cache.put(hash, decision.outcome);
-        if decision.outcome.keeps() {
-            store.visit(entry.chain, |run| {
-                leaving.add(&run.context, run.spans, [run.bytes, &[]], &mut |batch| put(ready, tally, batch));
-            });
+        self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
+    }
+
+    /// The trace is decided: its spans go out or away. The votes are on the ballot.
+    fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
+        let Ended { decision, shadow, because } = ended;
+        let label = decision.outcome.keeps().then(|| self.label(decision));
+        let Some(entry) = self.table.remove(hash, number) else { return };
+        let decided = Decided {
+            hash,
+            id: entry.id,
+            facts: &entry.facts,
+            arrived_ms: entry.arrived_ms,
+            verdict: decision.outcome.into(),
+            because,
+            shadow,
+            votes: &self.ballot,
+        };
+        self.history.put(&decided, &self.rules.policies.roster(), now_ms);
+        self.tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
+        self.cache.put(hash, decision.outcome, now_ms);
+        if let Some(label) = &label {
+            self.credits.put(hash, label.policy());
         }
-        store.free(entry.chain);
+        self.part(entry.chain, label);
+    }
+
+    /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
+    fn part(&mut self, mut chain: Chain, label: Option<Label>) {
+        let Self { store, leaving, ready, tally, runs_left, .. } = self;
+        let mut unparseable = 0;
+        *runs_left -= match &label {
+            Some(label) => store.release(&mut chain, *runs_left, |run| {
+                let ready = &mut |batch| put(ready, tally, batch);
+                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
+            }),
+            None => store.release(&mut chain, *runs_left, |_| {}),
+        };
+        tally.unparseable_tracestate(unparseable);
+        if !chain.is_empty() {
+            self.parting.push_back((chain, label));
+        }
+    }
+
+    /// Lets go of more of what is left of decided traces. Returns whether anything was left.
+    pub fn release_more(&mut self) -> bool {
+        self.runs_left = RUNS_AT_A_TIME;
+        let Some((chain, label)) = self.parting.pop_front() else { return false };
+        self.part(chain, label);
+        true
+    }
+}
+
+/// Finds the trace of a run by the id in its first span.
+struct Owners<'a> {
+    table: &'a mut Table,
+    keyed: Keyed,
+}
+
+impl Chains for Owners<'_> {
+    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
+        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
+        let number = self.table.find(self.keyed.hash(id), id)?;
+        Some((number, self.table.get(number)?.chain))
+    }
+
+    fn set_chain(&mut self, owner: u32, chain: Chain) {
+        self.table.set_chain(owner, chain);
+    }
+}
+
+/// How a trace ended.
+struct Ended {
+    decision: Decision,
+    /// What the shadow policies would have done.
+    shadow: Option<Verdict>,
+    because: Because,
+}
+
+/// Asks the shadow policies, if there are any, behind the others.
+fn shadow_votes(
+    policies: &Policies,
+    trace: &Trace<'_>,
+    decision: Decision,
+    tally: &mut Tally,
+    ballot: &mut Ballot,
+) -> Option<Verdict> {
+    let vote = |policy, vote| ballot.put(policies.count() + policy, vote);
+    policies.shadow().map(|shadow| shadow.decide(trace, decision, &mut tally.shadow, vote).into())
+}
+
+/// Counts votes, and the time of each if they are timed, and puts them on the ballot.
+fn votes(tally: &mut Tally, ballot: &mut Ballot, timed: bool) -> impl FnMut(usize, Vote) {
+    let mut clock = timed.then(std::time::Instant::now);
+    move |policy, vote| {
+        tally.vote(policy, vote);
+        ballot.put(policy, vote);
+        if let Some(started) = &mut clock {
+            let now = std::time::Instant::now();
+            let took = now.duration_since(std::mem::replace(started, now));
+            tally.time(policy, took.as_nanos() as u64);
+        }
     }
 }
 

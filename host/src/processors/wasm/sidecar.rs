@@ -9,10 +9,10 @@
 //! Read like the configuration itself: `${...}` is expanded, and every fault is told at once with file, line and key.
 //! Environment variables and files that it refers to are read again when the sidecar changes, not before.
 
-use super::settings::{Config, SomeLimits};
+use super::settings::Config;
 use crate::config::{Process, read_beside};
-use crate::plugin::{ErrorMode, Limits};
-use crate::yaml::{Check, Problems, Section, Settings};
+use crate::plugin::{ErrorMode, Limits, PluginConfig, SomeLimits};
+use crate::yaml::{Check, Node, Problems, Section, Settings};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub(super) struct Sidecar {
 /// How a plugin is to run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Setup {
-    pub(super) config: String,
+    pub(super) config: PluginConfig,
     pub(super) error_mode: Option<ErrorMode>,
     pub(super) limits: Limits,
 }
@@ -48,17 +48,22 @@ impl Settings for Sidecar {
 struct Grounded<'a>(&'a Config);
 
 impl Grounded<'_> {
-    fn setup(&self, sidecar: &Sidecar, workers: usize) -> Setup {
-        let config = if sidecar.config.is_null() { "{}".to_owned() } else { sidecar.config.to_string() };
+    fn setup(&self, sidecar: &Sidecar, written: Option<&Node>, workers: usize) -> Setup {
+        let config = PluginConfig::written(written);
         let limits = sidecar.limits.over(&self.0.limits).limits(workers);
         Setup { config, error_mode: sidecar.error_mode.or(self.0.error_mode), limits }
     }
 }
 
-/// Reads a sidecar; without one the plugin gets no configuration, and the rest is as the processor says.
-pub(super) fn read(sidecar: Option<(&Path, &str)>, processor: &Config, workers: usize) -> Result<Setup, String> {
+/// Reads a sidecar, and the configuration as it is written there; without one the plugin gets no configuration, and the rest
+/// is as the processor says.
+pub(super) fn read(
+    sidecar: Option<(&Path, &str)>,
+    processor: &Config,
+    workers: usize,
+) -> Result<(Setup, Option<Node>), String> {
     let ground = Grounded(processor);
-    let Some((file, text)) = sidecar else { return Ok(ground.setup(&Sidecar::default(), workers)) };
+    let Some((file, text)) = sidecar else { return Ok((ground.setup(&Sidecar::default(), None, workers), None)) };
     let mut problems = Problems::default();
     let name = file.display().to_string();
     let read = read_beside(&name, text, &Process, &mut problems).and_then(|node| {
@@ -66,15 +71,15 @@ pub(super) fn read(sidecar: Option<(&Path, &str)>, processor: &Config, workers: 
         let sidecar = section.settings::<Sidecar>(&mut problems)?;
         let limits = sidecar.limits.over(&processor.limits);
         let sound = section.check(&mut problems, |check| limits.check(check));
-        sound.then_some(sidecar)
+        sound.then(|| (sidecar, node.get("config").cloned()))
     });
     problems.sort();
     match read {
-        Some(sidecar) if !problems.has_errors() => {
+        Some((sidecar, written)) if !problems.has_errors() => {
             for warning in problems.iter() {
                 tracing::warn!("{warning}");
             }
-            Ok(ground.setup(&sidecar, workers))
+            Ok((ground.setup(&sidecar, written.as_ref(), workers), written))
         }
         _ => Err(problems.to_string()),
     }
@@ -83,7 +88,7 @@ pub(super) fn read(sidecar: Option<(&Path, &str)>, processor: &Config, workers: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processors::wasm::LimitsConfig;
+    use crate::plugin::LimitsConfig;
     use std::time::Duration;
 
     fn processor() -> Config {
@@ -92,18 +97,18 @@ mod tests {
     }
 
     fn read_text(text: &str) -> Result<Setup, String> {
-        read(Some((Path::new("p/10-a.yaml"), text)), &processor(), 4)
+        Ok(read(Some((Path::new("p/10-a.yaml"), text)), &processor(), 4)?.0)
     }
 
     /// What the sidecar does not say is as the processor says, key by key.
     #[test]
     fn stands_on_the_processor() {
-        let none = read(None, &processor(), 4).unwrap();
-        assert_eq!((none.config.as_str(), none.error_mode), ("{}", Some(ErrorMode::Ignore)));
+        let none = read(None, &processor(), 4).unwrap().0;
+        assert_eq!((&none.config, none.error_mode), (&"{}".into(), Some(ErrorMode::Ignore)));
         assert_eq!((none.limits.memory_bytes, none.limits.output_bytes), (20 << 20, 3 << 20));
         assert_eq!(read_text("").unwrap(), none);
         let some = read_text("config: {a: [1]}\nerror_mode: drop\nlimits: {timeout: 7ms, output_mib: 5}").unwrap();
-        assert_eq!((some.config.as_str(), some.error_mode), (r#"{"a":[1]}"#, Some(ErrorMode::Drop)));
+        assert_eq!((&some.config, some.error_mode), (&r#"{"a":[1]}"#.into(), Some(ErrorMode::Drop)));
         assert_eq!(some.limits.timeout, Duration::from_millis(7));
         assert_eq!((some.limits.memory_bytes, some.limits.output_bytes), (20 << 20, 5 << 20));
     }
@@ -111,7 +116,8 @@ mod tests {
     /// `${...}` is expanded as in the configuration.
     #[test]
     fn expands() {
-        assert_eq!(read_text("config: {a: '${env:TAILRACE_NO_SUCH:-7}'}").unwrap().config, r#"{"a":7}"#);
+        let given = |text| read_text(text).unwrap().config.for_schema(None);
+        assert_eq!(&*given("config: {a: '${env:TAILRACE_NO_SUCH:-7}'}"), r#"{"a":7}"#);
     }
 
     /// Each fault names file, line and key; one that only follows together with the processor's limits too.

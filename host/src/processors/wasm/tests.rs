@@ -1,15 +1,18 @@
 //! The processor between a sender and a next stage: what each of them hears, and whether the ledger adds up.
 
 use super::*;
-use crate::component::ComponentId;
-use crate::plugin::ErrorMode;
+use crate::component::{BoxFuture, ComponentId, ConsumeError};
+use crate::pdata::Batch;
 use crate::plugin::tests::guests;
+use crate::plugin::{ErrorMode, LimitsConfig};
+use crate::shutdown::Deadline;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
-use crate::yaml::GoDuration;
+use crate::yaml::{GoDuration, Problems, parse};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tailrace_otlp::view::put_attribute;
 use tailrace_otlp::{Limits as Validation, NONE, RequestWriter, Value};
 use tempfile::TempDir;
@@ -199,16 +202,39 @@ fn names_and_paths() {
     assert_eq!(config("./a/redact.wasm").file(), Path::new("./a/redact.wasm"));
     assert_eq!(config("redact.wasm").file(), Path::new("redact.wasm"));
     assert_eq!((config("redact").name(), config("./a/redact.wasm").name()), ("redact", "redact"));
-    assert_eq!(config("redact").config_json(), "{}");
+    assert_eq!(config("redact").plugin_config(), "{}".into());
+}
+
+/// What the plugin has against its configuration is shown at its place in the file, and says whose word it is.
+#[tokio::test]
+async fn what_the_plugin_refuses_has_a_place() {
+    let (_, redact) = crate::plugin::bundled().iter().find(|(name, _)| *name == "redaction").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("redaction.wasm");
+    std::fs::write(&file, redact).unwrap();
+    let text = format!(
+        "module: {}\nconfig:\n  allow_all_keys: true\n  hash_function: md5\n  hmac_key: x\n  blocked_values: ['(']\n",
+        file.display()
+    );
+    let mut problems = Problems::default();
+    let node = parse("c.yaml", &text, &mut problems).unwrap();
+    let section = Section { path: "processors::wasm/x", node: &node };
+    let config = (FACTORY.parse)(&section, &mut problems).unwrap();
+    let error = config.build(context(&Telemetry::new()), Arc::new(Next::default())).map(drop).unwrap_err();
+    let (error, says) = (error.to_string(), format!(" (says {})", file.display()));
+    let lines: Vec<_> = error.lines().collect();
+    assert!(lines[0].starts_with("c.yaml:5:13: processors::wasm/x::config::hmac_key: is used by"), "{error}");
+    assert!(lines[1].starts_with("c.yaml:6:20: processors::wasm/x::config::blocked_values[0]: "), "{error}");
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.ends_with(&says)), "{error}");
 }
 
 /// One plugin or a directory of them: keys of the one are faults with the other, and one of the two must be asked for.
 #[test]
 fn one_or_every() {
     let faults = |text: &str| {
-        let mut problems = crate::yaml::Problems::default();
-        let node = crate::yaml::parse("c.yaml", text, &mut problems).unwrap();
-        let _ = crate::yaml::Section { path: "processors::wasm", node: &node }.settings::<Config>(&mut problems);
+        let mut problems = Problems::default();
+        let node = parse("c.yaml", text, &mut problems).unwrap();
+        let _ = Section { path: "processors::wasm", node: &node }.settings::<Config>(&mut problems);
         problems.to_string()
     };
     assert_eq!(faults("{module: redact, config: {a: 1}}"), "");

@@ -1,8 +1,8 @@
 //! A guest of the tests: it counts its batches in the attribute `victim`, and keeps the count when its instance is
-//! replaced; or does with the state what its configuration says.
+//! replaced; or does with the state what its configuration says. As a sampler it tells the count of calls as the threshold.
 
 use serde::Deserialize;
-use tailrace_sdk::{Attributes, Edit, Failure, Group, Interest, Plugin, Stateful};
+use tailrace_sdk::{Attributes, Decision, Edit, Failure, Group, Interest, Plugin, Sampler, Stateful, Trace};
 
 /// What to do.
 #[derive(Deserialize)]
@@ -40,15 +40,23 @@ impl Attributes for Keeper {
             self.batches += 1;
         }
         if self.config.what == "work hard" {
-            let mut turns = 0_u64;
-            while std::hint::black_box(turns) < 3_000_000 {
-                turns += 1;
-            }
+            work_hard();
         }
         for at in 0..group.len() {
             group.edit(at, Edit::set(self.batches.to_string()));
         }
         Ok(())
+    }
+}
+
+impl Sampler for Keeper {
+    fn decide(&mut self, _trace: &Trace<'_>) -> Result<Decision, Failure> {
+        assert!(!self.saved, "a call after save");
+        self.batches += 1;
+        if self.config.what == "work hard" {
+            work_hard();
+        }
+        Ok(Decision::Sample(Some(self.batches)))
     }
 }
 
@@ -80,6 +88,14 @@ impl Stateful for Keeper {
     }
 }
 
+/// Longer than it takes to be polled for the first time.
+fn work_hard() {
+    let mut turns = 0_u64;
+    while std::hint::black_box(turns) < 3_000_000 {
+        turns += 1;
+    }
+}
+
 fn spin() -> ! {
     let mut turns = 0_u64;
     loop {
@@ -87,4 +103,4 @@ fn spin() -> ! {
     }
 }
 
-tailrace_sdk::export!(Keeper: attributes, state);
+tailrace_sdk::export!(Keeper: attributes, sampler, state);

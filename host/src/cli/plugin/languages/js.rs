@@ -3,10 +3,9 @@
 //!
 //! What has to be done in JavaScript does `build.js` of the SDK, which every project has in `.tailrace/`.
 
-use super::super::project::{Project, VENDORED};
-use super::super::tool::{self, Ran};
-use super::scratch::Scratch;
-use super::{Failure, Language};
+use super::super::project::Project;
+use super::super::tool;
+use super::{Failure, Language, interpreted};
 use std::process::Command;
 
 /// The npm package that makes components, and the version that our tests know.
@@ -14,7 +13,9 @@ const TOOL: &str = "componentize-qjs";
 const TOOL_VERSION: &str = "0.4.5";
 /// What the SDK needs.
 const NODE_VERSION: (u32, u32) = (20, 16);
-/// What `build.js` says if the package is not there.
+/// What does it, in the SDK.
+const SCRIPT: &str = "build.js";
+/// What it says if the package is not there.
 const MISSING: &str = "missing: componentize-qjs";
 
 /// JavaScript.
@@ -31,27 +32,11 @@ impl Language for Js {
 
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure> {
         check_node(project)?;
-        let driver = project.dir.join(VENDORED).join("sdk/js/build.js");
-        if !driver.is_file() {
-            return Err(Failure::Compile(format!(
-                "{} is missing: delete {VENDORED} and build again, which puts the SDK back",
-                driver.display()
-            )));
-        }
+        let sdk = interpreted::sdk(project, "sdk/js", SCRIPT)?;
         note("QuickJS takes the plugin in");
-        let failed = |error: std::io::Error| Failure::Compile(format!("a temporary folder: {error}"));
-        let scratch = Scratch::new(&project.name).map_err(failed)?;
-        let output = scratch.file("component.wasm");
         let mut node = node(project);
-        node.arg(&driver).arg(&project.dir).arg(project.kind.as_str()).arg(&output);
-        let Ran { ok, stdout, stderr } = tool::run(node, &|_| ()).map_err(Failure::Compile)?;
-        if stderr.trim() == MISSING {
-            return Err(missing_tool(project));
-        }
-        if !ok {
-            return Err(Failure::Compile(format!("{stdout}{stderr}").trim().to_owned()));
-        }
-        std::fs::read(&output).map_err(|error| Failure::Compile(format!("{TOOL} wrote no component: {error}")))
+        node.arg(sdk.join(SCRIPT));
+        interpreted::component(project, node, TOOL, (MISSING, missing_tool))
     }
 
     fn warning(&self) -> Option<&'static str> {

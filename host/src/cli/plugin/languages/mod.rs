@@ -5,6 +5,7 @@
 
 mod c;
 mod go;
+mod interpreted;
 mod js;
 mod python;
 mod rust;

@@ -3,10 +3,9 @@
 //! What has to be done in Python does `tailrace.build` of the SDK, which every project has in `.tailrace/`. The packages that a
 //! plugin uses come from the project's `.venv`, or from the virtual environment that is active.
 
-use super::super::project::{Project, VENDORED};
-use super::super::tool::{self, Ran};
-use super::scratch::Scratch;
-use super::{Failure, Language};
+use super::super::project::Project;
+use super::super::tool;
+use super::{Failure, Language, interpreted};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -32,28 +31,11 @@ impl Language for Python {
 
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure> {
         let python = find_python(project)?;
-        let sdk = project.dir.join(VENDORED).join("sdk/python");
-        if !sdk.join("tailrace/build.py").is_file() {
-            return Err(Failure::Compile(format!(
-                "{} is missing: delete {VENDORED} and build again, which puts the SDK back",
-                sdk.display()
-            )));
-        }
+        let sdk = interpreted::sdk(project, "sdk/python", "tailrace/build.py")?;
         note("CPython takes the plugin in, about 10 s");
-        let failed = |error: std::io::Error| Failure::Compile(format!("a temporary folder: {error}"));
-        let scratch = Scratch::new(&project.name).map_err(failed)?;
-        let output = scratch.file("component.wasm");
         let mut command = command(&python, project);
-        command.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
-        command.args(["-m", "tailrace.build"]).arg(&project.dir).arg(project.kind.as_str()).arg(&output);
-        let Ran { ok, stdout, stderr } = tool::run(command, &|_| ()).map_err(Failure::Compile)?;
-        if stderr.trim() == MISSING {
-            return Err(missing_tool(project));
-        }
-        if !ok {
-            return Err(Failure::Compile(format!("{stdout}{stderr}").trim().to_owned()));
-        }
-        std::fs::read(&output).map_err(|error| Failure::Compile(format!("{TOOL} wrote no component: {error}")))
+        command.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "tailrace.build"]);
+        interpreted::component(project, command, TOOL, (MISSING, missing_tool))
     }
 
     fn warning(&self) -> Option<&'static str> {

@@ -84,14 +84,10 @@ impl Patterns {
         room: usize,
         pace: &mut Pace<'_>,
     ) -> wasmtime::Result<Matches> {
-        let (mut matches, scratch) = (nothing(), &mut self.scratch);
-        let Some(Held { set, scan }) = self.sets.get_mut(set as usize) else { return Ok(matches) };
-        let scan = scan.get_or_insert_with(|| Scan::new(set));
-        for (at, text) in (0..).zip(each(texts)) {
-            pace.spent(10).await?;
-            let Some(text) = text else { continue };
-            scan.scan(set, text, scratch, pace).await?;
-            for pattern in &scan.hits {
+        let mut matches = nothing();
+        let Some(mut pass) = self.pass(set, each(texts)) else { return Ok(matches) };
+        while let Some((at, _)) = pass.next(pace).await? {
+            for pattern in &pass.scan.hits {
                 matches.texts.push(at);
                 matches.patterns.push(*pattern);
             }
@@ -108,18 +104,14 @@ impl Patterns {
         room: usize,
         pace: &mut Pace<'_>,
     ) -> wasmtime::Result<Matches> {
-        let (mut matches, scratch) = (nothing(), &mut self.scratch);
-        let Some(Held { set, scan }) = self.sets.get_mut(set as usize) else { return Ok(matches) };
-        let scan = scan.get_or_insert_with(|| Scan::new(set));
-        for (at, text) in (0..).zip(each(texts)) {
-            pace.spent(10).await?;
-            let Some(text) = text else { continue };
-            scan.scan(set, text, scratch, pace).await?;
-            for pattern in &scan.hits {
-                let Some(expression) = set.each.get(*pattern as usize) else { continue };
+        let mut matches = nothing();
+        let Some(mut pass) = self.pass(set, each(texts)) else { return Ok(matches) };
+        while let Some((at, text)) = pass.next(pace).await? {
+            for pattern in &pass.scan.hits {
+                let Some(expression) = pass.set.each.get(*pattern as usize) else { continue };
                 let (mut from, mut before) = (0, None);
                 while from <= text.len() {
-                    let mut search = Search::new(expression, text, from, scratch);
+                    let mut search = Search::new(expression, text, from, pass.scratch);
                     if !pace.run(&mut search).await? {
                         break;
                     }
@@ -144,6 +136,13 @@ impl Patterns {
         Ok(matches)
     }
 
+    /// Begins to scan texts; nothing if there is no such set.
+    fn pass<'a, I: Iterator<Item = Option<&'a str>>>(&mut self, set: u32, texts: I) -> Option<Pass<'_, I>> {
+        let Held { set, scan } = self.sets.get_mut(set as usize)?;
+        let scan = scan.get_or_insert_with(|| Scan::new(set));
+        Some(Pass { set, scan, scratch: &mut self.scratch, texts: (0..).zip(texts) })
+    }
+
     /// The groups of the first match.
     pub(in crate::plugin) async fn captures(
         &mut self,
@@ -159,6 +158,27 @@ impl Patterns {
             return Ok(Vec::new());
         }
         Ok((0..expression.slots() / 2).map(|group| search.group(group)).collect())
+    }
+}
+
+/// A set on its way through texts.
+struct Pass<'a, I> {
+    set: &'a Set,
+    scan: &'a mut Scan,
+    scratch: &'a mut Scratch,
+    texts: std::iter::Zip<std::ops::RangeFrom<u32>, I>,
+}
+
+impl<'a, I: Iterator<Item = Option<&'a str>>> Pass<'_, I> {
+    /// Scans the next text; its number, and the text. What matches in it is in `scan.hits` then.
+    async fn next(&mut self, pace: &mut Pace<'_>) -> wasmtime::Result<Option<(u32, &'a str)>> {
+        for (at, text) in self.texts.by_ref() {
+            pace.spent(10).await?;
+            let Some(text) = text else { continue };
+            self.scan.scan(self.set, text, self.scratch, pace).await?;
+            return Ok(Some((at, text)));
+        }
+        Ok(None)
     }
 }
 

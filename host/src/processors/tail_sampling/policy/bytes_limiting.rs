@@ -8,7 +8,8 @@
 //! The bucket is that of `rate_limiting`. A trace takes as many tokens as it has bytes: spans, and for each request that it came with the
 //! resource and the scopes around them once. That is what the Collector counts, give or take a few bytes a request.
 
-use super::bucket::Bucket;
+use super::bucket::{self, Bucket};
+use super::budget::{Budget, Consistent};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
 
@@ -27,8 +28,18 @@ impl PolicyConfig for Config {
         super::rate_limiting::check(self.bytes_per_second, self.burst_capacity, "bytes_per_second", fault);
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        fault.here(
+            "does not work with sampling_strategy: span-ingest, which cannot know how many bytes a trace will have",
+        );
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         layout.want_sizes();
+        if layout.uses_tracestate() {
+            let (rate, burst) = bucket::limits(self.bytes_per_second, self.burst_capacity);
+            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.bytes, layout)));
+        }
         Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
     }
 }
@@ -37,7 +48,11 @@ struct BytesLimiting(Bucket);
 
 impl Policy for BytesLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(self.0.take(trace.facts.size(), trace.now_ms))
+        Vote::sampled_if(self.0.take(trace.facts.bytes, trace.now_ms))
+    }
+
+    fn is_pure(&self) -> bool {
+        false
     }
 }
 

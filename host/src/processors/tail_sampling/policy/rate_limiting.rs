@@ -8,7 +8,8 @@
 //! A token bucket, filled at the rate, holding `burst_capacity` at most and full at the start. A trace takes as many tokens
 //! as it has spans, or none and is not kept; one that is larger than the burst is never kept.
 
-use super::bucket::Bucket;
+use super::bucket::{self, Bucket};
+use super::budget::{Budget, Consistent};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
 
@@ -27,7 +28,17 @@ impl PolicyConfig for Config {
         check(self.spans_per_second, self.burst_capacity, "spans_per_second", fault);
     }
 
-    fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        fault.here(
+            "does not work with sampling_strategy: span-ingest, which cannot know how many spans a trace will have",
+        );
+    }
+
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        if layout.uses_tracestate() {
+            let (rate, burst) = bucket::limits(self.spans_per_second, self.burst_capacity);
+            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.spans.into(), layout)));
+        }
         Box::new(RateLimiting(Bucket::of(self.spans_per_second, self.burst_capacity)))
     }
 }
@@ -46,6 +57,10 @@ struct RateLimiting(Bucket);
 impl Policy for RateLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
         Vote::sampled_if(self.0.take(trace.facts.spans.into(), trace.now_ms))
+    }
+
+    fn is_pure(&self) -> bool {
+        false
     }
 }
 
