@@ -183,6 +183,15 @@ fn python_keep_orders() {
     }
 }
 
+#[test]
+fn python_adaptive_lite() {
+    if PYTHON.is_here() {
+        let project = repository().join("examples/plugin-python/adaptive-lite");
+        python_tests(&project);
+        check_cases(&project, 2);
+    }
+}
+
 /// From an empty folder to a passed case, for each kind.
 #[test]
 fn javascript_templates() {

@@ -5,6 +5,7 @@
 //! tailrace validate --config FILE                                check, without listening
 //! tailrace components                                            what is built in
 //! tailrace demo [--for 20s]                                      see it work
+//! tailrace why TRACE_ID                                          why a trace was kept or not
 //! tailrace plugin new|dev|build|test|inspect|bench|list          write plugins
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
@@ -12,8 +13,10 @@
 mod compile;
 mod components;
 mod demo;
+mod gates;
 mod plugin;
 mod run;
+mod why;
 
 use crate::plugin::{Platform, PlatformSettings};
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +43,9 @@ enum Command {
     /// The compiler of plugins: how a collector starts itself again, of no use to people
     #[command(name = crate::plugin::COMPILE_SUBCOMMAND, hide = true)]
     Compile(compile::CompileArgs),
+    /// Ask a collector why it kept a trace or did not, or what it decided lately
+    #[command(after_help = why::HELP)]
+    Why(why::WhyArgs),
     /// Write, build, try, test and inspect plugins
     Plugin(plugin::PluginArgs),
 }
@@ -53,6 +59,9 @@ struct Sources {
     /// Set one value, as in --set exporters.otlp/tempo.endpoint=tempo:4317; applied last
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Feature gates of the Collector that mean a setting here, as in --feature-gates=processor.tailsamplingprocessor.recordpolicy
+    #[arg(long = "feature-gates", value_name = "GATE,...", value_delimiter = ',', value_parser = gates::switch, allow_hyphen_values = true)]
+    feature_gates: Vec<gates::Switch>,
 }
 
 /// Runs the command line of this process.
@@ -65,6 +74,7 @@ pub fn run() -> ExitCode {
         Some(Command::Components) => components::list(),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Compile(args)) => compile::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
         Some(Command::Plugin(args)) => plugin::run(&args),
     }
 }

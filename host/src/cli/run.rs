@@ -1,6 +1,6 @@
 //! `tailrace --config ...` and `tailrace validate --config ...`: one path to a checked configuration, one to run it.
 
-use super::Sources;
+use super::{Sources, gates};
 use crate::collector::{self, Collector, Options};
 use crate::components::FACTORIES;
 use crate::config::{self, Config};
@@ -27,6 +27,14 @@ pub(super) struct RunArgs {
     /// Threads that move data [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+}
+
+#[cfg(test)]
+impl RunArgs {
+    /// Where the configuration comes from.
+    pub(super) fn sources(&self) -> &Sources {
+        &self.sources
+    }
 }
 
 /// A duration as Go writes it, for flags.
@@ -86,7 +94,8 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 
 /// The configuration, or every fault of it on stderr.
 fn load(sources: &Sources) -> Option<Config> {
-    match config::load(&sources.config, &sources.set, &FACTORIES) {
+    let presets = gates::presets(&sources.feature_gates);
+    match config::load_from(&config::Process, &sources.config, &sources.set, &presets, &FACTORIES) {
         Ok(config) => {
             config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
             Some(config)

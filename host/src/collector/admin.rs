@@ -1,8 +1,10 @@
 //! The admin listener: `GET /status` shows health, listeners, the ledger and what each component says of itself,
-//! `GET /plugins` an array with everything about each plugin.
+//! `GET /plugins` an array with everything about each plugin, `GET /tailsampling/why` what was decided about traces.
 //!
-//! Read-only and local by default. It shows no telemetry of the user's, only counts, names, versions and reasons.
+//! Read-only and local by default. It shows no telemetry of the user's, only counts, names, versions, reasons and the ids of
+//! traces.
 
+use super::why;
 use crate::plugin::Platform;
 use crate::telemetry::{Line, State, Telemetry};
 use crate::web::{self, Reply};
@@ -13,7 +15,8 @@ pub(super) fn answer<B>(request: &Request<B>, telemetry: &Telemetry) -> Reply {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => web::json(StatusCode::OK, &status(telemetry)),
         (&Method::GET, "/plugins") => web::json(StatusCode::OK, &plugins(telemetry)),
-        (_, "/status" | "/plugins") => {
+        (&Method::GET, "/tailsampling/why") => why::answer(request.uri().query(), telemetry.decisions()),
+        (_, "/status" | "/plugins" | "/tailsampling/why") => {
             web::reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n")
         }
         _ => web::not_found(),

@@ -7,6 +7,7 @@
 //! the workers do.
 
 mod admin;
+mod why;
 
 use crate::component::BuildError;
 use crate::config::Config;

@@ -77,6 +77,12 @@ impl Next {
         self.taken.lock().unwrap().iter().map(of).collect()
     }
 
+    /// What it took, decoded.
+    pub(crate) fn requests(&self) -> Vec<TracesData> {
+        let decode = |batch: &Batch| TracesData::decode(batch.data().clone()).unwrap();
+        self.taken.lock().unwrap().iter().map(decode).collect()
+    }
+
     /// The spans that it took, each with the names of its resource and scope, in order of their names.
     pub(crate) fn spans(&self) -> Vec<Seen> {
         let mut seen: Vec<Seen> = self.taken.lock().unwrap().iter().flat_map(seen).collect();

@@ -11,12 +11,14 @@ mod environment;
 mod expand;
 mod merge;
 mod pipelines;
+mod presets;
 mod sections;
 mod service;
 mod source;
 mod telemetry;
 
 pub use environment::{Environment, Process};
+pub use presets::Preset;
 pub use telemetry::{Logs, Telemetry};
 
 /// A YAML text that stands beside the configuration, such as the sidecar of a plugin: parsed, and every `${...}` expanded.
@@ -78,10 +80,10 @@ pub struct Service {
 /// # Errors
 /// Every fault of the configuration, and the warnings.
 pub fn load(sources: &[String], sets: &[String], factories: &Factories) -> Result<Config, Problems> {
-    load_from(&Process, sources, sets, factories)
+    load_from(&Process, sources, sets, &[], factories)
 }
 
-/// [`load`] with files and variables from elsewhere.
+/// [`load`] with files and variables from elsewhere, and with presets.
 ///
 /// # Errors
 /// Every fault of the configuration, and the warnings.
@@ -89,12 +91,14 @@ pub fn load_from(
     environment: &dyn Environment,
     sources: &[String],
     sets: &[String],
+    presets: &[Preset],
     factories: &Factories,
 ) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let tree = source::read_all(environment, sources, sets, &mut problems);
     let config = tree.and_then(|tree| {
-        let tree = expand::expand(tree, environment, &mut problems);
+        let mut tree = expand::expand(tree, environment, &mut problems);
+        presets::apply(&mut tree, presets);
         sections::check(&tree, factories, &mut problems)
     });
     problems.sort();

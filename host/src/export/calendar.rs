@@ -45,6 +45,12 @@ impl Utc {
         }
     }
 
+    /// `2023-11-10T22:49:03.500Z`, to the millisecond, as RFC 3339 has it.
+    pub fn rfc3339(&self) -> String {
+        let Self { year, month, day, hour, minute, second, nano } = self;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", nano / 1_000_000)
+    }
+
     /// Now.
     pub fn now() -> Self {
         Self::from_unix(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())

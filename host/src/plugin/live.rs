@@ -15,7 +15,7 @@ use super::options::{ErrorMode, Failed, Options, Outcome};
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
 use super::quarantine::Input;
-use super::state::{self, Current, Inside};
+use super::state::{self, Current};
 use super::swap::{Offer, Swaps};
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
@@ -213,29 +213,6 @@ impl Plugin {
         PluginMetrics::open(metrics, labels).reload_failures.add(1);
     }
 
-    /// Asks the version that is current now about traces; one decision for each, in their order.
-    ///
-    /// # Errors
-    /// An accident, or the plugin's own "no".
-    pub async fn decide(&self, traces: &Traces) -> Result<Vec<Decision>, Failed> {
-        let (generation, inside) = self.inner.current.enter().await;
-        self.decide_in(&generation, inside, traces).await
-    }
-
-    async fn decide_in(
-        &self,
-        generation: &Arc<Generation>,
-        inside: Inside,
-        traces: &Traces,
-    ) -> Result<Vec<Decision>, Failed> {
-        let input = Input::Traces(traces);
-        let result = match self.inner.admit(generation, input) {
-            Ok(()) => state::decide(generation, inside, &self.inner.metrics, traces).await,
-            Err(failure) => Err(failure.into()),
-        };
-        self.inner.settle(generation, input, result)
-    }
-
     /// Whether it wants to see anything of the spans of traces, beside their counts and times.
     pub fn sees_spans(&self) -> bool {
         let generation = self.inner.current.load();
@@ -251,7 +228,12 @@ impl Plugin {
     pub async fn ask(&self, show: impl FnOnce(Wanted<'_>, bool) -> Traces) -> Result<Vec<Decision>, Failed> {
         let (generation, inside) = self.inner.current.enter().await;
         let traces = show(generation.interest.wanted(), generation.wants_spans);
-        self.decide_in(&generation, inside, &traces).await
+        let input = Input::Traces(&traces);
+        let result = match self.inner.admit(&generation, input) {
+            Ok(()) => state::decide(&generation, inside, &self.inner.metrics, &traces).await,
+            Err(failure) => Err(failure.into()),
+        };
+        self.inner.settle(&generation, input, result)
     }
 
     /// Asks about each trace in a batch, as if nothing more of it would come: for trying out a sampler.
@@ -259,16 +241,14 @@ impl Plugin {
     /// # Errors
     /// An accident, or the plugin's own "no".
     pub async fn decide_batch(&self, batch: &Batch) -> Result<Vec<([u8; 16], Decision)>, Failed> {
-        let generation = self.inner.current.load_full();
-        let interest = &generation.interest;
-        let traces = Traces::gather(batch.data(), batch.index(), interest.wanted(), generation.wants_spans).map_err(
-            |error| {
-                let error = RunError::Permanent(error.to_string());
-                Failed { mode: ErrorMode::Propagate, error }
-            },
-        )?;
-        let decisions = self.decide(&traces).await?;
-        Ok((0..traces.len()).filter_map(|at| traces.id(at)).zip(decisions).collect())
+        let mut ids = Vec::new();
+        let gather = |wanted: Wanted<'_>, wants_spans| {
+            let traces = Traces::gather(batch.data(), batch.index(), wanted, wants_spans).unwrap_or_default();
+            ids.extend((0..traces.len()).filter_map(|at| traces.id(at)));
+            traces
+        };
+        let decisions = self.ask(gather).await?;
+        Ok(ids.into_iter().zip(decisions).collect())
     }
 
     /// Puts another version in its place, if it loads. Blocks for as long as that takes; batches flow on meanwhile. Not to

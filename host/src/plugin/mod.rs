@@ -56,11 +56,12 @@ mod options;
 mod outline;
 mod platform;
 mod pool;
-pub mod processor;
 mod private_dir;
+pub mod processor;
 mod program;
 mod quarantine;
 mod rollback;
+mod settings;
 pub mod stage;
 mod state;
 mod swap;
@@ -85,6 +86,7 @@ pub use outline::Outline;
 pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
+pub use settings::{LimitsConfig, SomeLimits, config_json, plugin_file, plugin_name, usual_directory};
 pub use swap::Offer;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started

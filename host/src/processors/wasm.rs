@@ -22,8 +22,7 @@ mod sidecar;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{Config, LimitsConfig};
-pub(crate) use settings::{config_json, plugin_file, plugin_name, usual_directory};
+pub use settings::Config;
 
 use crate::component::{
     BuildError, ComponentInfo, Consumer, Context, Processor, ProcessorConfig, ProcessorFactory, Stability, parse,

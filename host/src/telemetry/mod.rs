@@ -3,6 +3,7 @@
 //! One [`Telemetry`] per collector, handed to every component. Counting is one relaxed atomic per batch; nothing here
 //! blocks.
 
+pub mod decisions;
 mod dynamic;
 mod health;
 mod ledger;
@@ -12,6 +13,7 @@ pub mod names;
 pub mod process;
 mod status;
 
+pub use decisions::Decisions;
 pub use dynamic::{Dynamic, Meaning};
 pub use health::{Health, State};
 pub use ledger::{Account, Holding, Ledger, Line};
@@ -27,13 +29,20 @@ pub struct Telemetry {
     ledger: Ledger,
     health: Health,
     status: Status,
+    decisions: Decisions,
 }
 
 impl Telemetry {
     /// With nothing in it yet.
     pub fn new() -> Self {
         let metrics = Metrics::default();
-        Self { ledger: Ledger::new(metrics.clone()), metrics, health: Health::default(), status: Status::default() }
+        Self {
+            ledger: Ledger::new(metrics.clone()),
+            metrics,
+            health: Health::default(),
+            status: Status::default(),
+            decisions: Decisions::default(),
+        }
     }
 
     /// Counters, gauges and histograms.
@@ -54,6 +63,11 @@ impl Telemetry {
     /// What `GET /status` shows.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// What `GET /tailsampling/why` asks.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 }
 

@@ -12,6 +12,7 @@ pub mod threshold;
 
 use services::{Services, Verdict};
 use settings::Config;
+use std::collections::HashMap;
 use tailrace_sdk::metrics::{Counter, Gauge};
 use tailrace_sdk::{Decision, Failure, Interest, Level, Plugin, Sampler, Signal, Stateful, Trace, clock};
 use threshold::randomness;
@@ -34,7 +35,7 @@ struct Metrics {
     spans: Counter,
     kept: Counter,
     services: Gauge,
-    rates: std::collections::HashMap<String, Gauge>,
+    rates: HashMap<String, Gauge>,
 }
 
 impl Plugin for AdaptiveSampler {
@@ -48,7 +49,7 @@ impl Plugin for AdaptiveSampler {
             spans: Counter::open("adaptive_spans_total"),
             kept: Counter::open("adaptive_kept_spans_total"),
             services: Gauge::open("adaptive_services"),
-            rates: std::collections::HashMap::new(),
+            rates: HashMap::new(),
         };
         Ok(Self { services: Services::new(config.clone()), config, metrics })
     }
@@ -105,7 +106,7 @@ impl AdaptiveSampler {
 }
 
 /// Shows the rate of a service, if it is among the first.
-fn show(rates: &mut std::collections::HashMap<String, Gauge>, service: &str, rate: f64) {
+fn show(rates: &mut HashMap<String, Gauge>, service: &str, rate: f64) {
     if !rates.contains_key(service) && rates.len() < RATES_SHOWN {
         let gauge = Gauge::with_labels("adaptive_rate", &[("service", service)]);
         rates.insert(service.to_owned(), gauge);

@@ -58,7 +58,7 @@ class Harness:
         return batch
 
     def decide(self, traces: Sequence[Dict[str, Any]]) -> List[Union[Decision, Threshold]]:
-        """Traces (`spans`, and optionally `resource`, `scope`, `start_ns`, `duration_ns`, ...) through a `SamplerPlugin`."""
+        """Traces (`spans`, and optionally `id`, `resource`, `scope`, `start_ns`, `duration_ns`, ...) through a `SamplerPlugin`."""
         batches = [{**trace, "items": trace["spans"]} for trace in traces]
         ends, end = [], 0
         for trace in traces:
@@ -66,7 +66,7 @@ class Harness:
             ends.append(end)
         errors = [sum(span.get("fields", {}).get("span.status") == 2 for span in trace["spans"]) for trace in traces]
         columns = SimpleNamespace(
-            ids=b"".join((at + 1).to_bytes(16, "big") for at in range(len(traces))),
+            ids=b"".join(trace.get("id", (at + 1).to_bytes(16, "big")) for at, trace in enumerate(traces)),
             span_counts=[trace.get("span_count", len(trace["spans"])) for trace in traces],
             error_counts=[trace.get("error_count", count) for trace, count in zip(traces, errors)],
             starts=[trace.get("start_ns", 0) for trace in traces],

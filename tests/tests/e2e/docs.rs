@@ -33,6 +33,8 @@ async fn check(blocks: Vec<Block>) {
 const BUNDLED: [&str; 5] = ["redact", "drop-health", "mask-email", "business-rules", "adaptive-sampler"];
 /// Plugins of this repository that are there compiled: name, and file in `tests/fixtures`.
 const COMPILED: [(&str, &str); 1] = [("keep-orders", "contract-0.1.0/c-keep-orders.wasm")];
+/// Plugins that need a toolchain of their own, and one of ours that takes the same configuration.
+const STAND_INS: [(&str, &str); 1] = [("adaptive-lite", "adaptive-sampler")];
 
 const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "extensions", "connectors", "service"];
 
@@ -153,6 +155,9 @@ async fn start(texts: Vec<String>, is_whole: bool) -> Result<(), String> {
         let file = repository().join("tests/fixtures").join(file);
         plugins.replace(name, &std::fs::read(file).expect("a fixture"));
     }
+    for (name, instead) in STAND_INS {
+        plugins.replace(name, &guest(instead));
+    }
     let texts: Vec<_> = texts.iter().map(|text| with_samplers(text, plugins.path())).collect();
     let files = tempfile::tempdir().expect("a temporary directory");
     let mut sets = Vec::new();
@@ -182,7 +187,7 @@ async fn start(texts: Vec<String>, is_whole: bool) -> Result<(), String> {
 /// The text with the plugins of its sampling policies where this test has them. A policy is an entry of a list, which no
 /// `--set` can reach into.
 fn with_samplers(text: &str, plugins: &Path) -> String {
-    let named = BUNDLED.into_iter().chain(COMPILED.map(|(name, _)| name));
+    let named = BUNDLED.into_iter().chain(COMPILED.map(|(name, _)| name)).chain(STAND_INS.map(|(name, _)| name));
     named.fold(text.to_owned(), |text, name| {
         let (short, path) = (format!("module: {name}"), plugins.join(format!("{name}.wasm")));
         let with_path = |line: &str| match line.split_once(&short) {

@@ -12,4 +12,6 @@ mod mad;
 mod path;
 mod python;
 mod reload;
+mod samplers;
 mod standard;
+mod why;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where a collector listens if it was not told otherwise.
-pub(in crate::cli::plugin) const DEFAULT: &str = "http://localhost:13190";
+pub(in crate::cli) const DEFAULT: &str = "http://localhost:13190";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -65,7 +65,10 @@ pub(in crate::cli::plugin) fn places_of(admin: &str, file: &Path) -> Result<Vec<
 }
 
 /// One request over a connection of its own: the status, and the body if it is JSON.
-fn get(admin: &str, path: &str) -> Result<(u16, Value), String> {
+///
+/// # Errors
+/// Why it cannot be asked, and what to do.
+pub(in crate::cli) fn get(admin: &str, path: &str) -> Result<(u16, Value), String> {
     let failed = |error: &dyn std::fmt::Display| {
         format!("{admin}: {error} (does a collector run there? --admin-endpoint sets where it listens)")
     };

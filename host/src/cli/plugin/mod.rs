@@ -12,7 +12,7 @@
 //! Exit codes: 0 all is well; 1 the plugin is at fault (it does not build, a case fails, it is no plugin); 2 the command
 //! could not be carried out (wrong flags, no such file, a missing toolchain).
 
-mod admin;
+pub(super) mod admin;
 mod bench;
 mod build;
 mod cases;
@@ -24,7 +24,7 @@ mod inspect;
 mod languages;
 mod list;
 mod new;
-mod paint;
+pub(super) mod paint;
 mod progress;
 mod project;
 mod rust_sdk;

@@ -4,52 +4,52 @@ use std::io::IsTerminal;
 
 /// Whether what goes to a stream is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli::plugin) struct Paint(bool);
+pub(in crate::cli) struct Paint(bool);
 
 impl Paint {
     /// For standard output.
-    pub(in crate::cli::plugin) fn stdout() -> Self {
+    pub(in crate::cli) fn stdout() -> Self {
         Self(std::io::stdout().is_terminal() && wanted())
     }
 
     /// For standard error.
-    pub(in crate::cli::plugin) fn stderr() -> Self {
+    pub(in crate::cli) fn stderr() -> Self {
         Self(std::io::stderr().is_terminal() && wanted())
     }
 
     /// Without colour.
     #[cfg(test)]
-    pub(in crate::cli::plugin) fn plain() -> Self {
+    pub(in crate::cli) fn plain() -> Self {
         Self(false)
     }
 
     /// Whether there is any colour.
-    pub(in crate::cli::plugin) fn is_on(self) -> bool {
+    pub(in crate::cli) fn is_on(self) -> bool {
         self.0
     }
 
     /// What matters.
-    pub(in crate::cli::plugin) fn bold(self, text: &str) -> String {
+    pub(in crate::cli) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
     /// What does not.
-    pub(in crate::cli::plugin) fn dim(self, text: &str) -> String {
+    pub(in crate::cli) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 
     /// What went wrong, or away.
-    pub(in crate::cli::plugin) fn red(self, text: &str) -> String {
+    pub(in crate::cli) fn red(self, text: &str) -> String {
         self.with("31", text)
     }
 
     /// What went well, or was added.
-    pub(in crate::cli::plugin) fn green(self, text: &str) -> String {
+    pub(in crate::cli) fn green(self, text: &str) -> String {
         self.with("32", text)
     }
 
     /// What is different.
-    pub(in crate::cli::plugin) fn yellow(self, text: &str) -> String {
+    pub(in crate::cli) fn yellow(self, text: &str) -> String {
         self.with("33", text)
     }
 
@@ -64,7 +64,7 @@ fn wanted() -> bool {
 }
 
 /// A size for people.
-pub(in crate::cli::plugin) fn bytes(bytes: usize) -> String {
+pub(in crate::cli) fn bytes(bytes: usize) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),
         10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -73,7 +73,7 @@ pub(in crate::cli::plugin) fn bytes(bytes: usize) -> String {
 }
 
 /// A time for people.
-pub(in crate::cli::plugin) fn time(nanos: f64) -> String {
+pub(in crate::cli) fn time(nanos: f64) -> String {
     match nanos {
         nanos if nanos < 1e4 => format!("{nanos:.0} ns"),
         nanos if nanos < 1e7 => format!("{:.1} us", nanos / 1e3),

@@ -127,7 +127,7 @@ impl Found {
 /// # Errors
 /// What that processor would have against the section.
 pub(in crate::cli::plugin) fn limits(section: Option<&Node>) -> Result<Limits, Problems> {
-    let Some(node) = section else { return Ok(wasm::LimitsConfig::default().limits(1)) };
+    let Some(node) = section else { return Ok(crate::plugin::LimitsConfig::default().limits(1)) };
     let entry = |name: &str, node: Node| (Key { origin: node.origin.clone(), name: name.to_owned() }, node);
     let module = Node::new(node.origin.clone(), Value::String("plugin".to_owned()));
     let entries = vec![entry("module", module), entry("limits", node.clone())];

@@ -51,7 +51,7 @@ fn outcome(path: &Path) -> String {
         }
     }
     let world = world.file(name, &text);
-    match load_from(&world, &texts(&[name]), &sets, &factories::FACTORIES) {
+    match load_from(&world, &texts(&[name]), &sets, &[], &factories::FACTORIES) {
         Ok(config) if config.warnings.is_empty() => "ok\n".to_owned(),
         Ok(config) => format!("{}\nok\n", config.warnings),
         Err(problems) => {

@@ -54,7 +54,7 @@ fn the_articles_configuration_loads() {
     let article = include_str!("../cases/article.yaml");
     let world = Fake::default().file("article.yaml", article);
     let sets = ["exporters.otlp/tempo.endpoint=localhost:5317"];
-    let config = load_from(&world, &texts(&["article.yaml"]), &texts(&sets), &factories::FACTORIES);
+    let config = load_from(&world, &texts(&["article.yaml"]), &texts(&sets), &[], &factories::FACTORIES);
     let config = config.unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(
         config.pipelines,
@@ -83,7 +83,7 @@ service: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}
 ";
     let telemetry = |set: &str| {
         let world = Fake::default().file("base.yaml", base);
-        let config = load_from(&world, &texts(&["base.yaml"]), &texts(&[set]), &factories::FACTORIES);
+        let config = load_from(&world, &texts(&["base.yaml"]), &texts(&[set]), &[], &factories::FACTORIES);
         config.map(|config| config.service.telemetry).unwrap_or_else(|problems| panic!("{set}: {problems}"))
     };
     let metrics = |set: &str| telemetry(&format!("service.telemetry.metrics.{set}")).metrics_endpoint;
@@ -128,7 +128,7 @@ fn the_reference_page_shows_what_loads() {
         exporters: {otlp_grpc: {endpoint: a:1}}, extensions: {health_check: }}";
     for sample in samples {
         let world = Fake::default().file("components.yaml", components).file("sample.yaml", sample);
-        let config = load_from(&world, &texts(&["components.yaml", "sample.yaml"]), &[], &factories::FACTORIES);
+        let config = load_from(&world, &texts(&["components.yaml", "sample.yaml"]), &[], &[], &factories::FACTORIES);
         let config = config.unwrap_or_else(|problems| panic!("{problems}"));
         assert!(config.warnings.is_empty(), "{}", config.warnings);
     }

@@ -1,10 +1,13 @@
 //! The processor at work: batches in, shards, decisions in time, batches out.
 
 use super::BACKLOG_BYTES_MAX;
-use super::config::Config;
+use super::config::{Config, SamplingStrategy};
 use super::intake::{Keyed, Runs};
 use super::policies::Policies;
+use super::policy::Layout;
+use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
+use super::shadow::Shadow;
 use super::shard::{Room, Rules, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
@@ -47,11 +50,15 @@ impl Settings {
         keyed: Keyed,
         old: Option<&Policies>,
     ) -> Result<Self, BuildError> {
-        let (policies, layout) = config.policies();
+        let (policies, shadow, layout) = config.policies(shards);
         let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
         let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
-        let policies = Policies::new(policies, layout, config.sample_on_first_match);
-        let policies = policies.in_service(generation, samplers, |name| metrics.of_policy(name));
+        let first_match = config.sample_on_first_match;
+        let in_shadow = |shadow| Shadow::new(context, Policies::new(shadow, Layout::default(), first_match));
+        let policies = Policies::new(policies, layout, first_match)
+            .in_service(generation, samplers, |name| metrics.of_policy(name))
+            .with_shadow(Some(shadow).filter(|shadow| !shadow.is_empty()).map(in_shadow))
+            .enrolled(old);
         let (sampled, not_sampled) = config.cache_sizes();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let after_root = config.decision_wait_after_root_received.0;
@@ -68,7 +75,10 @@ impl Settings {
             },
             traces_expected: config.expected_traces().div_ceil(shards),
             cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
+            history: config.decision_history.size.div_ceil(shards),
             spans_shown_max: config.wasm_max_spans_per_trace,
+            on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
+            labels: config.labels(),
         };
         let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
         Ok(Self {
@@ -127,14 +137,14 @@ impl Inner {
         let count = config.shards(context.workers.count());
         let metrics = Arc::new(Metrics::new(context));
         let settings = Settings::new(config, context, &metrics, count, keyed, None)?;
-        let seat = || Seat {
-            shard: Mutex::new(Shard::new(settings.rules.clone())),
+        let seat = |number| Seat {
+            shard: Mutex::new(Shard::new(number, settings.rules.clone())),
             wanted: AtomicUsize::new(0),
             wake: Notify::new(),
         };
         let backlog = Bound { batches: usize::MAX, bytes: BACKLOG_BYTES_MAX };
         Ok(Self {
-            seats: std::iter::repeat_with(seat).take(count).collect(),
+            seats: (0..count).map(seat).collect(),
             settings: ArcSwap::from_pointee(settings),
             metrics,
             handover: Handover::new(context, next, backlog),
@@ -160,6 +170,8 @@ impl Inner {
         let fixed = [
             ("num_shards", config.shards(self.context.workers.count()) == shards),
             ("decision_cache", settings.rules.cache == old.rules.cache),
+            ("sampling_strategy", settings.rules.on_ingest == old.rules.on_ingest),
+            ("decision_history", settings.rules.history == old.rules.history),
         ];
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
             return Err(self.context.error(format_args!("`{key}` cannot be changed while traces wait")));
@@ -216,13 +228,40 @@ impl Inner {
         Ok(())
     }
 
+    /// As in `tail_sampling/a@traces`.
+    pub(super) fn name(&self) -> String {
+        let pipeline = self.context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
+        format!("{}{pipeline}", self.context.id)
+    }
+
+    /// Who votes now.
+    pub(super) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.settings.load().rules.policies.roster())
+    }
+
+    /// Looks at each shard in turn, in its lock.
+    pub(super) fn each_shard(&self, mut look: impl FnMut(&Mutex<Shard>)) {
+        self.seats.iter().for_each(|seat| look(&seat.shard));
+    }
+
+    /// Looks into the shard of a trace, in its lock; gets the hash of the id as well.
+    pub(super) fn in_shard_of<R>(&self, id: &[u8; 16], look: impl FnOnce(&mut Shard, u64) -> R) -> Option<R> {
+        let hash = self.keyed.hash(id);
+        let seat = self.seats.get(self.shard_of(hash))?;
+        Some(look(&mut lock(&seat.shard), hash))
+    }
+
+    /// The number of the shard for traces of this hash.
+    fn shard_of(&self, hash: u64) -> usize {
+        // Bits of the hash that the tables inside do not look at.
+        ((hash >> 24 & 0xffff) as usize * self.seats.len()) >> 16
+    }
+
     /// The numbers of the runs for each shard. Those without a trace id are all for the first one.
     fn deal(&self, runs: &Runs<'_>) -> Vec<Vec<u32>> {
         let mut parts = vec![Vec::new(); self.seats.len()];
         for (number, run) in runs.iter().enumerate() {
-            // Bits of the hash that the tables inside do not look at.
-            let shard = ((run.hash >> 24 & 0xffff) as usize * self.seats.len()) >> 16;
-            if let Some(part) = parts.get_mut(shard) {
+            if let Some(part) = parts.get_mut(self.shard_of(run.hash)) {
                 part.push(number as u32);
             }
         }
@@ -268,7 +307,8 @@ impl Inner {
         }
     }
 
-    fn now_ms(&self) -> u64 {
+    /// Time of its clock.
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -336,6 +376,7 @@ impl Inner {
     /// undecided.
     async fn decide_all(&self, seat: &Seat, which: Which) {
         let now_ms = self.now_ms();
+        self.with(seat, |shard| shard.plan(which, now_ms));
         loop {
             self.handover.any_room().await;
             if !self.decide_slice(seat, which, now_ms).await {
@@ -354,6 +395,7 @@ impl Inner {
         }
         let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
         let answers = ask_all(&shown).await;
+        shown.policies.renew_roster();
         self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));
         true
     }
@@ -374,14 +416,15 @@ impl Inner {
             // What could not be decided in time is dropped below.
             let _ = deadline.bound(decide_all).await;
         }
+        let now_ms = self.now_ms();
         for seat in &self.seats {
-            while self.with(seat, Shard::drop_any) {}
+            while self.with(seat, |shard| shard.drop_any(now_ms)) {}
             self.with(seat, Shard::flush);
         }
         self.handover.shutdown(deadline).await;
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
+pub(super) fn lock(shard: &Mutex<Shard>) -> std::sync::MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -80,6 +80,8 @@ impl Header {
 /// A resource and scope of the batch.
 #[derive(Debug)]
 struct Place<'a> {
+    /// Number of the resource in the batch.
+    number: usize,
     /// What all spans of the resource have in common.
     matches: Matches,
     resource: Cow<'a, [u8]>,
@@ -164,6 +166,11 @@ impl<'a> Runs<'a> {
         [header, self.data.get(run.records.clone()).unwrap_or_default()]
     }
 
+    /// Number of a run's resource in the batch.
+    pub fn resource(&self, run: &Run) -> usize {
+        self.places.get(run.context).map_or(usize::MAX, |place| place.number)
+    }
+
     /// Resource and scope of a run.
     pub fn context(&self, run: &Run) -> Context<'_> {
         self.places.get(run.context).map_or(Context::default(), |place| Context {
@@ -177,14 +184,14 @@ impl<'a> Runs<'a> {
     /// The next spans are in scope `number`.
     fn enter(&mut self, index: &Index, number: usize, policies: &Policies, keyed: &Keyed) {
         let scope = scope_context(self.data, index, number);
-        let resource = index.scopes.get(number).map_or(usize::MAX, |scope| scope.resource as usize);
-        let resource = resource_context(self.data, index, resource);
+        let at = index.scopes.get(number).map_or(usize::MAX, |scope| scope.resource as usize);
+        let resource = resource_context(self.data, index, at);
         let (resource_hash, matches) = match self.places.last() {
             Some(last) if last.resource == resource => (last.resource_hash, last.matches),
             _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { matches, resource, scope, resource_hash, hash });
+        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash });
     }
 
     /// What is to be remembered of a span in the last place.

@@ -33,23 +33,34 @@
 //! remembers: what is known of the former is folded again for the new policies when each is touched next.
 //!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
-//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`regroup`] makes full batches.
+//! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`leave`] writes on what is kept what it was
+//! kept for, if that is wanted, and [`regroup`] makes full batches.
 
+pub mod ballot;
 pub mod cache;
 mod config;
+pub mod credits;
 pub mod fold;
+pub mod history;
 mod inner;
 pub mod intake;
+pub mod leave;
+pub mod mark;
+pub mod ot;
 pub mod policies;
 pub mod policy;
 pub mod regroup;
+pub mod rewrite;
+pub mod roster;
 pub mod samplers;
 pub mod segment;
+pub mod shadow;
 pub mod shard;
 pub mod shown;
 pub mod store;
 pub mod table;
 pub mod tally;
+mod why;
 
 use crate::component::{
     BoxFuture, BuildError, Component, ComponentInfo, ConsumeError, Consumer, Context, Processor, ProcessorConfig,
@@ -57,6 +68,7 @@ use crate::component::{
 };
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
+use crate::telemetry::decisions::Question;
 use config::Config;
 use inner::Inner;
 use std::any::Any;
@@ -96,11 +108,13 @@ struct TailSampling {
 impl TailSampling {
     fn new(config: &Config, context: Context, next: Arc<dyn Consumer>) -> Result<Self, BuildError> {
         let inner = Arc::new(Inner::new(config, &context, next)?);
-        let pipeline = context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
         // The counts outlive the processor: what it decided while it drained can still be read.
         let shown = Arc::clone(&inner);
         let view = move || shown.metrics.view(&shown.settings.load().rules.policies);
-        context.telemetry.status().publish(&format!("processor:{}{pipeline}", context.id), view);
+        context.telemetry.status().publish(&format!("processor:{}", inner.name()), view);
+        let asked = Arc::downgrade(&inner);
+        let answer = move |question: &Question| Some(why::answer(&*asked.upgrade()?, question));
+        context.telemetry.decisions().answer_with(&inner.name(), answer);
         Ok(Self { inner, context, tasks: Mutex::default() })
     }
 }

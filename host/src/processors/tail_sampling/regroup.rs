@@ -3,6 +3,7 @@
 //! Traces come out one by one, each with spans of many resources. Handed on like that they would be one small batch per trace
 //! and would fill every queue behind; so they are gathered to [`SPANS_FULL`] spans, or until the end of the tick.
 
+use super::mark::Mark;
 use super::segment::Context;
 use crate::pdata::{Batch, Signal};
 use hashbrown::HashTable;
@@ -20,6 +21,8 @@ struct Group {
     scope: Vec<u8>,
     resource_hash: u64,
     hash: u64,
+    /// What is written on the scope.
+    mark: Mark,
     /// Number of the first group with this resource.
     with: usize,
     runs: Vec<u8>,
@@ -46,10 +49,11 @@ pub struct Unwritable {
 }
 
 impl Regroup {
-    /// Adds a run of spans, each with tag and length. When a batch is full with it, or would be overfull, `ready` gets it.
+    /// Adds a run of spans, each with tag and length, whose scope gets a mark. When a batch is full with it, or would be overfull, `ready` gets it.
     pub fn add(
         &mut self,
         context: &Context<'_>,
+        mark: &Mark,
         spans: u16,
         pieces: [&[u8]; 2],
         ready: &mut impl FnMut(Result<Batch, Unwritable>),
@@ -58,7 +62,7 @@ impl Regroup {
         if self.bytes + len > BYTES_FULL {
             self.flush(ready);
         }
-        let number = self.group(context);
+        let number = self.group(context, mark);
         if let Some(group) = self.groups.get_mut(number) {
             pieces.iter().for_each(|piece| group.runs.extend_from_slice(piece));
         }
@@ -77,14 +81,18 @@ impl Regroup {
     }
 
     /// The number of the group of `context`, which may be new.
-    fn group(&mut self, context: &Context<'_>) -> usize {
+    fn group(&mut self, context: &Context<'_>, mark: &Mark) -> usize {
         let Self { groups, by_hash, by_resource, spare, .. } = self;
+        let hash = if mark.is_nothing() { context.hash } else { context.hash ^ mark.hash() };
         let same = |number: &usize| {
             groups.get(*number).is_some_and(|group| {
-                group.hash == context.hash && group.scope == context.scope && group.resource == context.resource
+                group.hash == hash
+                    && group.scope == context.scope
+                    && group.mark == *mark
+                    && group.resource == context.resource
             })
         };
-        if let Some(number) = by_hash.find(context.hash, same) {
+        if let Some(number) = by_hash.find(hash, same) {
             return *number;
         }
         let number = groups.len();
@@ -97,10 +105,11 @@ impl Regroup {
         let mut group = spare.pop().unwrap_or_default();
         group.resource.extend_from_slice(context.resource);
         group.scope.extend_from_slice(context.scope);
-        (group.resource_hash, group.hash, group.with) = (context.resource_hash, context.hash, with);
+        (group.resource_hash, group.hash, group.with) = (context.resource_hash, hash, with);
+        group.mark.clone_from(mark);
         groups.push(group);
         self.bytes += context.scope.len() + if with == number { context.resource.len() } else { 0 };
-        by_hash.insert_unique(context.hash, number, |number| groups.get(*number).map_or(0, |group| group.hash));
+        by_hash.insert_unique(hash, number, |number| groups.get(*number).map_or(0, |group| group.hash));
         if with == number {
             let hash = |number: &usize| groups.get(*number).map_or(0, |group| group.resource_hash);
             by_resource.insert_unique(context.resource_hash, number, hash);
@@ -112,13 +121,19 @@ impl Regroup {
         self.groups.sort_by_key(|group| group.with);
         let framing = 16 * self.groups.len();
         let mut writer = RequestWriter::with_capacity(Signal::Traces, self.bytes + framing, self.spans);
-        let mut resource = None;
+        let (mut resource, mut marked) = (None, Vec::new());
         for group in &self.groups {
             if resource != Some(group.with) {
                 writer.open_resource(&group.resource);
                 resource = Some(group.with);
             }
-            writer.open_scope(&group.scope);
+            if group.mark.is_nothing() {
+                writer.open_scope(&group.scope);
+            } else {
+                marked.clear();
+                group.mark.write(&group.scope, &mut marked);
+                writer.open_scope(&marked);
+            }
             writer.run(&group.runs);
         }
         let spans = std::mem::take(&mut self.spans);

@@ -10,9 +10,9 @@ use super::policy::{Answer, layout::Wish};
 use super::shown::{Answers, Shown};
 use crate::component::{BuildError, Context};
 use crate::plugin::directory::{self, Watch};
-use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role};
-use crate::processors::wasm::{config_json, plugin_file, plugin_name};
+use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, config_json, plugin_file, plugin_name};
 use crate::shutdown::Deadline;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -112,6 +112,19 @@ impl Sampler {
     /// Whether it looks at spans, not only at their counts and times.
     pub fn sees_spans(&self) -> bool {
         self.plugin.sees_spans()
+    }
+
+    /// Name of the policy that wants it asked, behind those of the policies that it is part of.
+    pub fn policy(&self) -> &str {
+        &self.wish.policy
+    }
+
+    /// What runs, for people: name, version, and the number of the version.
+    pub fn running(&self) -> String {
+        let status = self.plugin.status();
+        let text = |key: &str| status.get(key).and_then(Value::as_str).unwrap_or_default();
+        let number = status.get("generation").and_then(Value::as_u64).unwrap_or_default();
+        format!("{} {}, generation {number}", text("plugin"), text("version"))
     }
 
     /// Its number as a version that runs, and its name.

@@ -3,17 +3,24 @@
 //! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
+mod ingest;
+
+use super::ballot::Ballot;
 use super::cache::DecisionCache;
+use super::credits::Credits;
 use super::fold;
+use super::history::{Decided, History};
 use super::intake::{Keyed, Run, Runs};
-use super::policies::{Outcome, Policies};
-use super::policy::{Answer, Facts, Trace};
-use super::regroup::{Regroup, Unwritable};
+use super::leave::{Label, Labels, Leaving};
+use super::policies::{Decision, Outcome, Policies};
+use super::policy::{Answer, Facts, Trace, Vote};
+use super::regroup::Unwritable;
 use super::shown::{Answers, Gather, Shown};
 use super::store::{Chain, NewRun, Store};
-use super::table::{Table, Waits};
+use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
+use crate::telemetry::decisions::{Because, Verdict};
 use std::sync::Arc;
 
 /// How many traces are decided at a time.
@@ -42,17 +49,28 @@ pub struct Rules {
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
     pub cache: (usize, usize),
+    /// Decisions that can be explained.
+    pub history: usize,
     /// Spans of one trace that plugins are shown at most.
     pub spans_shown_max: usize,
+    /// Policies vote on spans as they arrive, and no more when the trace is due.
+    pub on_ingest: bool,
+    /// What is written on spans that leave.
+    pub labels: Labels,
 }
 
 /// Its state.
 pub struct Shard {
+    number: usize,
     rules: Rules,
     table: Table,
     store: Store,
     cache: DecisionCache,
-    leaving: Regroup,
+    leaving: Leaving,
+    credits: Credits,
+    history: History,
+    /// The votes on the trace that is being decided.
+    ballot: Ballot,
     ready: Vec<Batch>,
     tally: Tally,
 }
@@ -79,6 +97,13 @@ pub enum Room {
     },
 }
 
+/// What may be held at most while runs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    traces: usize,
+    bytes: usize,
+}
+
 /// Which traces are to be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -93,15 +118,30 @@ pub enum Which {
     },
 }
 
+impl Which {
+    /// Why they are decided; the oldest because there is no room.
+    fn because(self) -> Because {
+        match self {
+            Self::Due => Because::Due,
+            Self::Any => Because::Shutdown,
+            Self::Oldest { .. } => Because::Traces,
+        }
+    }
+}
+
 impl Shard {
-    /// An empty one.
-    pub fn new(rules: Rules) -> Self {
+    /// An empty one, of this number.
+    pub fn new(number: usize, rules: Rules) -> Self {
         let segment = (rules.bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
         let mut shard = Self {
+            number,
             table: Table::new(rules.traces_expected),
             store: Store::new(segment),
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
-            leaving: Regroup::default(),
+            leaving: Leaving::default(),
+            credits: Credits::default(),
+            history: History::new(rules.history, rules.policies.roster().voters()),
+            ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),
             rules: rules.clone(),
@@ -114,6 +154,8 @@ impl Shard {
     pub fn follow_rules(&mut self, rules: Rules) {
         // The limit is noticed when a segment has gone beyond it.
         let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
+        self.leaving.follow(&rules.labels);
+        self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
         self.rules = Rules { bytes_max, ..rules };
     }
 
@@ -125,6 +167,22 @@ impl Shard {
     /// Memory of their spans, in bytes.
     pub fn bytes(&self) -> usize {
         self.store.footprint()
+    }
+
+    /// What was decided lately.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is known of an undecided trace, when its first span came and when it is due.
+    pub fn waiting(&self, hash: u64, id: &[u8; 16]) -> Option<(Facts, u64, u64)> {
+        let entry = self.table.get(self.table.find(hash, id)?)?;
+        Some((entry.facts, entry.arrived_ms, entry.due_ms(self.rules.waits)))
+    }
+
+    /// Whether a trace was kept, if that is all that is remembered.
+    pub fn outcome(&mut self, hash: u64) -> Option<bool> {
+        self.cache.get(hash)
     }
 
     /// What has come of everything since the last call.
@@ -167,6 +225,9 @@ impl Shard {
         now_ms: u64,
     ) {
         let bounds = self.bounds(runs, numbers);
+        if self.rules.on_ingest {
+            return self.ingest(runs, numbers, bounds, now_ms);
+        }
         for run in numbers.iter().filter_map(|number| runs.get(*number)) {
             match run.id {
                 Some(id) => self.append_run(runs, run, id, bounds, now_ms),
@@ -175,30 +236,15 @@ impl Shard {
         }
     }
 
-    fn append_run(
-        &mut self,
-        runs: &Runs<'_>,
-        run: &Run,
-        id: [u8; 16],
-        (traces_max, bytes_max): (usize, usize),
-        now_ms: u64,
-    ) {
-        let number = match self.table.find(run.hash, &id) {
-            Some(number) => number,
-            None => {
-                if let Some(kept) = self.cache.get(run.hash) {
-                    return self.follow(runs, run, kept);
-                }
-                while self.table.len() >= traces_max && self.decide_next(now_ms, Early::Traces) {}
-                self.tally.new_trace();
-                let keyed = self.rules.keyed;
-                self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id))
-            }
+    fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
+        let number = match self.entry(run, id, bounds, now_ms) {
+            Ok(number) => number,
+            Err(kept) => return self.follow(runs, run, id, kept, now_ms),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         facts.fold(&runs.facts_for(run, &self.rules.policies));
         if facts.bytes > self.rules.trace_bytes_max {
-            return self.drop_too_large(run.hash, number, facts.spans as usize);
+            return self.drop_too_large(run.hash, number, facts, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
         while self.store.append(&mut chain, number, &new, now_ms).is_err() {
@@ -207,7 +253,7 @@ impl Shard {
             self.decide_next(now_ms, Early::Memory);
             if gone {
                 let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, kept);
+                return self.follow(runs, run, id, kept, now_ms);
             }
         }
         if let Some(entry) = self.table.get_mut(number) {
@@ -216,20 +262,37 @@ impl Shard {
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > bytes_max && self.decide_next(now_ms, Early::Memory) {}
+        while self.store.footprint() > bounds.bytes && self.decide_next(now_ms, Early::Memory) {}
+    }
+
+    /// The entry of the trace of `run`, which may be new.
+    ///
+    /// # Errors
+    /// The trace was decided lately, and kept or not.
+    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, bool> {
+        if let Some(number) = self.table.find(run.hash, &id) {
+            return Ok(number);
+        }
+        if let Some(kept) = self.cache.get(run.hash) {
+            return Err(kept);
+        }
+        while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
+        self.tally.new_trace();
+        let keyed = self.rules.keyed;
+        Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))
     }
 
     /// How many traces and bytes may be held while these runs are taken. Where plugins have to be asked, traces that make room
     /// are decided outside of the lock, before others are taken. What is taken at the same time may pass the limits by
     /// an eighth, or by a request that is larger than that; beyond it traces are decided without asking.
-    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> (usize, usize) {
+    fn bounds(&self, runs: &Runs<'_>, numbers: &[u32]) -> Bounds {
         let (traces, bytes) = (self.rules.traces_max, self.rules.bytes_max);
         if self.rules.policies.samplers().is_empty() {
-            return (traces, bytes);
+            return Bounds { traces, bytes };
         }
         let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
         let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
-        (traces + numbers.len().max(traces / 8), bytes + (bytes / 8).max(new_bytes))
+        Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
     /// What is known of a trace, for the policies of now, and where its spans are.
@@ -245,39 +308,90 @@ impl Shard {
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, kept: bool) {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], kept: bool, now_ms: u64) {
         self.tally.late(kept, usize::from(run.spans));
+        self.history.late(run.hash, id, run.spans.into(), kept, &self.rules.policies.roster(), now_ms);
         if kept {
-            self.leave(runs, run);
+            let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
+            self.leave(runs, run, &label);
         }
     }
 
     /// Spans without a trace id belong to no trace: each is decided at once, as a trace of its own. All of them together
     /// would be one giant trace that anybody can feed.
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
-        let Self { rules, tally, .. } = self;
+        let Self { rules, tally, ballot, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
-        let trace = Trace { id: &[0; 16], facts: &facts, answers, now_ms };
-        let decision = rules.policies.decide(&trace, |policy, vote| tally.vote(policy, vote));
+        let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
+        let vote = votes(tally, ballot, false);
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, vote),
+            true => rules.policies.decide_on_ingest(&trace, vote).unwrap_or(Decision::NOT_SAMPLED),
+        };
+        shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         tally.decided(decision, usize::from(run.spans), 0);
         if decision.outcome.keeps() {
-            self.leave(runs, run);
+            let label = self.label(decision);
+            self.leave(runs, run, &label);
         }
     }
 
     /// A run goes out without having been stored.
-    fn leave(&mut self, runs: &Runs<'_>, run: &Run) {
+    fn leave(&mut self, runs: &Runs<'_>, run: &Run, label: &Label) {
         let Self { leaving, ready, tally, .. } = self;
-        leaving.add(&runs.context(run), run.spans, runs.pieces(run), &mut |batch| put(ready, tally, batch));
+        let ready = &mut |batch| put(ready, tally, batch);
+        let unparseable = leaving.add(&runs.context(run), run.spans, runs.pieces(run), label, ready);
+        tally.unparseable_tracestate(unparseable);
     }
 
-    fn drop_too_large(&mut self, hash: u64, number: u32, spans: usize) {
-        if let Some(entry) = self.table.remove(hash, number) {
+    /// What is to be written on the spans of the trace about which this was decided just now.
+    fn label(&self, decision: Decision) -> Label {
+        Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
+    }
+
+    fn drop_too_large(&mut self, hash: u64, number: u32, facts: Facts, now_ms: u64) {
+        if let Some(mut entry) = self.table.remove(hash, number) {
+            entry.facts = facts;
+            self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.store.free(entry.chain);
             self.cache.put(hash, Outcome::NotSampled);
-            self.tally.too_large(spans);
+            self.tally.too_large(facts.spans as usize);
         }
+    }
+
+    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
+    /// traces.
+    pub fn plan(&mut self, which: Which, now_ms: u64) {
+        let until_ms = match which {
+            Which::Due => now_ms,
+            Which::Any => u64::MAX,
+            Which::Oldest { .. } => return,
+        };
+        if !self.rules.policies.plans() {
+            return;
+        }
+        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
+        let due: Vec<u32> = due.map(|(_, number)| number).collect();
+        for number in &due {
+            self.known(*number);
+            if let Some(entry) = self.table.get_mut(*number) {
+                entry.planned = true;
+            }
+        }
+        let shard = self.number;
+        let entries = due.iter().filter_map(|number| self.table.get(*number));
+        let trace = entries.map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
+        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
+    }
+
+    /// A trace leaves without anybody having voted.
+    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
+        self.ballot.clear();
+        let Self { ballot: votes, history, rules, .. } = self;
+        let Entry { id, facts, arrived_ms, .. } = entry;
+        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
+        history.put(&decided, &rules.policies.roster(), now_ms);
     }
 
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
@@ -287,7 +401,7 @@ impl Shard {
             && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
             && (which == Which::Any || due_ms <= now_ms)
         {
-            self.decide(number, now_ms, &[], decided == 0);
+            self.decide(number, now_ms, &[], which.because(), decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided as u64);
@@ -341,22 +455,27 @@ impl Shard {
         let mut decided = 0;
         for (at, trace) in shown.traces.iter().enumerate() {
             let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
+            let mut because = which.because();
             if let Which::Oldest { .. } = which {
                 let full = self.table.len() >= self.rules.traces_max;
-                self.tally.early(if full { Early::Traces } else { Early::Memory });
+                let early = if full { Early::Traces } else { Early::Memory };
+                self.tally.early(early);
+                because = early.into();
             }
-            self.decide(number, now_ms, answers.of(at), decided == 0);
+            self.decide(number, now_ms, answers.of(at), because, decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided);
     }
 
     /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
-    pub fn drop_any(&mut self) -> bool {
+    pub fn drop_any(&mut self, now_ms: u64) -> bool {
         for _ in 0..SLICE {
             let next = self.table.next_due(self.rules.waits);
             let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
-            if let Some(entry) = self.table.remove(self.rules.keyed.hash(&id), number) {
+            let hash = self.rules.keyed.hash(&id);
+            if let Some(entry) = self.table.remove(hash, number) {
+                self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
                 self.store.free(entry.chain);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
@@ -382,35 +501,93 @@ impl Shard {
     fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
         let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
         self.tally.early(why);
-        self.decide(number, now_ms, &[], false);
+        self.decide(number, now_ms, &[], why.into(), false);
         true
     }
 
     /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
-    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], timed: bool) {
+    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], because: Because, timed: bool) {
         let Some((facts, _)) = self.known(number) else { return };
-        let Self { table, store, cache, leaving, ready, tally, rules } = self;
+        self.ballot.clear();
+        let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let trace = Trace { id: &entry.id, facts: &facts, answers, now_ms };
-        let mut clock = timed.then(std::time::Instant::now);
-        let decision = rules.policies.decide(&trace, |policy, vote| {
-            tally.vote(policy, vote);
-            if let Some(started) = &mut clock {
-                let now = std::time::Instant::now();
-                let took = now.duration_since(std::mem::replace(started, now));
-                tally.time(policy, took.as_nanos() as u64);
-            }
-        });
+        let (planned, hastened) = (entry.planned, entry.hastened());
+        let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
+        let decision = match rules.on_ingest {
+            false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
+            // They voted on every span as it arrived, and nobody wanted it.
+            true => Decision::NOT_SAMPLED,
+        };
+        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let hash = rules.keyed.hash(&entry.id);
+        let because = if because == Because::Due && hastened { Because::Root } else { because };
+        self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
+    }
+
+    /// The trace is decided: its spans go out or away. The votes are on the ballot.
+    fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
+        let Ended { decision, shadow, because } = ended;
+        let label = if decision.outcome.keeps() { self.label(decision) } else { Label::default() };
+        let Self { table, store, cache, credits, history, ballot, leaving, ready, tally, rules, .. } = self;
+        let Some(entry) = table.get(number) else { return };
+        let decided = Decided {
+            hash,
+            id: entry.id,
+            facts: &entry.facts,
+            arrived_ms: entry.arrived_ms,
+            verdict: decision.outcome.into(),
+            because,
+            shadow,
+            votes: ballot,
+        };
+        history.put(&decided, &rules.policies.roster(), now_ms);
         let Some(entry) = table.remove(hash, number) else { return };
         tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
         cache.put(hash, decision.outcome);
         if decision.outcome.keeps() {
+            credits.put(hash, label.policy());
+            let mut unparseable = 0;
             store.visit(entry.chain, |run| {
-                leaving.add(&run.context, run.spans, [run.bytes, &[]], &mut |batch| put(ready, tally, batch));
+                let ready = &mut |batch| put(ready, tally, batch);
+                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], &label, ready);
             });
+            tally.unparseable_tracestate(unparseable);
         }
         store.free(entry.chain);
+    }
+}
+
+/// How a trace ended.
+struct Ended {
+    decision: Decision,
+    /// What the shadow policies would have done.
+    shadow: Option<Verdict>,
+    because: Because,
+}
+
+/// Asks the shadow policies, if there are any, behind the others.
+fn shadow_votes(
+    policies: &Policies,
+    trace: &Trace<'_>,
+    decision: Decision,
+    tally: &mut Tally,
+    ballot: &mut Ballot,
+) -> Option<Verdict> {
+    let vote = |policy, vote| ballot.put(policies.count() + policy, vote);
+    policies.shadow().map(|shadow| shadow.decide(trace, decision, &mut tally.shadow, vote).into())
+}
+
+/// Counts votes, and the time of each if they are timed, and puts them on the ballot.
+fn votes(tally: &mut Tally, ballot: &mut Ballot, timed: bool) -> impl FnMut(usize, Vote) {
+    let mut clock = timed.then(std::time::Instant::now);
+    move |policy, vote| {
+        tally.vote(policy, vote);
+        ballot.put(policy, vote);
+        if let Some(started) = &mut clock {
+            let now = std::time::Instant::now();
+            let took = now.duration_since(std::mem::replace(started, now));
+            tally.time(policy, took.as_nanos() as u64);
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Entry {
     pub arrived_ms: u64,
     /// Which generation of policies its facts are for.
     pub policies: u16,
+    /// Policies that plan have heard of it.
+    pub planned: bool,
     wait: Wait,
     /// When its root came, if that hastened it.
     root_ms: u64,
@@ -61,6 +63,11 @@ impl Entry {
             Wait::Full => self.arrived_ms + waits.full_ms,
             Wait::AfterRoot => self.root_ms + waits.after_root_ms.unwrap_or(waits.full_ms),
         }
+    }
+
+    /// Whether it waits since its root came, and not for the full time.
+    pub fn hastened(&self) -> bool {
+        self.wait == Wait::AfterRoot
     }
 }
 

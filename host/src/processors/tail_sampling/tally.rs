@@ -2,7 +2,9 @@
 
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::Vote;
+use super::shadow;
 use crate::component::Context;
+use crate::telemetry::decisions::Because;
 use crate::telemetry::{Account, Counter, Gauge, Histogram, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,6 +45,15 @@ pub enum Early {
     Memory,
 }
 
+impl From<Early> for Because {
+    fn from(why: Early) -> Self {
+        match why {
+            Early::Traces => Self::Traces,
+            Early::Memory => Self::Memory,
+        }
+    }
+}
+
 /// Votes of one policy.
 #[derive(Clone, Copy, Debug, Default)]
 struct Votes {
@@ -64,8 +75,11 @@ pub struct Tally {
     new_traces: u64,
     early: [u64; 2],
     too_large: u64,
+    unparseable_tracestate: u64,
     ages_ms: Vec<u64>,
     spans_dropped: BTreeMap<Drop, usize>,
+    /// What the shadow policies said.
+    pub shadow: shadow::Tally,
 }
 
 impl Tally {
@@ -135,6 +149,11 @@ impl Tally {
         self.dropped(Drop::TooLarge, spans);
     }
 
+    /// Spans leave with a tracestate that could not be read.
+    pub fn unparseable_tracestate(&mut self, spans: usize) {
+        self.unparseable_tracestate += spans as u64;
+    }
+
     /// Spans left for a reason.
     pub fn dropped(&mut self, why: Drop, spans: usize) {
         *self.spans_dropped.entry(why).or_default() += spans;
@@ -172,6 +191,7 @@ pub struct Metrics {
     left_early: Counter,
     failed: Counter,
     too_large: Counter,
+    unparseable_tracestate: Counter,
     ages: Histogram,
     /// Undecided traces.
     pub on_memory: Gauge,
@@ -203,6 +223,7 @@ impl Metrics {
             left_early: counter(&names::TAIL_DROPPED_TOO_EARLY),
             failed: counter(&names::TAIL_EVALUATION_ERROR),
             too_large: counter(&names::TAIL_DROPPED_TOO_LARGE),
+            unparseable_tracestate: counter(&names::TAIL_UNPARSEABLE_TRACESTATE),
             ages: metrics.histogram(&names::TAIL_REMOVAL_AGE, &[id]),
             on_memory: metrics.gauge(&names::TAIL_TRACES_ON_MEMORY, &[id]),
             bytes: metrics.gauge(&names::TAIL_BYTES_ON_MEMORY, &[id]),
@@ -252,6 +273,10 @@ impl Metrics {
         self.left_early.add(tally.early.iter().sum());
         self.new_traces.add(tally.new_traces);
         self.too_large.add(tally.too_large);
+        self.unparseable_tracestate.add(tally.unparseable_tracestate);
+        if let Some(shadow) = policies.shadow() {
+            shadow.report(&tally.shadow);
+        }
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
         for (why, spans) in tally.spans_dropped {
             self.account.dropped(why.reason(), spans);
@@ -266,6 +291,7 @@ impl Metrics {
         let [sampled, not_sampled, dropped] = &self.outcomes;
         let [early_traces, early_memory] = &self.early;
         let [late_not_sampled, late_sampled] = &self.late;
+        let shadow = policies.shadow().map(shadow::Shadow::view);
         json!({
             "traces_sampled": sampled.get(),
             "traces_not_sampled": not_sampled.get(),
@@ -276,6 +302,7 @@ impl Metrics {
             "segment_bytes": self.bytes.get(),
             "traces_decided_early": {"num_traces": early_traces.get(), "max_memory_mib": early_memory.get()},
             "late_spans": {"sampled": late_sampled.get(), "not_sampled": late_not_sampled.get()},
+            "shadow_policies": shadow,
         })
     }
 }

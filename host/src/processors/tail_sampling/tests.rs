@@ -1,8 +1,11 @@
 //! The processor at its boundaries: spans in, time passing, spans out.
 
 mod change;
+mod ingest;
+mod labels;
 mod model;
 mod samplers;
+mod why;
 
 use super::*;
 use crate::component::testing::{Answer, Next, Seen, TestSpan, batch, context, line, put, settle};

@@ -9,9 +9,9 @@
 //! Read like the configuration itself: `${...}` is expanded, and every fault is told at once with file, line and key.
 //! Environment variables and files that it refers to are read again when the sidecar changes, not before.
 
-use super::settings::{Config, SomeLimits};
+use super::settings::Config;
 use crate::config::{Process, read_beside};
-use crate::plugin::{ErrorMode, Limits, PluginConfig};
+use crate::plugin::{ErrorMode, Limits, PluginConfig, SomeLimits};
 use crate::yaml::{Check, Node, Problems, Section, Settings};
 use serde::Deserialize;
 use std::path::Path;
@@ -88,7 +88,7 @@ pub(super) fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processors::wasm::LimitsConfig;
+    use crate::plugin::LimitsConfig;
     use std::time::Duration;
 
     fn processor() -> Config {

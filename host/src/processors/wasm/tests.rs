@@ -3,8 +3,8 @@
 use super::*;
 use crate::component::{BoxFuture, ComponentId, ConsumeError};
 use crate::pdata::Batch;
-use crate::plugin::ErrorMode;
 use crate::plugin::tests::guests;
+use crate::plugin::{ErrorMode, LimitsConfig};
 use crate::shutdown::Deadline;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;

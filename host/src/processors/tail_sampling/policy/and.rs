@@ -11,7 +11,8 @@
 //! They are asked in their order, up to the first that does not want the trace: a limiter behind it is not used up.
 
 use super::settings::{self, PolicySettings};
-use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use super::{Fault, Layout, Planner, Policy, PolicyConfig, Trace, Vote};
+use crate::processors::tail_sampling::ot::Threshold;
 use serde::Deserialize;
 
 /// Which policies.
@@ -27,6 +28,10 @@ impl PolicyConfig for Config {
         settings::check_parts(&self.and_sub_policy, "and_sub_policy", fault);
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts_on_ingest(&self.and_sub_policy, "and_sub_policy", fault);
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         Box::new(All(settings::build_parts(&self.and_sub_policy, layout)))
     }
@@ -38,6 +43,40 @@ impl Policy for All {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
         all(&self.0, trace)
     }
+
+    /// The trace has passed all of them, and so the strictest.
+    fn threshold(&self, trace: &Trace<'_>) -> Threshold {
+        self.0.iter().map(|policy| policy.threshold(trace)).max().unwrap_or(Threshold::ALWAYS)
+    }
+
+    /// Only if all others can be asked beforehand.
+    fn planner(&self) -> Option<&dyn Planner> {
+        let plans = self.0.iter().any(|policy| policy.planner().is_some());
+        let known = self.0.iter().all(|policy| policy.planner().is_some() || policy.is_pure());
+        (plans && known).then_some(self)
+    }
+
+    fn is_pure(&self) -> bool {
+        all_pure(&self.0)
+    }
+}
+
+impl Planner for All {
+    /// A part that plans is told of the traces that all other parts want.
+    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]) {
+        let wanted = |trace: &Trace<'_>| {
+            let mut others = self.0.iter().filter(|policy| policy.planner().is_none());
+            others.all(|policy| policy.vote(trace) == Vote::Sampled)
+        };
+        let group: Vec<&Trace<'_>> = group.iter().copied().filter(|trace| wanted(trace)).collect();
+        let planners = self.0.iter().filter_map(|policy| policy.planner());
+        planners.for_each(|planner| planner.plan(shard, now_ms, &group));
+    }
+}
+
+/// Whether all of them can be asked beforehand.
+pub fn all_pure(policies: &[Box<dyn Policy>]) -> bool {
+    policies.iter().all(|policy| policy.is_pure())
 }
 
 /// `Sampled` if all are, else the first other vote.

@@ -19,10 +19,10 @@ const BEFORE_NS: u64 = 1 << 62;
 
 impl Bucket {
     /// A full bucket.
-    pub(super) fn new(tokens_per_second: u64, burst: u64) -> Self {
+    pub(super) fn new(tokens_per_second: f64, burst: u64) -> Self {
         let bucket = Self {
             empty_at_ns: AtomicU64::new(0),
-            ns_per_token: if tokens_per_second == 0 { f64::INFINITY } else { 1e9 / tokens_per_second as f64 },
+            ns_per_token: if tokens_per_second == 0.0 { f64::INFINITY } else { 1e9 / tokens_per_second },
             burst,
         };
         bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
@@ -37,13 +37,41 @@ impl Bucket {
         if self.ns_per_token.is_infinite() {
             return tokens == 0;
         }
-        let now_ns = BEFORE_NS.saturating_add(now_ms.saturating_mul(1_000_000));
-        let full_ns = now_ns.saturating_sub(self.fill_ns(self.burst));
+        let now_ns = now_ns(now_ms);
         let taken = |empty_at: u64| {
-            let empty_at = empty_at.max(full_ns).saturating_add(self.fill_ns(tokens));
+            let empty_at = self.not_overflown(empty_at, now_ns).saturating_add(self.fill_ns(tokens));
             (empty_at <= now_ns).then_some(empty_at)
         };
         self.empty_at_ns.fetch_update(Relaxed, Relaxed, taken).is_ok()
+    }
+
+    /// Takes `tokens` even if they are not there: they are missing later.
+    pub(super) fn spend(&self, tokens: u64, now_ms: u64) {
+        if self.ns_per_token.is_finite() {
+            let now_ns = now_ns(now_ms);
+            let spent = |empty_at: u64| Some(self.not_overflown(empty_at, now_ns).saturating_add(self.fill_ns(tokens)));
+            let _ = self.empty_at_ns.fetch_update(Relaxed, Relaxed, spent);
+        }
+    }
+
+    /// How many whole tokens are there.
+    pub(super) fn tokens(&self, now_ms: u64) -> u64 {
+        if self.ns_per_token.is_infinite() {
+            return 0;
+        }
+        let now_ns = now_ns(now_ms);
+        let empty_at = self.not_overflown(self.empty_at_ns.load(Relaxed), now_ns);
+        (now_ns.saturating_sub(empty_at) as f64 / self.ns_per_token) as u64
+    }
+
+    /// The most that it can hold.
+    pub(super) fn burst(&self) -> u64 {
+        self.burst
+    }
+
+    /// When it would have been empty, if what flowed over is not counted.
+    fn not_overflown(&self, empty_at: u64, now_ns: u64) -> u64 {
+        empty_at.max(now_ns.saturating_sub(self.fill_ns(self.burst)))
     }
 
     /// How long it takes until so many tokens have flowed in.
@@ -52,13 +80,17 @@ impl Bucket {
     }
 }
 
+fn now_ns(now_ms: u64) -> u64 {
+    BEFORE_NS.saturating_add(now_ms.saturating_mul(1_000_000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn full_at_the_start_then_as_time_fills_it() {
-        let bucket = Bucket::new(10, 20);
+        let bucket = Bucket::new(10.0, 20);
         assert!(!bucket.take(21, 0), "more than the burst never passes");
         assert!(bucket.take(15, 0) && bucket.take(5, 0));
         assert!(!bucket.take(1, 0) && !bucket.take(1, 99));
@@ -69,8 +101,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_and_what_is_owed() {
+        let bucket = Bucket::new(10.0, 20);
+        assert_eq!((bucket.tokens(0), bucket.burst()), (20, 20));
+        bucket.spend(25, 0);
+        assert_eq!((bucket.tokens(400), bucket.tokens(500), bucket.tokens(1_000)), (0, 0, 5));
+        assert!(!bucket.take(1, 500) && bucket.take(5, 1_000));
+        assert_eq!((bucket.tokens(1_000), bucket.tokens(100_000)), (0, 20));
+    }
+
+    #[test]
     fn an_empty_rate_lets_nothing_pass() {
-        let bucket = Bucket::new(0, 0);
+        let bucket = Bucket::new(0.0, 0);
         assert!(!bucket.take(1, 0) && !bucket.take(1, u64::MAX / 2));
     }
 }

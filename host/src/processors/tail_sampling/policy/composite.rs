@@ -17,11 +17,13 @@
 //! is not kept, and no further policy is asked. A policy without an allocation has an equal share of the total. Seconds are
 //! those of the processor's clock, and counted for all shards together.
 
+use super::per_shard::PerShard;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Policies, their order and their shares.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,6 +76,10 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts_on_ingest(&self.composite_sub_policy, "composite_sub_policy", fault);
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let total = self.max_total_spans_per_second.unsigned_abs();
         let parts = self.policy_order.iter().filter_map(|name| {
@@ -84,9 +90,11 @@ impl PolicyConfig for Config {
                 None => total / self.policy_order.len() as u64,
             };
             let policy = settings::build_parts([settings], layout).pop()?;
-            Some(Part { policy, spans_per_second: spans.min(total), used: AtomicU64::new(0) })
+            let name = Arc::from(name.as_str());
+            Some(Part { name, policy, spans_per_second: spans.min(total), used: AtomicU64::new(0) })
         });
-        Box::new(Composite(parts.collect()))
+        let parts = parts.collect();
+        Box::new(Composite { parts, last: PerShard::new(layout, || AtomicUsize::new(0)) })
     }
 
     fn must_stand_alone(&self) -> Option<&'static str> {
@@ -94,9 +102,14 @@ impl PolicyConfig for Config {
     }
 }
 
-struct Composite(Vec<Part>);
+struct Composite {
+    parts: Vec<Part>,
+    /// Which part was the last to keep a trace.
+    last: PerShard<AtomicUsize>,
+}
 
 struct Part {
+    name: Arc<str>,
     policy: Box<dyn Policy>,
     spans_per_second: u64,
     /// The second, in the upper half, and how many spans were kept in it.
@@ -105,14 +118,27 @@ struct Part {
 
 impl Policy for Composite {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        for part in &self.0 {
+        for (number, part) in self.parts.iter().enumerate() {
             match part.policy.vote(trace) {
-                Vote::Sampled => return Vote::sampled_if(part.take(trace.facts.spans, trace.now_ms / 1000)),
+                Vote::Sampled => {
+                    if let Some(last) = self.last.of(trace) {
+                        last.store(number, Relaxed);
+                    }
+                    return Vote::sampled_if(part.take(trace.facts.spans, trace.now_ms / 1000));
+                }
                 Vote::Error => return Vote::Error,
                 _ => {}
             }
         }
         Vote::NotSampled
+    }
+
+    fn kept_by(&self, shard: usize) -> Option<&Arc<str>> {
+        self.parts.get(self.last.get(shard)?.load(Relaxed)).map(|part| &part.name)
+    }
+
+    fn is_pure(&self) -> bool {
+        false
     }
 }
 

@@ -9,7 +9,7 @@
 //! ```
 //! Such policies vote before all others.
 
-use super::and::all;
+use super::and::{all, all_pure};
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -25,6 +25,10 @@ pub struct Config {
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
         settings::check_parts(&self.drop_sub_policy, "drop_sub_policy", fault);
+    }
+
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        settings::check_parts_on_ingest(&self.drop_sub_policy, "drop_sub_policy", fault);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
@@ -49,6 +53,10 @@ impl Policy for Drop {
 
     fn vetoes(&self) -> bool {
         true
+    }
+
+    fn is_pure(&self) -> bool {
+        all_pure(&self.0)
     }
 }
 

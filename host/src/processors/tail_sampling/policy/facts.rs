@@ -1,11 +1,13 @@
 //! What is remembered of a trace: a few bytes, folded span by span.
 
+use crate::processors::tail_sampling::ot::Upstream;
+
 /// One bit per [`SpanFilter`](super::SpanFilter): whether any span of the trace met it.
 pub type Matches = u128;
 
 /// What every policy may know about a trace without looking at its spans again.
 ///
-/// Folding is order-free: the same spans in any order and split over any requests give the same facts.
+/// Folding is order-free (but see [`Upstream`]): the same spans in any order and split over any requests give the same facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Earliest start, in nanoseconds since 1970; 0 while no span has said one.
@@ -22,6 +24,8 @@ pub struct Facts {
     pub root: bool,
     /// Which filters were met.
     pub matches: Matches,
+    /// What samplers before this one said; only if a policy wants to know.
+    pub upstream: Upstream,
 }
 
 impl Facts {
@@ -34,6 +38,7 @@ impl Facts {
         self.errors = self.errors.saturating_add(more.errors);
         self.root |= more.root;
         self.matches |= more.matches;
+        self.upstream.fold(more.upstream);
     }
 }
 
@@ -60,8 +65,11 @@ mod tests {
             errors: u32::from(start_ns == 0),
             root: start_ns == 3,
             matches,
+            upstream: Upstream::default(),
         });
-        let expected = Facts { start_ns: 3, end_ns: 12, bytes: 30, spans: 3, errors: 1, root: true, matches: 7 };
+        let upstream = Upstream::default();
+        let expected =
+            Facts { start_ns: 3, end_ns: 12, bytes: 30, spans: 3, errors: 1, root: true, matches: 7, upstream };
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut facts = Facts::default();
             order.iter().for_each(|i| facts.fold(&spans[*i]));

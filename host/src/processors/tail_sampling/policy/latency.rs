@@ -27,6 +27,15 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if self.upper_threshold_ms > 0 {
+            fault.at(
+                "upper_threshold_ms",
+                "does not work with sampling_strategy: span-ingest: later spans can make the trace longer than that",
+            );
+        }
+    }
+
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
         Box::new(Latency {
             above_ms: self.threshold_ms,
@@ -60,7 +69,7 @@ mod tests {
             let policy = Config { threshold_ms, upper_threshold_ms }.build(&mut Layout::default());
             let start_ns = 1_700_000_000_000_000_000;
             let facts = Facts { start_ns, end_ns: start_ns + took_us * 1000, ..Facts::default() };
-            let vote = policy.vote(&Trace { id: &[1; 16], facts: &facts, answers: &[], now_ms: 0 });
+            let vote = policy.vote(&Trace::new(&[1; 16], &facts, 0));
             assert_eq!(vote == Vote::Sampled, expected, "{threshold_ms} {upper_threshold_ms} {took_us}");
         };
         check(1000, 0, 1_000_000, false);
@@ -78,6 +87,6 @@ mod tests {
     fn end_before_start() {
         let policy = Config::default().build(&mut Layout::default());
         let facts = Facts { start_ns: 9_000_000_000, end_ns: 1, ..Facts::default() };
-        assert_eq!(policy.vote(&Trace { id: &[1; 16], facts: &facts, answers: &[], now_ms: 0 }), Vote::NotSampled);
+        assert_eq!(policy.vote(&Trace::new(&[1; 16], &facts, 0)), Vote::NotSampled);
     }
 }

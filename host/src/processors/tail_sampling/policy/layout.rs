@@ -2,6 +2,7 @@
 
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
+use crate::processors::tail_sampling::ot::Upstream;
 use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode};
 
 /// Which bit of the state belongs to a filter.
@@ -47,11 +48,34 @@ pub struct Layout {
     wishes: Vec<Wish>,
     /// Names of the policies that are being built, from the outermost in.
     names: Vec<String>,
+    shards: usize,
+    use_tracestate: bool,
+    reads_trace_state: bool,
 }
 
 impl Layout {
     /// How many filters the state of a trace has room for.
     pub const FILTERS_MAX: usize = Matches::BITS as usize;
+
+    /// For policies of so many shards, which sample consistently if `use_tracestate`.
+    pub fn new(shards: usize, use_tracestate: bool) -> Self {
+        Self { shards, use_tracestate, ..Self::default() }
+    }
+
+    /// How many shards will ask.
+    pub fn shards(&self) -> usize {
+        self.shards.max(1)
+    }
+
+    /// Whether policies that choose by chance do so consistently with other samplers, and say with which threshold.
+    pub fn uses_tracestate(&self) -> bool {
+        self.use_tracestate
+    }
+
+    /// What samplers before this one said is to be among the facts.
+    pub fn read_trace_state(&mut self) {
+        self.reads_trace_state = true;
+    }
 
     /// Registers a filter.
     pub fn filter(&mut self, filter: impl SpanFilter + 'static) -> Bit {
@@ -119,6 +143,10 @@ impl Layout {
         if !self.values.is_empty() {
             matches |= self.met(span.view.attributes());
         }
+        let upstream = match self.reads_trace_state {
+            true => Upstream::of(span.view.trace_state().as_bytes()),
+            false => Upstream::default(),
+        };
         Facts {
             start_ns: span.start_ns,
             end_ns: span.end_ns,
@@ -127,6 +155,7 @@ impl Layout {
             errors: u32::from(span.status == StatusCode::Error),
             root: span.root,
             matches,
+            upstream,
         }
     }
 

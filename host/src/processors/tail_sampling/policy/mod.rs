@@ -13,6 +13,7 @@ pub mod and;
 pub mod attribute;
 pub mod boolean_attribute;
 mod bucket;
+mod budget;
 pub mod bytes_limiting;
 pub mod composite;
 pub mod drop;
@@ -22,6 +23,7 @@ pub mod layout;
 pub mod not;
 pub mod numeric_attribute;
 pub mod ottl_condition;
+mod per_shard;
 pub mod probabilistic;
 pub mod rate_limiting;
 pub mod settings;
@@ -37,7 +39,9 @@ pub mod wasm;
 pub use facts::{Facts, Matches};
 pub use layout::{Bit, Layout, Slot};
 
+use super::ot::Threshold;
 use crate::yaml::Check;
+use std::sync::Arc;
 use tailrace_columns::Decision;
 use tailrace_otlp::{ResourceView, ScopeView, SpanView, StatusCode};
 
@@ -98,9 +102,23 @@ pub struct Trace<'a> {
     pub answers: &'a [Answer],
     /// The time of the decision, in milliseconds of the processor's clock.
     pub now_ms: u64,
+    /// Number of the shard that asks.
+    pub shard: usize,
+    /// It was among those that [`Planner`]s have heard of.
+    pub planned: bool,
 }
 
-impl Trace<'_> {
+impl<'a> Trace<'a> {
+    /// In the first shard, unplanned, and with no answers.
+    pub fn new(id: &'a [u8; 16], facts: &'a Facts, now_ms: u64) -> Self {
+        Self { id, facts, answers: &[], now_ms, shard: 0, planned: false }
+    }
+
+    /// What samplers before this one say is its randomness, if that was read; else that of its id.
+    pub fn randomness(&self) -> u64 {
+        self.facts.upstream.randomness(self.id)
+    }
+
     /// Whether any span met the filter.
     pub fn matched(&self, bit: Bit) -> bool {
         bit.is_in(self.facts.matches)
@@ -127,12 +145,46 @@ pub trait Policy: Send + Sync {
     fn vetoes(&self) -> bool {
         false
     }
+
+    /// With `use_tracestate`: which threshold it sampled `trace` with. Asked after it voted to keep the trace, if at all.
+    fn threshold(&self, trace: &Trace<'_>) -> Threshold {
+        let _ = trace;
+        Threshold::ALWAYS
+    }
+
+    /// Which of its parts wanted the last trace that it voted to keep in `shard`, for a policy that has names for them.
+    fn kept_by(&self, shard: usize) -> Option<&Arc<str>> {
+        let _ = shard;
+        None
+    }
+
+    /// What wants to hear of all traces of a tick before they are voted on.
+    fn planner(&self) -> Option<&dyn Planner> {
+        None
+    }
+
+    /// Whether its vote follows from the facts alone, and asking changes nothing: then it can be asked beforehand.
+    fn is_pure(&self) -> bool {
+        true
+    }
+}
+
+/// A policy that wants to see all the traces that a shard decides in one tick before it votes on any of them.
+pub trait Planner: Send + Sync {
+    /// Hears of those traces. No policy drops them, as far as that can be known beforehand.
+    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]);
 }
 
 /// The settings of a policy type.
 pub trait PolicyConfig {
     /// Faults that the type cannot express.
     fn check(&self, fault: &mut Fault<'_, '_>) {
+        let _ = fault;
+    }
+
+    /// Records what of it keeps it from voting on spans as they arrive (`sampling_strategy: span-ingest`): its vote to keep a
+    /// trace must be one that no later span can take back, and must not depend on other traces.
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         let _ = fault;
     }
 

@@ -10,6 +10,7 @@
 //!       string_attribute: {key: url.path, values: [/healthz]}
 //! ```
 
+use super::and::all_pure;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -30,6 +31,12 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if let Some(part) = &self.not_sub_policy {
+            part.check_on_ingest(&mut fault.inside("not_sub_policy"));
+        }
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         Box::new(Not(settings::build_parts(self.not_sub_policy.as_deref(), layout)))
     }
@@ -45,6 +52,10 @@ impl Policy for Not {
             Some(Vote::NotSampled) => Vote::Sampled,
             other => other.unwrap_or(Vote::Error),
         }
+    }
+
+    fn is_pure(&self) -> bool {
+        all_pure(&self.0)
     }
 }
 

@@ -7,8 +7,12 @@
 //! ```
 //! The hash is FNV-1a, 64 bits, over the salt and the 16 bytes of the id, bit for bit the Collector's: tiers of both keep
 //! the same traces. The golden values in the tests pin it.
+//!
+//! With `use_tracestate` a trace about which samplers before this one said something in its tracestate is chosen by its randomness
+//! instead, consistently with them; all others still by the hash.
 
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use crate::processors::tail_sampling::ot::Threshold;
 use serde::Deserialize;
 
 /// The salt where none is written.
@@ -32,11 +36,15 @@ impl PolicyConfig for Config {
         }
     }
 
-    fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
+        if layout.uses_tracestate() {
+            layout.read_trace_state();
+        }
         let salt = if self.hash_salt.is_empty() { DEFAULT_SALT } else { &self.hash_salt };
         Box::new(Probabilistic {
             salted: fnv1a(FNV_OFFSET, salt.as_bytes()),
             threshold: threshold(self.sampling_percentage / 100.0),
+            consistent: layout.uses_tracestate().then(|| Threshold::of_share(self.sampling_percentage / 100.0)),
         })
     }
 }
@@ -45,11 +53,20 @@ struct Probabilistic {
     /// State of the hash behind the salt.
     salted: u64,
     threshold: u64,
+    /// The same share as a threshold of OpenTelemetry, with `use_tracestate`.
+    consistent: Option<Threshold>,
 }
 
 impl Policy for Probabilistic {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(fnv1a(self.salted, trace.id) <= self.threshold)
+        Vote::sampled_if(match self.consistent {
+            Some(threshold) if trace.facts.upstream.says_something() => threshold.keeps(trace.randomness()),
+            _ => fnv1a(self.salted, trace.id) <= self.threshold,
+        })
+    }
+
+    fn threshold(&self, _: &Trace<'_>) -> Threshold {
+        self.consistent.unwrap_or(Threshold::ALWAYS)
     }
 }
 

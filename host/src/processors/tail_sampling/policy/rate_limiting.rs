@@ -9,6 +9,7 @@
 //! as it has spans, or none and is not kept; one that is larger than the burst is never kept.
 
 use super::bucket::Bucket;
+use super::budget::{Budget, Consistent};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
 
@@ -32,10 +33,19 @@ impl PolicyConfig for Config {
         }
     }
 
-    fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        fault.here(
+            "does not work with sampling_strategy: span-ingest, which cannot know how many spans a trace will have",
+        );
+    }
+
+    fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let rate = self.spans_per_second.unsigned_abs();
         let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
-        Box::new(RateLimiting(Bucket::new(rate, burst)))
+        if layout.uses_tracestate() {
+            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.spans.into(), layout)));
+        }
+        Box::new(RateLimiting(Bucket::new(rate as f64, burst)))
     }
 }
 
@@ -44,6 +54,10 @@ struct RateLimiting(Bucket);
 impl Policy for RateLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
         Vote::sampled_if(self.0.take(trace.facts.spans.into(), trace.now_ms))
+    }
+
+    fn is_pure(&self) -> bool {
+        false
     }
 }
 

@@ -74,6 +74,13 @@ impl PolicySettings {
         }
         settings.check(&mut fault.inside(kind));
     }
+
+    /// Records what keeps it from voting on spans as they arrive.
+    pub fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if let Some(settings) = self.settings() {
+            settings.check_on_ingest(&mut fault.inside(&self.kind));
+        }
+    }
 }
 
 /// Records what is wrong with a policy that is part of another.
@@ -91,6 +98,13 @@ pub fn check_parts(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_
     }
     for (i, part) in parts.iter().enumerate() {
         check_part(part, &mut fault.inside(&format!("{key}[{i}]")));
+    }
+}
+
+/// Records what keeps the policies under `key` from voting on spans as they arrive.
+pub fn check_parts_on_ingest(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_>) {
+    for (i, part) in parts.iter().enumerate() {
+        part.check_on_ingest(&mut fault.inside(&format!("{key}[{i}]")));
     }
 }
 

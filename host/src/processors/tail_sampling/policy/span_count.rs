@@ -29,6 +29,15 @@ impl PolicyConfig for Config {
         }
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        if self.max_spans > 0 {
+            fault.at(
+                "max_spans",
+                "does not work with sampling_strategy: span-ingest: the trace can still get more spans than that",
+            );
+        }
+    }
+
     fn build(&self, _: &mut Layout) -> Box<dyn Policy> {
         let bound = |spans: i32| u32::try_from(spans).unwrap_or(0);
         let max = if self.max_spans == 0 { u32::MAX } else { bound(self.max_spans) };

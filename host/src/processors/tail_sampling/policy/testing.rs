@@ -109,9 +109,7 @@ pub fn span_of_status(status: StatusCode) -> Span<'static> {
 pub fn all_votes_at(config: &dyn PolicyConfig, samples: &[(&Sample, u64)]) -> Vec<Vote> {
     let mut layout = Layout::default();
     let policy = config.build(&mut layout);
-    let vote = |(sample, now_ms): &(&Sample, u64)| {
-        policy.vote(&Trace { id: &[1; 16], facts: &sample.facts(&layout), answers: &[], now_ms: *now_ms })
-    };
+    let vote = |(sample, now_ms): &(&Sample, u64)| policy.vote(&Trace::new(&[1; 16], &sample.facts(&layout), *now_ms));
     samples.iter().map(vote).collect()
 }
 

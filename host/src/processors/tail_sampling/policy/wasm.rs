@@ -15,7 +15,8 @@
 //! a trace is shown when its time has come. Since it can veto, a policy of this type votes before those that cannot.
 
 use super::{Fault, Layout, Policy, PolicyConfig, Slot, Trace, Vote};
-use crate::processors::wasm::{LimitsConfig, usual_directory};
+use crate::plugin::{LimitsConfig, usual_directory};
+use crate::processors::tail_sampling::ot::Threshold;
 use crate::yaml::GoDuration;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -79,6 +80,10 @@ impl PolicyConfig for Config {
         self.limits.faults(|key, message| fault.inside("limits").at(key, message));
     }
 
+    fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
+        fault.here("does not work with sampling_strategy: span-ingest: plugins are asked about traces, not about spans as they arrive");
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         Box::new(Wasm(layout.sampler(self)))
     }
@@ -98,5 +103,17 @@ impl Policy for Wasm {
 
     fn vetoes(&self) -> bool {
         true
+    }
+
+    fn threshold(&self, trace: &Trace<'_>) -> Threshold {
+        match trace.answer(self.0) {
+            Some(Decision::Sample(Some(rejected))) => Threshold::new(rejected),
+            _ => Threshold::ALWAYS,
+        }
+    }
+
+    /// The answers come after the plans are made.
+    fn is_pure(&self) -> bool {
+        false
     }
 }

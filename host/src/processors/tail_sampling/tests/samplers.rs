@@ -5,7 +5,7 @@ use crate::plugin::tests::guests;
 use tempfile::TempDir;
 
 /// The directory with `mad-sampler` in it, as `mad` and, doing the opposite without a configuration, as `other`.
-fn plugins() -> TempDir {
+pub(super) fn plugins() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("mad.wasm"), guests::guest("mad-sampler")).unwrap();
     std::fs::write(directory.path().join("other.wasm"), guests::behaving("mad-sampler", "the opposite")).unwrap();
@@ -19,7 +19,7 @@ fn block(directory: &TempDir, module: &str, more: &str) -> String {
 }
 
 /// A policy `plugin` that asks `mad.wasm` to do something.
-fn asks(directory: &TempDir, what: &str, error_mode: &str) -> String {
+pub(super) fn asks(directory: &TempDir, what: &str, error_mode: &str) -> String {
     let more = format!("config: {{do: {what:?}}}, error_mode: {error_mode}");
     format!("{{name: plugin, type: wasm, wasm: {}}}", block(directory, "mad", &more))
 }

@@ -72,7 +72,7 @@ fn decisions() {
             let policy = config.build(&mut Layout::default());
             let facts = Facts::default();
             let kept = ids.iter().enumerate().fold(0, |kept, (i, id)| {
-                let vote = policy.vote(&Trace { id: &id.to_be_bytes(), facts: &facts, answers: &[], now_ms: 0 });
+                let vote = policy.vote(&Trace::new(&id.to_be_bytes(), &facts, 0));
                 kept | u64::from(vote == Vote::Sampled) << i
             });
             assert_eq!(kept, expected, "{sampling_percentage}");
