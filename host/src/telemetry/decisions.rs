@@ -53,6 +53,8 @@ pub enum Because {
     Traces,
     /// There was `max_memory_mib` of spans.
     Memory,
+    /// The trace had `maximum_trace_spans`.
+    Spans,
     /// The trace passed `maximum_trace_size_bytes`.
     Size,
     /// It was the end.
@@ -65,8 +67,17 @@ pub enum Because {
 
 impl Because {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Due, Self::Root, Self::Traces, Self::Memory, Self::Size, Self::Shutdown, Self::Ingest, Self::Late];
+    pub const ALL: [Self; 9] = [
+        Self::Due,
+        Self::Root,
+        Self::Traces,
+        Self::Memory,
+        Self::Spans,
+        Self::Size,
+        Self::Shutdown,
+        Self::Ingest,
+        Self::Late,
+    ];
 
     /// Its word in questions and answers.
     pub fn word(self) -> &'static str {
@@ -75,6 +86,7 @@ impl Because {
             Self::Root => "root",
             Self::Traces => "num_traces",
             Self::Memory => "max_memory_mib",
+            Self::Spans => "maximum_trace_spans",
             Self::Size => "maximum_trace_size_bytes",
             Self::Shutdown => "shutdown",
             Self::Ingest => "span_ingest",

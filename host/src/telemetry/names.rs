@@ -144,6 +144,16 @@ pub static TAIL_COUNT_TRACES_SAMPLED: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_count_traces_sampled",
     "Traces by policy and what the policy voted.",
 );
+/// Tail sampling: spans of the traces that policies voted on.
+pub static TAIL_COUNT_SPANS_SAMPLED: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_count_spans_sampled",
+    "Spans of traces by policy and what the policy voted.",
+);
+/// Tail sampling: bytes of the traces that policies voted on.
+pub static TAIL_COUNT_BYTES_SAMPLED: Desc = Desc::counter(
+    "otelcol_processor_tail_sampling_count_bytes_sampled",
+    "Encoded bytes of the spans of traces by policy and what the policy voted.",
+);
 /// Tail sampling: traces by decision.
 pub static TAIL_GLOBAL_COUNT_TRACES_SAMPLED: Desc =
     Desc::counter("otelcol_processor_tail_sampling_global_count_traces_sampled", "Traces by what was decided.");
@@ -176,7 +186,7 @@ pub static TAIL_DROPPED_TOO_EARLY: Desc = Desc::counter(
 /// Tail sampling: the same, by what was short.
 pub static TAIL_DECIDED_EARLY: Desc = Desc::counter(
     "tailrace_tail_sampling_decided_early",
-    "Traces decided before decision_wait was over, by reason: num_traces or max_memory_mib was reached.",
+    "Traces decided before decision_wait was over, by reason: num_traces or max_memory_mib was reached, or the trace had maximum_trace_spans.",
 );
 /// Tail sampling: how long traces were held.
 pub static TAIL_REMOVAL_AGE: Desc = Desc::histogram(
@@ -185,12 +195,19 @@ pub static TAIL_REMOVAL_AGE: Desc = Desc::histogram(
     &[1000, 2000, 5000, 10_000, 15_000, 20_000, 30_000, 45_000, 60_000, 120_000, 180_000, 300_000, 600_000],
     0.001,
 );
+/// Tail sampling: how late late spans are.
+pub static TAIL_LATE_SPAN_AGE: Desc = Desc::histogram(
+    "otelcol_processor_tail_sampling_sampling_late_span_age",
+    "Time from the decision about a trace to the arrival of a late span, in seconds; coarse beyond four minutes.",
+    &[0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000],
+    1.0,
+);
 /// Tail sampling: undecided traces.
 pub static TAIL_TRACES_ON_MEMORY: Desc =
     Desc::gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", "Undecided traces in memory.");
 /// Tail sampling: memory of their spans.
 pub static TAIL_BYTES_ON_MEMORY: Desc =
-    Desc::gauge("tailrace_tail_sampling_segment_bytes", "Memory that holds the spans of undecided traces, in bytes.");
+    Desc::gauge("tailrace_tail_sampling_segment_bytes", "Memory that undecided traces take, in bytes.");
 /// Tail sampling: traces that grew too large.
 pub static TAIL_DROPPED_TOO_LARGE: Desc = Desc::counter(
     "otelcol_processor_tail_sampling_traces_dropped_too_large",

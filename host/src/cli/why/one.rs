@@ -117,6 +117,7 @@ fn reason(because: &str) -> &'static str {
         "root" => "decision_wait_after_root_received was over",
         "num_traces" => "EARLY, there were num_traces undecided traces; it was decided on what had arrived",
         "max_memory_mib" => "EARLY, there was no more room in max_memory_mib; it was decided on what had arrived",
+        "maximum_trace_spans" => "it had maximum_trace_spans",
         "maximum_trace_size_bytes" => "it passed maximum_trace_size_bytes",
         "shutdown" => "the collector was shutting down",
         "span_ingest" => "its spans had made up a policy's mind as they came",

@@ -3,9 +3,9 @@
 //! Spans are folded once, when they arrive. When the policies change, those that are held already are folded again, trace by
 //! trace, when a trace is touched next: the bytes are still there.
 
+use super::contexts::Context;
 use super::policies::Policies;
 use super::policy::{Facts, Matches, Span};
-use super::segment::Context;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tailrace_otlp::{ResourceView, ScopeView, SpanView, wire};
 

@@ -73,6 +73,10 @@ impl Settings {
                 0 => u64::MAX,
                 bytes => bytes,
             },
+            trace_spans_max: match config.maximum_trace_spans {
+                0 => u32::MAX,
+                spans => spans,
+            },
             traces_expected: config.expected_traces().div_ceil(shards),
             cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
             history: config.decision_history.size.div_ceil(shards),
@@ -323,7 +327,7 @@ impl Inner {
         self.metrics.on_memory.add(change.0);
         self.metrics.bytes.add(change.1);
         self.report(harvest);
-        if change.0 < 0 {
+        if change.0 < 0 || change.1 < 0 {
             self.decided.notify_waiters();
         }
         result
@@ -379,7 +383,8 @@ impl Inner {
         self.with(seat, |shard| shard.plan(which, now_ms));
         loop {
             self.handover.any_room().await;
-            if !self.decide_slice(seat, which, now_ms).await {
+            // First what is left of those that are decided.
+            if !self.with(seat, Shard::release_more) && !self.decide_slice(seat, which, now_ms).await {
                 break;
             }
             tokio::task::yield_now().await;
@@ -419,6 +424,7 @@ impl Inner {
         let now_ms = self.now_ms();
         for seat in &self.seats {
             while self.with(seat, |shard| shard.drop_any(now_ms)) {}
+            while self.with(seat, Shard::release_more) {}
             self.with(seat, Shard::flush);
         }
         self.handover.shutdown(deadline).await;

@@ -3,10 +3,13 @@
 //! Neighbouring spans of one trace and scope become one run, with their facts folded already. A run is copied as it stands, if
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
+mod around;
+
+use super::contexts::{self, Context};
 use super::fold;
 use super::policies::Policies;
 use super::policy::{Facts, Matches};
-use super::segment::Context;
+use super::segment::RUN_SPANS_MAX;
 use crate::pdata::Batch;
 use siphasher::sip::SipHasher13;
 use std::borrow::Cow;
@@ -88,6 +91,7 @@ struct Place<'a> {
     scope: Cow<'a, [u8]>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
 }
 
 /// The runs of a batch.
@@ -106,11 +110,19 @@ impl<'a> Runs<'a> {
         let (data, index) = (batch.data().as_ref(), batch.index().as_ref());
         let mut runs = Self { data, runs: Vec::new(), places: Vec::new(), policies: policies.generation() };
         let mut parent = None;
+        // The resource of the last span, and the first run of it.
+        let (mut resource, mut first) = (None, 0);
+        let sizes = policies.wants_sizes();
         let now_ns = fold::now_ns();
         for (number, item) in index.items.iter().enumerate() {
             let Some(message) = data.get(item.range()) else { continue };
             if parent != Some(item.parent) {
                 parent = Some(item.parent);
+                let entered = index.scopes.get(item.parent as usize).map(|scope| scope.resource);
+                if sizes && resource != entered {
+                    runs.count_around(first);
+                    (resource, first) = (entered, runs.runs.len());
+                }
                 runs.enter(index, item.parent as usize, policies, keyed);
             }
             let id = index.trace_id(data, number);
@@ -128,6 +140,9 @@ impl<'a> Runs<'a> {
                     records: start.unwrap_or(item.offset as usize)..item.range().end,
                 });
             }
+        }
+        if sizes {
+            runs.count_around(first);
         }
         runs
     }
@@ -157,7 +172,7 @@ impl<'a> Runs<'a> {
         if self.policies == policies.generation() {
             return run.facts;
         }
-        fold::run(&self.context(run), &self.pieces(run).concat(), policies)
+        Facts { around: run.facts.around, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
     }
 
     /// The bytes of a run, each span with tag and length.
@@ -178,6 +193,7 @@ impl<'a> Runs<'a> {
             scope: &place.scope,
             resource_hash: place.resource_hash,
             hash: place.hash,
+            serial: place.serial,
         })
     }
 
@@ -191,7 +207,8 @@ impl<'a> Runs<'a> {
             _ => (keyed.hash(&resource), policies.of_resource(ResourceView::new(&resource))),
         };
         let hash = (keyed.hash(&scope).rotate_left(23) ^ resource_hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash });
+        let serial = contexts::next_serial();
+        self.places.push(Place { number: at, matches, resource, scope, resource_hash, hash, serial });
     }
 
     /// What is to be remembered of a span in the last place.
@@ -208,7 +225,7 @@ impl<'a> Runs<'a> {
         let end = item.range().end;
         let fits = start == Some(last.records.end)
             && last.context == context
-            && last.spans < u16::MAX
+            && last.spans < RUN_SPANS_MAX
             && end - last.records.start <= RUN_BYTES_MAX;
         // Spans without an id belong to nobody, not to each other.
         if !fits || id.is_none() || last.id.as_ref() != id {

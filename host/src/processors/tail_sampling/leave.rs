@@ -2,12 +2,12 @@
 //!
 //! With none of `use_tracestate`, `record_policy` and `span_attributes` spans leave as they came, byte for byte, at no cost.
 
+use super::contexts::Context;
 use super::mark::Mark;
 use super::ot::Threshold;
 use super::policies::{Decision, Policies};
 use super::regroup::{Regroup, Unwritable};
 use super::rewrite::{Inscription, Rewriter};
-use super::segment::Context;
 use crate::pdata::Batch;
 use std::sync::Arc;
 

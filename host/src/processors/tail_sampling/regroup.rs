@@ -3,8 +3,8 @@
 //! Traces come out one by one, each with spans of many resources. Handed on like that they would be one small batch per trace
 //! and would fill every queue behind; so they are gathered to [`SPANS_FULL`] spans, or until the end of the tick.
 
+use super::contexts::Context;
 use super::mark::Mark;
-use super::segment::Context;
 use crate::pdata::{Batch, Signal};
 use hashbrown::HashTable;
 use tailrace_otlp::RequestWriter;
@@ -21,6 +21,7 @@ struct Group {
     scope: Vec<u8>,
     resource_hash: u64,
     hash: u64,
+    serial: u64,
     /// What is written on the scope.
     mark: Mark,
     /// Number of the first group with this resource.
@@ -87,9 +88,9 @@ impl Regroup {
         let same = |number: &usize| {
             groups.get(*number).is_some_and(|group| {
                 group.hash == hash
-                    && group.scope == context.scope
                     && group.mark == *mark
-                    && group.resource == context.resource
+                    && ((group.serial == context.serial && context.serial != 0)
+                        || (group.scope == context.scope && group.resource == context.resource))
             })
         };
         if let Some(number) = by_hash.find(hash, same) {
@@ -106,6 +107,7 @@ impl Regroup {
         group.resource.extend_from_slice(context.resource);
         group.scope.extend_from_slice(context.scope);
         (group.resource_hash, group.hash, group.with) = (context.resource_hash, hash, with);
+        group.serial = context.serial;
         group.mark.clone_from(mark);
         groups.push(group);
         self.bytes += context.scope.len() + if with == number { context.resource.len() } else { 0 };

@@ -1,12 +1,12 @@
-//! A segment: an append-only piece of memory that holds runs of spans, and what belongs to them.
+//! A segment: an append-only piece of memory that holds runs of spans.
 //!
 //! A *run* is one or more neighbouring spans of one trace in one scope, each with tag and length, as they stand in a
-//! `ScopeSpans`. Each resource and each scope is written once into the segment that needs it, so that a segment can be
-//! understood by itself. Beside the bytes is a table of 20-byte references; those of one trace form a chain.
+//! `ScopeSpans`. Beside the bytes is a table of 16-byte references; those of one trace form a ring, so that a trace needs
+//! to know only its last.
 
-use hashbrown::HashTable;
+use super::memory::Memory;
 
-/// Where a reference is: number of the segment and of the reference in it. [`RunRef::NONE`] ends a chain.
+/// Where a reference is: number of the segment and of the reference in it. [`RunRef::NONE`] is nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunRef(u32);
 
@@ -27,85 +27,69 @@ impl RunRef {
     }
 }
 
-/// How many references, and how many contexts, a segment can hold. One number fewer than 16 bits have, so that no
-/// reference looks like [`RunRef::NONE`].
+/// How many references a segment, and how many segments a shard can hold. One number fewer than 16 bits have, so that no
+/// reference is [`RunRef::NONE`].
 pub(super) const NUMBERS_MAX: usize = u16::MAX as usize;
+/// How many spans a run can have.
+pub const RUN_SPANS_MAX: u16 = (1 << SPANS_BITS) - 1;
+/// How large a segment can be that holds more than one run.
+pub(super) const SEGMENT_BYTES_MAX: usize = 1 << (32 - SPANS_BITS);
+const SPANS_BITS: u32 = 12;
 
-/// Stands for the owner of a run that is no longer wanted.
-pub(super) const DEAD: u32 = u32::MAX;
-
-/// A run of spans: 20 bytes.
+/// A reference to a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
-    pub(super) offset: u32,
-    pub(super) len: u32,
-    /// The next run of the same trace.
+    /// Where it begins, and how many spans it has; none if nobody wants it any more. It ends where the next one begins.
+    place: u32,
+    /// The next run of the same trace; behind the last one comes the first.
     pub(super) next: RunRef,
-    /// Number of the trace's entry, or [`DEAD`].
-    pub(super) owner: u32,
-    pub(super) context: u16,
-    pub(super) spans: u16,
+    /// The run before it; none before the first.
+    pub(super) before: RunRef,
+    /// Number of its context.
+    pub(super) context: u32,
 }
 
-const _: () = assert!(size_of::<Run>() == 20);
+const _: () = assert!(size_of::<Run>() == 16);
 
-/// The resource and scope of a span, as bytes, with their keyed hashes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Context<'a> {
-    /// The fields of the `ResourceSpans` other than its scopes.
-    pub resource: &'a [u8],
-    /// The fields of the `ScopeSpans` other than its spans.
-    pub scope: &'a [u8],
-    /// Hash of `resource`.
-    pub resource_hash: u64,
-    /// Hash of `resource` and `scope`.
-    pub hash: u64,
-}
-
-/// Where a resource or a scope stands in the segment.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    offset: u32,
-    len: u32,
-}
-
-impl Piece {
-    fn view(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.offset as usize..self.offset as usize + self.len as usize).unwrap_or_default()
+impl Run {
+    fn offset(&self) -> usize {
+        (self.place >> SPANS_BITS) as usize
     }
-}
 
-#[derive(Clone, Copy, Debug)]
-struct StoredResource {
-    piece: Piece,
-    hash: u64,
-}
+    /// How many spans it has.
+    pub(super) fn spans(&self) -> u16 {
+        self.place as u16 & RUN_SPANS_MAX
+    }
 
-#[derive(Clone, Copy, Debug)]
-struct StoredContext {
-    resource: u16,
-    scope: Piece,
-    hash: u64,
+    /// Whether nobody wants it any more.
+    pub(super) fn is_dead(&self) -> bool {
+        self.spans() == 0
+    }
+
+    /// Nobody wants it any more.
+    pub(super) fn kill(&mut self) {
+        self.place &= !u32::from(RUN_SPANS_MAX);
+    }
 }
 
 /// A piece of memory with runs in it.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
-    bytes: Vec<u8>,
+    bytes: Memory,
     pub(super) runs: Vec<Run>,
-    resources: Vec<StoredResource>,
-    contexts: Vec<StoredContext>,
-    resources_by_hash: HashTable<u16>,
-    contexts_by_hash: HashTable<u16>,
     /// Bytes of the runs that are still wanted.
     pub(super) live: usize,
-    /// When the last run came, in milliseconds of the processor's clock.
-    pub(super) touched_ms: u64,
+    /// The lane whose runs it takes.
+    pub(super) lane: u64,
+    /// When the last of its traces is due, as far as was known when their runs came.
+    pub(super) due_ms: u64,
+    /// It cannot be compacted.
+    pub(super) stuck: bool,
 }
 
 impl Segment {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+        Self { bytes: Memory::with_capacity(bytes), ..Self::default() }
     }
 
     /// How many bytes it was made for.
@@ -115,101 +99,46 @@ impl Segment {
 
     /// Memory that it takes, the references included.
     pub(super) fn footprint(&self) -> usize {
-        self.bytes.capacity()
-            + self.runs.capacity() * size_of::<Run>()
-            + self.contexts.capacity() * size_of::<StoredContext>()
-            + self.resources.capacity() * size_of::<StoredResource>()
+        self.capacity() + self.runs.capacity() * size_of::<Run>()
     }
 
     /// Makes it as good as new, with its memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.runs.clear();
-        self.resources.clear();
-        self.contexts.clear();
-        self.resources_by_hash.clear();
-        self.contexts_by_hash.clear();
-        self.live = 0;
+        *self =
+            Self { bytes: std::mem::take(&mut self.bytes), runs: std::mem::take(&mut self.runs), ..Self::default() };
     }
 
-    /// Whether a run of `len` bytes fits, even if its context is not here yet.
-    pub(super) fn has_room(&self, len: usize, context: &Context<'_>) -> bool {
-        let wanted = len + context.resource.len() + context.scope.len();
-        wanted <= self.bytes.capacity() - self.bytes.len()
+    /// Nothing is added from now on: what was set aside for more references is given back.
+    pub(super) fn seal(&mut self) {
+        self.runs.shrink_to_fit();
+    }
+
+    /// Whether a run of `len` bytes fits.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        self.bytes.len() + len <= self.capacity()
+            && self.bytes.len() < SEGMENT_BYTES_MAX
             && self.runs.len() < NUMBERS_MAX
-            && self.contexts.len() < NUMBERS_MAX
     }
 
-    /// The number of `context` in this segment; it is written if it is not here yet.
-    pub(super) fn intern(&mut self, context: &Context<'_>) -> u16 {
-        let Self { bytes, resources, contexts, .. } = self;
-        let same = |number: &u16| {
-            contexts.get(usize::from(*number)).is_some_and(|stored| {
-                stored.hash == context.hash
-                    && stored.scope.view(bytes) == context.scope
-                    && resource_of(resources, *stored).view(bytes) == context.resource
-            })
-        };
-        if let Some(number) = self.contexts_by_hash.find(context.hash, same) {
-            return *number;
+    /// Appends the bytes of a run of at most [`RUN_SPANS_MAX`] spans and its reference, which belongs to no trace yet. There
+    /// must be room.
+    pub(super) fn append(&mut self, context: u32, spans: u16, pieces: [&[u8]; 2]) -> u16 {
+        if self.runs.len() == self.runs.capacity() {
+            // Doubling would set aside as much again.
+            self.runs.reserve_exact(16 + self.runs.len() / 4);
         }
-        let alike = |number: &u16| {
-            resources.get(usize::from(*number)).is_some_and(|stored| {
-                stored.hash == context.resource_hash && stored.piece.view(bytes) == context.resource
-            })
-        };
-        let resource = match self.resources_by_hash.find(context.resource_hash, alike) {
-            Some(number) => *number,
-            None => {
-                let number = resources.len() as u16;
-                resources.push(StoredResource { piece: put(bytes, context.resource), hash: context.resource_hash });
-                let hash = |number: &u16| resources.get(usize::from(*number)).map_or(0, |stored| stored.hash);
-                self.resources_by_hash.insert_unique(context.resource_hash, number, hash);
-                number
-            }
-        };
-        let number = contexts.len() as u16;
-        contexts.push(StoredContext { resource, scope: put(bytes, context.scope), hash: context.hash });
-        let hash = |number: &u16| contexts.get(usize::from(*number)).map_or(0, |stored| stored.hash);
-        self.contexts_by_hash.insert_unique(context.hash, number, hash);
-        number
-    }
-
-    /// Appends the bytes of a run and its reference. There must be room.
-    pub(super) fn append(&mut self, owner: u32, context: u16, spans: u16, pieces: [&[u8]; 2]) -> u16 {
-        let offset = self.bytes.len() as u32;
-        pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
-        let len = self.bytes.len() as u32 - offset;
-        let number = self.runs.len() as u16;
-        self.runs.push(Run { offset, len, next: RunRef::NONE, owner, context, spans });
-        self.live += len as usize;
-        number
+        let place = (self.bytes.len() as u32) << SPANS_BITS | u32::from(spans);
+        pieces.iter().for_each(|piece| self.bytes.extend(piece));
+        self.live += pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        self.runs.push(Run { place, next: RunRef::NONE, before: RunRef::NONE, context });
+        (self.runs.len() - 1) as u16
     }
 
     /// The bytes of a run.
-    pub(super) fn run_bytes(&self, run: &Run) -> &[u8] {
-        Piece { offset: run.offset, len: run.len }.view(&self.bytes)
+    pub(super) fn run_bytes(&self, number: usize) -> &[u8] {
+        let offset = |number: usize| self.runs.get(number).map_or(self.bytes.len(), Run::offset);
+        self.bytes.get(offset(number)..offset(number + 1))
     }
-
-    /// The context of a run.
-    pub(super) fn context(&self, run: &Run) -> Context<'_> {
-        let Some(stored) = self.contexts.get(usize::from(run.context)).copied() else { return Context::default() };
-        let resource = self.resources.get(usize::from(stored.resource));
-        Context {
-            resource: resource_of(&self.resources, stored).view(&self.bytes),
-            scope: stored.scope.view(&self.bytes),
-            resource_hash: resource.map_or(0, |stored| stored.hash),
-            hash: stored.hash,
-        }
-    }
-}
-
-fn resource_of(resources: &[StoredResource], context: StoredContext) -> Piece {
-    resources.get(usize::from(context.resource)).map_or(Piece { offset: 0, len: 0 }, |stored| stored.piece)
-}
-
-fn put(bytes: &mut Vec<u8>, piece: &[u8]) -> Piece {
-    let offset = bytes.len() as u32;
-    bytes.extend_from_slice(piece);
-    Piece { offset, len: piece.len() as u32 }
 }

@@ -6,7 +6,7 @@
 mod ingest;
 
 use super::ballot::Ballot;
-use super::cache::DecisionCache;
+use super::cache::{DecisionCache, Past};
 use super::credits::Credits;
 use super::fold;
 use super::history::{Decided, History};
@@ -16,19 +16,19 @@ use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Answer, Facts, Trace, Vote};
 use super::regroup::Unwritable;
 use super::shown::{Answers, Gather, Shown};
-use super::store::{Chain, NewRun, Store};
+use super::store::{Chain, Chains, Division, NewRun, Store};
 use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use crate::telemetry::decisions::{Because, Verdict};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// Size of a segment, unless the memory is too small for a good number of them.
-const SEGMENT_BYTES: (usize, usize) = (64 << 10, 1 << 20);
-/// The memory has room for at least so many segments.
-const SEGMENTS_MIN: usize = 16;
+/// How many runs of spans are let go of at a time: a trace may have any number of them.
+const RUNS_AT_A_TIME: usize = 5_000;
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub struct Rules {
     pub bytes_max: usize,
     /// Bytes of one trace's spans at most.
     pub trace_bytes_max: u64,
+    /// A trace with so many spans is decided at once.
+    pub trace_spans_max: u32,
     /// Room for so many traces is made at the start.
     pub traces_expected: usize,
     /// Decisions remembered: kept traces and others.
@@ -73,6 +75,11 @@ pub struct Shard {
     ballot: Ballot,
     ready: Vec<Batch>,
     tally: Tally,
+    /// What is left of traces that are decided and have many runs, and what is written on them if
+    /// they were kept.
+    parting: VecDeque<(Chain, Option<Label>)>,
+    /// Runs that may still be let go of before the lock is given back.
+    runs_left: usize,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -132,11 +139,11 @@ impl Which {
 impl Shard {
     /// An empty one, of this number.
     pub fn new(number: usize, rules: Rules) -> Self {
-        let segment = (rules.bytes_max / SEGMENTS_MIN).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
+        let store = Store::new(Division::of(rules.bytes_max), rules.waits.full_ms);
         let mut shard = Self {
             number,
             table: Table::new(rules.traces_expected),
-            store: Store::new(segment),
+            store,
             cache: DecisionCache::new(rules.cache.0, rules.cache.1),
             leaving: Leaving::default(),
             credits: Credits::default(),
@@ -144,6 +151,8 @@ impl Shard {
             ballot: Ballot::default(),
             ready: Vec::new(),
             tally: Tally::default(),
+            parting: VecDeque::new(),
+            runs_left: RUNS_AT_A_TIME,
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -154,6 +163,7 @@ impl Shard {
     pub fn follow_rules(&mut self, rules: Rules) {
         // The limit is noticed when a segment has gone beyond it.
         let bytes_max = rules.bytes_max.saturating_sub(self.store.segment_bytes());
+        self.store.expect_wait(rules.waits.full_ms);
         self.leaving.follow(&rules.labels);
         self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
         self.rules = Rules { bytes_max, ..rules };
@@ -164,9 +174,9 @@ impl Shard {
         self.table.len()
     }
 
-    /// Memory of their spans, in bytes.
+    /// Memory that they take, in bytes: their spans, and what is known of them.
     pub fn bytes(&self) -> usize {
-        self.store.footprint()
+        self.store.footprint() + self.table.footprint()
     }
 
     /// What was decided lately.
@@ -181,8 +191,8 @@ impl Shard {
     }
 
     /// Whether a trace was kept, if that is all that is remembered.
-    pub fn outcome(&mut self, hash: u64) -> Option<bool> {
-        self.cache.get(hash)
+    pub fn outcome(&mut self, hash: u64, now_ms: u64) -> Option<bool> {
+        self.cache.get(hash, now_ms).map(|past| past.kept)
     }
 
     /// What has come of everything since the last call.
@@ -195,7 +205,7 @@ impl Shard {
     /// whether there is memory. A shard that holds nothing always has room: otherwise a request larger than the shard
     /// would wait for ever.
     pub fn room(&mut self, runs: &Runs<'_>, numbers: &[u32]) -> Room {
-        let memory = self.store.footprint() <= self.rules.bytes_max;
+        let memory = self.bytes() <= self.rules.bytes_max;
         if self.table.is_empty() || (memory && self.table.len() + numbers.len() <= self.rules.traces_max) {
             return Room::Enough;
         }
@@ -204,7 +214,7 @@ impl Shard {
             .iter()
             .filter_map(|number| runs.get(*number))
             .filter_map(|run| Some((run, run.id?)))
-            .filter(|(run, id)| table.find(run.hash, id).is_none() && cache.get(run.hash).is_none())
+            .filter(|(run, id)| table.find(run.hash, id).is_none() && !cache.contains(run.hash))
             .map(|(_, id)| id)
             .collect();
         new.sort_unstable();
@@ -239,42 +249,53 @@ impl Shard {
     fn append_run(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) {
         let number = match self.entry(run, id, bounds, now_ms) {
             Ok(number) => number,
-            Err(kept) => return self.follow(runs, run, id, kept, now_ms),
+            Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
         let Some((mut facts, mut chain)) = self.known(number) else { return };
+        let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
         facts.fold(&runs.facts_for(run, &self.rules.policies));
-        if facts.bytes > self.rules.trace_bytes_max {
+        if facts.size() > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
-        while self.store.append(&mut chain, number, &new, now_ms).is_err() {
+        while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
+            if self.release_more() {
+                continue;
+            }
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
             let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
             self.decide_next(now_ms, Early::Memory);
             if gone {
-                let kept = self.cache.get(run.hash).unwrap_or(false);
-                return self.follow(runs, run, id, kept, now_ms);
+                let past = self.cache.get(run.hash, now_ms).unwrap_or(Past { kept: false, age_s: 0 });
+                return self.follow(runs, run, id, past, now_ms);
             }
         }
-        if let Some(entry) = self.table.get_mut(number) {
-            (entry.facts, entry.chain) = (facts, chain);
-        }
+        self.table.set_facts(number, &facts, self.rules.policies.generation());
+        self.table.set_chain(number, chain);
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
-        while self.store.footprint() > bounds.bytes && self.decide_next(now_ms, Early::Memory) {}
+        let full = facts.spans >= self.rules.trace_spans_max;
+        if full && self.may_ask(facts.spans) {
+            // Those who have to be asked are asked at the next tick.
+            self.tally.early_if(self.table.expire(number), Early::Spans);
+        } else if full {
+            self.tally.early_if(!self.table.is_expired(number), Early::Spans);
+            self.decide(number, now_ms, &[], Because::Spans, false);
+        }
+        while self.bytes() > bounds.bytes && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
     }
 
     /// The entry of the trace of `run`, which may be new.
     ///
     /// # Errors
     /// The trace was decided lately, and kept or not.
-    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, bool> {
+    fn entry(&mut self, run: &Run, id: [u8; 16], bounds: Bounds, now_ms: u64) -> Result<u32, Past> {
         if let Some(number) = self.table.find(run.hash, &id) {
             return Ok(number);
         }
-        if let Some(kept) = self.cache.get(run.hash) {
-            return Err(kept);
+        if let Some(past) = self.cache.get(run.hash, now_ms) {
+            return Err(past);
         }
         while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
         self.tally.new_trace();
@@ -295,23 +316,32 @@ impl Shard {
         Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
+    /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
+    /// spans for so long, but only an eighth more.
+    fn may_ask(&self, spans: u32) -> bool {
+        let most = self.rules.trace_spans_max;
+        !self.rules.policies.samplers().is_empty() && spans < most.saturating_add(most / 8)
+    }
+
     /// What is known of a trace, for the policies of now, and where its spans are.
     fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
         let Self { table, store, rules, .. } = self;
-        let entry = table.get_mut(number)?;
+        let mut entry = table.get(number)?;
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            (entry.facts, entry.policies) = (facts, rules.policies.generation());
+            facts.around = entry.facts.around;
+            table.set_facts(number, &facts, rules.policies.generation());
+            entry.facts = facts;
         }
         Some((entry.facts, entry.chain))
     }
 
     /// Late spans do as was decided about their trace.
-    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], kept: bool, now_ms: u64) {
-        self.tally.late(kept, usize::from(run.spans));
-        self.history.late(run.hash, id, run.spans.into(), kept, &self.rules.policies.roster(), now_ms);
-        if kept {
+    fn follow(&mut self, runs: &Runs<'_>, run: &Run, id: [u8; 16], past: Past, now_ms: u64) {
+        self.tally.late(past, usize::from(run.spans));
+        self.history.late(run.hash, id, run.spans.into(), past.kept, &self.rules.policies.roster(), now_ms);
+        if past.kept {
             let label = Label::late(&self.rules.labels, self.credits.of(run.hash));
             self.leave(runs, run, &label);
         }
@@ -324,6 +354,7 @@ impl Shard {
         let facts = runs.facts_for(run, &rules.policies);
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
         let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
+        tally.about(&facts);
         let vote = votes(tally, ballot, false);
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, vote),
@@ -354,9 +385,9 @@ impl Shard {
         if let Some(mut entry) = self.table.remove(hash, number) {
             entry.facts = facts;
             self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
-            self.store.free(entry.chain);
-            self.cache.put(hash, Outcome::NotSampled);
+            self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(facts.spans as usize);
+            self.part(entry.chain, None);
         }
     }
 
@@ -375,13 +406,11 @@ impl Shard {
         let due: Vec<u32> = due.map(|(_, number)| number).collect();
         for number in &due {
             self.known(*number);
-            if let Some(entry) = self.table.get_mut(*number) {
-                entry.planned = true;
-            }
+            self.table.set_planned(*number);
         }
         let shard = self.number;
-        let entries = due.iter().filter_map(|number| self.table.get(*number));
-        let trace = entries.map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
+        let entries: Vec<Entry> = due.iter().filter_map(|number| self.table.get(*number)).collect();
+        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
         self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
     }
 
@@ -424,7 +453,7 @@ impl Shard {
                     Which::Any => true,
                     Which::Oldest { room_for } => {
                         self.table.len() + room_for > self.rules.traces_max + before
-                            || self.store.footprint() > self.rules.bytes_max + freed
+                            || self.bytes() > self.rules.bytes_max + freed
                     }
                 };
                 freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
@@ -491,10 +520,11 @@ impl Shard {
 
     /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
     pub fn compact(&mut self, now_ms: u64) -> bool {
-        // A segment lives at most `wait` longer than its last run; with less than half of that to go it is left to die.
-        let touched_after_ms = now_ms.saturating_sub(self.rules.waits.full_ms / 2);
-        let Some(slot) = self.store.worth_compacting(touched_after_ms) else { return false };
-        self.store.compact(slot, &mut self.table, now_ms).is_ok()
+        // With less than a quarter of the wait to go it is left to die.
+        let until_ms = now_ms + self.rules.waits.full_ms / 4;
+        let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
+        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
+        self.store.compact(slot, &mut owners, now_ms).is_ok()
     }
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
@@ -511,8 +541,9 @@ impl Shard {
         self.ballot.clear();
         let Self { table, tally, ballot, rules, .. } = self;
         let Some(entry) = table.get(number) else { return };
-        let (planned, hastened) = (entry.planned, entry.hastened());
+        let (planned, because) = (entry.planned, entry.because(because));
         let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
+        tally.about(&facts);
         let decision = match rules.on_ingest {
             false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
             // They voted on every span as it arrived, and nobody wanted it.
@@ -520,16 +551,14 @@ impl Shard {
         };
         let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
         let hash = rules.keyed.hash(&entry.id);
-        let because = if because == Because::Due && hastened { Because::Root } else { because };
         self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
     }
 
     /// The trace is decided: its spans go out or away. The votes are on the ballot.
     fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
         let Ended { decision, shadow, because } = ended;
-        let label = if decision.outcome.keeps() { self.label(decision) } else { Label::default() };
-        let Self { table, store, cache, credits, history, ballot, leaving, ready, tally, rules, .. } = self;
-        let Some(entry) = table.get(number) else { return };
+        let label = decision.outcome.keeps().then(|| self.label(decision));
+        let Some(entry) = self.table.remove(hash, number) else { return };
         let decided = Decided {
             hash,
             id: entry.id,
@@ -538,22 +567,58 @@ impl Shard {
             verdict: decision.outcome.into(),
             because,
             shadow,
-            votes: ballot,
+            votes: &self.ballot,
         };
-        history.put(&decided, &rules.policies.roster(), now_ms);
-        let Some(entry) = table.remove(hash, number) else { return };
-        tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
-        cache.put(hash, decision.outcome);
-        if decision.outcome.keeps() {
-            credits.put(hash, label.policy());
-            let mut unparseable = 0;
-            store.visit(entry.chain, |run| {
-                let ready = &mut |batch| put(ready, tally, batch);
-                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], &label, ready);
-            });
-            tally.unparseable_tracestate(unparseable);
+        self.history.put(&decided, &self.rules.policies.roster(), now_ms);
+        self.tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
+        self.cache.put(hash, decision.outcome, now_ms);
+        if let Some(label) = &label {
+            self.credits.put(hash, label.policy());
         }
-        store.free(entry.chain);
+        self.part(entry.chain, label);
+    }
+
+    /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
+    fn part(&mut self, mut chain: Chain, label: Option<Label>) {
+        let Self { store, leaving, ready, tally, runs_left, .. } = self;
+        let mut unparseable = 0;
+        *runs_left -= match &label {
+            Some(label) => store.release(&mut chain, *runs_left, |run| {
+                let ready = &mut |batch| put(ready, tally, batch);
+                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
+            }),
+            None => store.release(&mut chain, *runs_left, |_| {}),
+        };
+        tally.unparseable_tracestate(unparseable);
+        if !chain.is_empty() {
+            self.parting.push_back((chain, label));
+        }
+    }
+
+    /// Lets go of more of what is left of decided traces. Returns whether anything was left.
+    pub fn release_more(&mut self) -> bool {
+        self.runs_left = RUNS_AT_A_TIME;
+        let Some((chain, label)) = self.parting.pop_front() else { return false };
+        self.part(chain, label);
+        true
+    }
+}
+
+/// Finds the trace of a run by the id in its first span.
+struct Owners<'a> {
+    table: &'a mut Table,
+    keyed: Keyed,
+}
+
+impl Chains for Owners<'_> {
+    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
+        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
+        let number = self.table.find(self.keyed.hash(id), id)?;
+        Some((number, self.table.get(number)?.chain))
+    }
+
+    fn set_chain(&mut self, owner: u32, chain: Chain) {
+        self.table.set_chain(owner, chain);
     }
 }
 

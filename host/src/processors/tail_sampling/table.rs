@@ -1,19 +1,21 @@
 //! The undecided traces: from id to entry, and in the order in which they become due.
 //!
-//! Entries live in chunks that never move, so that growing is no pause; the map from id to entry is cut into sub-tables for
-//! the same reason. Two lists run through the entries, one for those that wait the full `decision_wait` and one for those
-//! whose root has come; both are in order of time, for within a list everybody waits equally long.
+//! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into sub-tables
+//! for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
+//! whose root has come and one for those whose time is over; all are in order of time, for within a list everybody waits
+//! equally long.
 
 use super::policy::Facts;
-use super::store::{Chain, Chains};
+pub use super::slots::Entry;
+use super::slots::{Links, NONE, Slots, Wait};
+use super::store::Chain;
+use crate::telemetry::decisions::Because;
 use hashbrown::HashTable;
 
-/// Entries of a chunk.
-const CHUNK: usize = 1024;
 /// Sub-tables of the map.
 const SUB_TABLES: usize = 256;
-/// There is no entry.
-const NONE: u32 = u32::MAX;
+/// What an entry takes in the map, where that is half full.
+const MAP_BYTES: usize = 2 * (size_of::<u32>() + 1);
 
 /// How long traces wait for their decision, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,50 +26,30 @@ pub struct Waits {
     pub after_root_ms: Option<u64>,
 }
 
-/// Which wait a trace is in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Wait {
-    /// `decision_wait` from the first span.
-    #[default]
-    Full,
-    /// `decision_wait_after_root_received` from the root.
-    AfterRoot,
-}
-
-/// An undecided trace.
-#[derive(Clone, Debug, Default)]
-pub struct Entry {
-    /// Its id.
-    pub id: [u8; 16],
-    /// What is known of its spans.
-    pub facts: Facts,
-    /// Where its spans are.
-    pub chain: Chain,
-    /// When its first span came, in milliseconds of the processor's clock.
-    pub arrived_ms: u64,
-    /// Which generation of policies its facts are for.
-    pub policies: u16,
-    /// Policies that plan have heard of it.
-    pub planned: bool,
-    wait: Wait,
-    /// When its root came, if that hastened it.
-    root_ms: u64,
-    before: u32,
-    after: u32,
+impl Waits {
+    /// When a trace is decided that arrived at this time and waits so.
+    fn due_ms(self, (arrived_ms, wait): (u64, Wait)) -> u64 {
+        match wait {
+            Wait::Full => arrived_ms + self.full_ms,
+            Wait::AfterRoot(root_ms) => root_ms + self.after_root_ms.unwrap_or(self.full_ms),
+            Wait::Nothing => 0,
+        }
+    }
 }
 
 impl Entry {
     /// When it is to be decided. Nothing of it is stored, so that the waits can be changed while it waits.
     pub fn due_ms(&self, waits: Waits) -> u64 {
-        match self.wait {
-            Wait::Full => self.arrived_ms + waits.full_ms,
-            Wait::AfterRoot => self.root_ms + waits.after_root_ms.unwrap_or(waits.full_ms),
-        }
+        waits.due_ms((self.arrived_ms, self.wait))
     }
 
-    /// Whether it waits since its root came, and not for the full time.
-    pub fn hastened(&self) -> bool {
-        self.wait == Wait::AfterRoot
+    /// Why it is decided, if its time has come: `because` if that is no matter of time.
+    pub fn because(&self, because: Because) -> Because {
+        match self.wait {
+            Wait::AfterRoot(_) if because == Because::Due => Because::Root,
+            Wait::Nothing if because == Because::Due => Because::Spans,
+            _ => because,
+        }
     }
 }
 
@@ -80,10 +62,12 @@ struct List {
 /// All undecided traces of a shard.
 #[derive(Debug)]
 pub struct Table {
-    chunks: Vec<Box<[Entry]>>,
-    free: Vec<u32>,
+    slots: Slots,
     map: Box<[HashTable<u32>]>,
-    lists: [List; 2],
+    /// Room that each sub-table keeps.
+    each: usize,
+    /// Those that wait the full time, those that a root has hastened, and those whose time is over.
+    lists: [List; 3],
     len: usize,
 }
 
@@ -91,17 +75,13 @@ impl Table {
     /// With room for `expected` traces.
     pub fn new(expected: usize) -> Self {
         let each = expected.div_ceil(SUB_TABLES);
-        let mut table = Self {
-            chunks: Vec::new(),
-            free: Vec::new(),
+        Self {
+            slots: Slots::new(expected),
             map: (0..SUB_TABLES).map(|_| HashTable::with_capacity(each)).collect(),
-            lists: [List { first: NONE, last: NONE }; 2],
+            each,
+            lists: [List { first: NONE, last: NONE }; 3],
             len: 0,
-        };
-        while table.free.len() < expected {
-            table.grow();
         }
-        table
     }
 
     /// How many there are.
@@ -114,20 +94,34 @@ impl Table {
         self.len == 0
     }
 
+    /// Memory of what is known of them, in bytes.
+    pub fn footprint(&self) -> usize {
+        self.len * (self.slots.entry_bytes() + MAP_BYTES)
+    }
+
     /// The entry of a trace.
     pub fn find(&self, hash: u64, id: &[u8; 16]) -> Option<u32> {
-        let chunks = &self.chunks;
-        self.sub_table(hash)?.find(hash, |number| entry(chunks, *number).is_some_and(|entry| entry.id == *id)).copied()
+        self.map.get(sub_table(hash))?.find(hash, |number| self.slots.id(*number) == Some(id)).copied()
     }
 
     /// The entry of this number.
-    pub fn get(&self, number: u32) -> Option<&Entry> {
-        entry(&self.chunks, number)
+    pub fn get(&self, number: u32) -> Option<Entry> {
+        self.slots.get(number)
     }
 
-    /// The entry of this number.
-    pub fn get_mut(&mut self, number: u32) -> Option<&mut Entry> {
-        entry_mut(&mut self.chunks, number)
+    /// What is known of a trace, for a generation of policies.
+    pub fn set_facts(&mut self, number: u32, facts: &Facts, policies: u16) {
+        self.slots.set_facts(number, facts, policies);
+    }
+
+    /// Policies that plan have heard of it.
+    pub fn set_planned(&mut self, number: u32) {
+        self.slots.set_planned(number);
+    }
+
+    /// Where its spans are.
+    pub fn set_chain(&mut self, number: u32, chain: Chain) {
+        self.slots.set_chain(number, chain);
     }
 
     /// Adds a trace that is not here, with facts for generation `policies`. `rehash` gives the hash of an id.
@@ -139,16 +133,15 @@ impl Table {
         policies: u16,
         rehash: impl Fn(&[u8; 16]) -> u64,
     ) -> u32 {
-        if self.free.is_empty() {
-            self.grow();
-        }
-        let number = self.free.pop().unwrap_or(NONE);
-        if let Some(entry) = self.get_mut(number) {
-            *entry = Entry { id, arrived_ms: now_ms, policies, ..Entry::default() };
-        }
-        let chunks = &self.chunks;
+        let number = self.slots.add(id, now_ms, policies);
+        let slots = &self.slots;
         if let Some(table) = self.map.get_mut(sub_table(hash)) {
-            table.insert_unique(hash, number, |number| entry(chunks, *number).map_or(0, |entry| rehash(&entry.id)));
+            let rehash = |number: &u32| slots.id(*number).map_or(0, &rehash);
+            if table.len() * 8 < table.capacity() {
+                // There was a peak.
+                table.shrink_to((table.len() * 2).max(self.each), rehash);
+            }
+            table.insert_unique(hash, number, rehash);
         }
         self.len += 1;
         self.link(number, Wait::Full);
@@ -161,10 +154,12 @@ impl Table {
             && let Ok(occupied) = table.find_entry(hash, |other| *other == number)
         {
             occupied.remove();
+            if table.is_empty() && table.capacity() > self.each * 2 + 64 {
+                *table = HashTable::with_capacity(self.each);
+            }
         }
         self.unlink(number);
-        let entry = std::mem::take(self.get_mut(number)?);
-        self.free.push(number);
+        let entry = self.slots.remove(number)?;
         self.len -= 1;
         Some(entry)
     }
@@ -173,12 +168,28 @@ impl Table {
     pub fn hasten(&mut self, number: u32, now_ms: u64, waits: Waits) {
         let (Some(entry), Some(wait)) = (self.get(number), waits.after_root_ms) else { return };
         if entry.wait == Wait::Full && now_ms + wait < entry.due_ms(waits) {
-            self.unlink(number);
-            if let Some(entry) = self.get_mut(number) {
-                entry.root_ms = now_ms;
-            }
-            self.link(number, Wait::AfterRoot);
+            self.change_wait(number, Wait::AfterRoot(now_ms));
         }
+    }
+
+    /// A trace is due now. Returns whether it was not before.
+    pub fn expire(&mut self, number: u32) -> bool {
+        let waits = !self.is_expired(number);
+        if waits {
+            self.change_wait(number, Wait::Nothing);
+        }
+        waits
+    }
+
+    /// Whether [`Self::expire`] was called for a trace.
+    pub fn is_expired(&self, number: u32) -> bool {
+        self.slots.instants(number).is_some_and(|(_, wait)| wait == Wait::Nothing)
+    }
+
+    fn change_wait(&mut self, number: u32, wait: Wait) {
+        self.unlink(number);
+        self.slots.set_wait(number, wait);
+        self.link(number, wait);
     }
 
     /// The trace that is due next, and when that is.
@@ -190,70 +201,53 @@ impl Table {
     pub fn in_order(&self, waits: Waits) -> impl Iterator<Item = (u64, u32)> {
         let mut at = self.lists.map(|list| list.first);
         std::iter::from_fn(move || {
-            let head = |(list, number): (usize, &u32)| Some((self.get(*number)?.due_ms(waits), *number, list));
+            let due_ms = |number: u32| Some(waits.due_ms(self.slots.instants(number)?));
+            let head = |(list, number): (usize, &u32)| Some((due_ms(*number)?, *number, list));
             let (due_ms, number, list) = at.iter().enumerate().filter_map(head).min()?;
-            if let (Some(at), Some(entry)) = (at.get_mut(list), self.get(number)) {
-                *at = entry.after;
+            if let (Some(at), Some(links)) = (at.get_mut(list), self.slots.links(number)) {
+                *at = links.after;
             }
             Some((due_ms, number))
         })
     }
 
-    fn sub_table(&self, hash: u64) -> Option<&HashTable<u32>> {
-        self.map.get(sub_table(hash))
-    }
-
-    fn grow(&mut self) {
-        let first = self.chunks.len() * CHUNK;
-        self.chunks.push(vec![Entry::default(); CHUNK].into_boxed_slice());
-        self.free.extend((first..first + CHUNK).rev().map(|number| number as u32));
-    }
-
+    /// Puts an entry at the end of the list of those that wait so.
     fn link(&mut self, number: u32, wait: Wait) {
-        let Some(list) = self.lists.get_mut(wait as usize) else { return };
+        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
         let last = std::mem::replace(&mut list.last, number);
-        if last == NONE {
+        if !self.slots.link(last, |links| links.after = number) {
             list.first = number;
-        } else if let Some(last) = entry_mut(&mut self.chunks, last) {
-            last.after = number;
         }
-        if let Some(entry) = entry_mut(&mut self.chunks, number) {
-            (entry.before, entry.after, entry.wait) = (last, NONE, wait);
-        }
+        self.slots.link(number, |links| *links = Links { before: last, after: NONE });
     }
 
+    /// Takes an entry out of its list.
     fn unlink(&mut self, number: u32) {
-        let Some(entry) = self.get(number) else { return };
-        let (before, after, wait) = (entry.before, entry.after, entry.wait);
-        let Some(list) = self.lists.get_mut(wait as usize) else { return };
-        match entry_mut(&mut self.chunks, before) {
-            Some(before) => before.after = after,
-            None => list.first = after,
+        let (Some(Links { before, after }), Some((_, wait))) = (self.slots.links(number), self.slots.instants(number))
+        else {
+            return;
+        };
+        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
+        if !self.slots.link(before, |links| links.after = after) {
+            list.first = after;
         }
-        match entry_mut(&mut self.chunks, after) {
-            Some(after) => after.before = before,
-            None => list.last = before,
+        if !self.slots.link(after, |links| links.before = before) {
+            list.last = before;
         }
     }
 }
 
-impl Chains for Table {
-    fn chain_mut(&mut self, owner: u32) -> Option<&mut Chain> {
-        self.get_mut(owner).map(|entry| &mut entry.chain)
+fn list_of(wait: Wait) -> usize {
+    match wait {
+        Wait::Full => 0,
+        Wait::AfterRoot(_) => 1,
+        Wait::Nothing => 2,
     }
 }
 
 /// Bits that neither the choice of the shard nor the sub-table itself uses.
 fn sub_table(hash: u64) -> usize {
     (hash >> 40) as usize % SUB_TABLES
-}
-
-fn entry(chunks: &[Box<[Entry]>], number: u32) -> Option<&Entry> {
-    chunks.get(number as usize / CHUNK)?.get(number as usize % CHUNK)
-}
-
-fn entry_mut(chunks: &mut [Box<[Entry]>], number: u32) -> Option<&mut Entry> {
-    chunks.get_mut(number as usize / CHUNK)?.get_mut(number as usize % CHUNK)
 }
 
 #[cfg(test)]
@@ -275,17 +269,18 @@ mod tests {
         table.hasten(numbers[2000], 26_000, waits);
         table.hasten(numbers[3000], 35_000, waits);
         table.hasten(numbers[1], 55_000, waits);
+        assert!(table.expire(numbers[4000]) && table.expire(numbers[3500]) && !table.expire(numbers[4000]));
         let order: Vec<u32> = table.in_order(waits).map(|(_, number)| number).collect();
         let mut left = Vec::new();
         while let Some((_, number)) = table.next_due(waits) {
             assert_eq!(number, order[left.len()]);
-            let entry = table.get(number).unwrap().clone();
+            let entry = table.get(number).unwrap();
             left.push(entry.arrived_ms);
             table.remove(hash(&entry.id), number).unwrap();
             assert_eq!(table.find(hash(&entry.id), &entry.id), None);
         }
-        let mut expected: Vec<u64> = (0..5000).filter(|i| *i != 3000 && *i != 2000).collect();
-        expected.insert(0, 3000);
+        let mut expected: Vec<u64> = (0..5000).filter(|i| ![2000, 3000, 3500, 4000].contains(i)).collect();
+        expected.splice(0..0, [4000, 3500, 3000]);
         // Due at 31,000, as is the one that came at 1,000.
         let same = expected.iter().position(|i| *i == 1000).unwrap();
         expected.insert(same + 1, 2000);

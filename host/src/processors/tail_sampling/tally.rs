@@ -1,7 +1,8 @@
 //! What happened, counted in plain numbers inside the lock and added to the metrics once behind it.
 
+use super::cache::Past;
 use super::policies::{Decision, Outcome, Policies};
-use super::policy::Vote;
+use super::policy::{Facts, Vote};
 use super::shadow;
 use crate::component::Context;
 use crate::telemetry::decisions::Because;
@@ -43,6 +44,8 @@ pub enum Early {
     Traces,
     /// There was `max_memory_mib` of spans.
     Memory,
+    /// It had `maximum_trace_spans`.
+    Spans,
 }
 
 impl From<Early> for Because {
@@ -50,6 +53,7 @@ impl From<Early> for Because {
         match why {
             Early::Traces => Self::Traces,
             Early::Memory => Self::Memory,
+            Early::Spans => Self::Spans,
         }
     }
 }
@@ -61,6 +65,9 @@ struct Votes {
     not_sampled: u64,
     dropped: u64,
     failed: u64,
+    /// Spans and bytes of the traces that it voted on, by [`Vote`].
+    spans: [u64; 3],
+    bytes: [u64; 3],
     /// Traces that it kept, as the first to say so.
     kept: u64,
     time_ns: u64,
@@ -70,22 +77,35 @@ struct Votes {
 #[derive(Debug, Default)]
 pub struct Tally {
     votes: Vec<Votes>,
+    /// Spans and bytes of the trace that is voted on.
+    about: (u64, u64),
     outcomes: [u64; 3],
     late: [u64; 2],
     new_traces: u64,
-    early: [u64; 2],
+    early: [u64; 3],
     too_large: u64,
     unparseable_tracestate: u64,
     ages_ms: Vec<u64>,
+    late_ages_s: Vec<u64>,
     spans_dropped: BTreeMap<Drop, usize>,
     /// What the shadow policies said.
     pub shadow: shadow::Tally,
 }
 
 impl Tally {
+    /// The next votes are about a trace of which this is known.
+    pub fn about(&mut self, facts: &Facts) {
+        self.about = (facts.spans.into(), facts.bytes);
+    }
+
     /// A policy voted.
     pub fn vote(&mut self, policy: usize, vote: Vote) {
+        let about = self.about;
         let votes = self.of(policy);
+        if let (Some(spans), Some(bytes)) = (votes.spans.get_mut(vote as usize), votes.bytes.get_mut(vote as usize)) {
+            *spans += about.0;
+            *bytes += about.1;
+        }
         match vote {
             Vote::Sampled => votes.sampled += 1,
             Vote::NotSampled => votes.not_sampled += 1,
@@ -122,11 +142,12 @@ impl Tally {
     }
 
     /// Spans that came late follow the decision.
-    pub fn late(&mut self, kept: bool, spans: usize) {
-        if let Some(late) = self.late.get_mut(usize::from(kept)) {
+    pub fn late(&mut self, past: Past, spans: usize) {
+        if let Some(late) = self.late.get_mut(usize::from(past.kept)) {
             *late += spans as u64;
         }
-        if !kept {
+        self.late_ages_s.push(past.age_s);
+        if !past.kept {
             self.dropped(Drop::NotSampled, spans);
         }
     }
@@ -134,6 +155,13 @@ impl Tally {
     /// The first span of a trace came.
     pub fn new_trace(&mut self) {
         self.new_traces += 1;
+    }
+
+    /// A trace was decided before its time, if so.
+    pub fn early_if(&mut self, early: bool, why: Early) {
+        if early {
+            self.early(why);
+        }
     }
 
     /// A trace was decided before its time.
@@ -177,6 +205,9 @@ pub struct PolicyMetrics {
     dropped: Counter,
     executions: Counter,
     time_us: Counter,
+    /// By vote: sampled, not sampled, dropped.
+    spans: [Counter; 3],
+    bytes: [Counter; 3],
     kept: Counter,
 }
 
@@ -187,12 +218,13 @@ pub struct Metrics {
     outcomes: [Counter; 3],
     late: [Counter; 2],
     new_traces: Counter,
-    early: [Counter; 2],
+    early: [Counter; 3],
     left_early: Counter,
     failed: Counter,
     too_large: Counter,
     unparseable_tracestate: Counter,
     ages: Histogram,
+    late_ages: Histogram,
     /// Undecided traces.
     pub on_memory: Gauge,
     /// Memory of their spans.
@@ -219,12 +251,14 @@ impl Metrics {
             outcomes: [outcome("true", "sampled"), outcome("false", "not_sampled"), outcome("false", "dropped")],
             late: ["false", "true"].map(|sampled| labelled(&names::TAIL_EARLY_RELEASES, "sampled", sampled)),
             new_traces: counter(&names::TAIL_NEW_TRACE_ID),
-            early: ["num_traces", "max_memory_mib"].map(|why| labelled(&names::TAIL_DECIDED_EARLY, "reason", why)),
+            early: ["num_traces", "max_memory_mib", "maximum_trace_spans"]
+                .map(|why| labelled(&names::TAIL_DECIDED_EARLY, "reason", why)),
             left_early: counter(&names::TAIL_DROPPED_TOO_EARLY),
             failed: counter(&names::TAIL_EVALUATION_ERROR),
             too_large: counter(&names::TAIL_DROPPED_TOO_LARGE),
             unparseable_tracestate: counter(&names::TAIL_UNPARSEABLE_TRACESTATE),
             ages: metrics.histogram(&names::TAIL_REMOVAL_AGE, &[id]),
+            late_ages: metrics.histogram(&names::TAIL_LATE_SPAN_AGE, &[id]),
             on_memory: metrics.gauge(&names::TAIL_TRACES_ON_MEMORY, &[id]),
             bytes: metrics.gauge(&names::TAIL_BYTES_ON_MEMORY, &[id]),
             ticks: metrics.histogram(&names::TAIL_TIMER_LATENCY, &[id]),
@@ -239,14 +273,18 @@ impl Metrics {
         // Named as the Collector names it: the instance, if it has a name, and the policy.
         let full = self.context.id.name().map_or(name.to_owned(), |instance| format!("{instance}.{name}"));
         let policy = ("policy", full.as_str());
-        let votes = |sampled, decision| {
-            let labels = [id, policy, ("sampled", sampled), ("decision", decision)];
-            metrics.counter(&names::TAIL_COUNT_TRACES_SAMPLED, None, &labels)
+        let votes = |desc| {
+            [("true", "sampled"), ("false", "not_sampled"), ("false", "dropped")].map(|(sampled, decision)| {
+                metrics.counter(desc, None, &[id, policy, ("sampled", sampled), ("decision", decision)])
+            })
         };
+        let [sampled, not_sampled, dropped] = votes(&names::TAIL_COUNT_TRACES_SAMPLED);
         PolicyMetrics {
-            sampled: votes("true", "sampled"),
-            not_sampled: votes("false", "not_sampled"),
-            dropped: votes("false", "dropped"),
+            sampled,
+            not_sampled,
+            dropped,
+            spans: votes(&names::TAIL_COUNT_SPANS_SAMPLED),
+            bytes: votes(&names::TAIL_COUNT_BYTES_SAMPLED),
             executions: metrics.counter(&names::TAIL_EXECUTION_COUNT, None, &[id, policy]),
             time_us: metrics.counter(&names::TAIL_EXECUTION_TIME, None, &[id, policy]),
             kept: Counter::default(),
@@ -255,7 +293,12 @@ impl Metrics {
 
     /// Adds a tally of these policies. Spans that were dropped are no longer held.
     pub fn report(&self, tally: Tally, policies: &Policies) {
+        let add = |counters: &[Counter], counts: &[u64]| {
+            counters.iter().zip(counts).for_each(|(counter, count)| counter.add(*count));
+        };
         for ((_, policy), votes) in policies.metrics().zip(&tally.votes) {
+            add(&policy.spans, &votes.spans);
+            add(&policy.bytes, &votes.bytes);
             policy.sampled.add(votes.sampled);
             policy.not_sampled.add(votes.not_sampled);
             policy.dropped.add(votes.dropped);
@@ -264,9 +307,6 @@ impl Metrics {
             policy.kept.add(votes.kept);
             self.failed.add(votes.failed);
         }
-        let add = |counters: &[Counter], counts: &[u64]| {
-            counters.iter().zip(counts).for_each(|(counter, count)| counter.add(*count));
-        };
         add(&self.outcomes, &tally.outcomes);
         add(&self.late, &tally.late);
         add(&self.early, &tally.early);
@@ -278,6 +318,7 @@ impl Metrics {
             shadow.report(&tally.shadow);
         }
         tally.ages_ms.iter().for_each(|age| self.ages.record(*age));
+        tally.late_ages_s.iter().for_each(|age| self.late_ages.record(*age));
         for (why, spans) in tally.spans_dropped {
             self.account.dropped(why.reason(), spans);
             self.account.held().add(-(spans as i64));
@@ -289,7 +330,7 @@ impl Metrics {
         let kept: serde_json::Map<String, Value> =
             policies.metrics().map(|(name, policy)| (name.to_owned(), json!(policy.kept.get()))).collect();
         let [sampled, not_sampled, dropped] = &self.outcomes;
-        let [early_traces, early_memory] = &self.early;
+        let [early_traces, early_memory, early_spans] = &self.early;
         let [late_not_sampled, late_sampled] = &self.late;
         let shadow = policies.shadow().map(shadow::Shadow::view);
         json!({
@@ -300,7 +341,11 @@ impl Metrics {
             "traces_sampled_by_policy": kept,
             "traces_on_memory": self.on_memory.get(),
             "segment_bytes": self.bytes.get(),
-            "traces_decided_early": {"num_traces": early_traces.get(), "max_memory_mib": early_memory.get()},
+            "traces_decided_early": {
+                "num_traces": early_traces.get(),
+                "max_memory_mib": early_memory.get(),
+                "maximum_trace_spans": early_spans.get(),
+            },
             "late_spans": {"sampled": late_sampled.get(), "not_sampled": late_not_sampled.get()},
             "shadow_policies": shadow,
         })

@@ -3,6 +3,7 @@
 mod change;
 mod ingest;
 mod labels;
+mod limits;
 mod model;
 mod samplers;
 mod why;

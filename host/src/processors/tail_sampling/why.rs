@@ -26,7 +26,7 @@ pub(super) fn answer(inner: &Inner, question: &Question) -> Answer {
             let found = inner.in_shard_of(&id, |shard, hash| {
                 let (decided, waiting) = (shard.history().about(hash, &id), shard.waiting(hash, &id));
                 let unknown = decided.is_empty() && waiting.is_none();
-                let outcome = if unknown { shard.outcome(hash) } else { None };
+                let outcome = if unknown { shard.outcome(hash, clock.now_ms) } else { None };
                 (decided, waiting, outcome)
             });
             let (decided, waiting, outcome) = found.unwrap_or_default();

@@ -17,6 +17,13 @@ pub(super) struct Bucket {
 /// Instants are counted from so long before the start of the clock, so that a full bucket was empty in the past.
 const BEFORE_NS: u64 = 1 << 62;
 
+/// Rate and burst as they are configured: a burst of twice the rate if there is none, and nothing flows in at a rate of 0 or less.
+pub(super) fn limits(tokens_per_second: i64, burst: i64) -> (u64, u64) {
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let burst = if burst > 0 { burst } else { tokens_per_second.saturating_mul(2) };
+    (count(tokens_per_second), count(burst))
+}
+
 impl Bucket {
     /// A full bucket.
     pub(super) fn new(tokens_per_second: f64, burst: u64) -> Self {
@@ -25,7 +32,9 @@ impl Bucket {
             ns_per_token: if tokens_per_second == 0.0 { f64::INFINITY } else { 1e9 / tokens_per_second },
             burst,
         };
-        bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
+        if tokens_per_second > 0.0 {
+            bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
+        }
         bucket
     }
 
@@ -35,7 +44,9 @@ impl Bucket {
             return false;
         }
         if self.ns_per_token.is_infinite() {
-            return tokens == 0;
+            // Nothing flows in: it is the number of tokens that were taken.
+            let taken = |before: u64| before.checked_add(tokens).filter(|after| *after <= self.burst);
+            return self.empty_at_ns.fetch_update(Relaxed, Relaxed, taken).is_ok();
         }
         let now_ns = now_ns(now_ms);
         let taken = |empty_at: u64| {
@@ -88,6 +99,11 @@ fn now_ns(now_ms: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn of(rate: i64, burst: i64) -> Bucket {
+        let (rate, burst) = limits(rate, burst);
+        Bucket::new(rate as f64, burst)
+    }
+
     #[test]
     fn full_at_the_start_then_as_time_fills_it() {
         let bucket = Bucket::new(10.0, 20);
@@ -112,7 +128,16 @@ mod tests {
 
     #[test]
     fn an_empty_rate_lets_nothing_pass() {
-        let bucket = Bucket::new(0.0, 0);
+        let bucket = of(0, 0);
         assert!(!bucket.take(1, 0) && !bucket.take(1, u64::MAX / 2));
+        assert!(!of(-5, 0).take(1, 1_000));
+    }
+
+    /// What is in it at the start can be taken, once.
+    #[test]
+    fn an_empty_rate_with_a_burst() {
+        let bucket = of(0, 10);
+        assert!(bucket.take(6, 0) && !bucket.take(5, 1_000) && bucket.take(4, 2_000) && !bucket.take(1, u64::MAX / 2));
+        assert!(of(-5, 1).take(1, 0));
     }
 }

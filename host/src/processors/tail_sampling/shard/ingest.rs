@@ -39,8 +39,8 @@ impl Shard {
         };
         let number = match self.entry(first, id, bounds, now_ms) {
             Ok(number) => number,
-            Err(kept) => {
-                piece.iter().for_each(|of| self.follow(runs, of.run, id, kept, now_ms));
+            Err(past) => {
+                piece.iter().for_each(|of| self.follow(runs, of.run, id, past, now_ms));
                 return false;
             }
         };
@@ -48,21 +48,20 @@ impl Shard {
         let mut facts = Facts::default();
         piece.iter().for_each(|of| facts.fold(&runs.facts_for(of.run, &self.rules.policies)));
         total.fold(&facts);
-        if total.bytes > self.rules.trace_bytes_max {
+        if total.size() > self.rules.trace_bytes_max {
             self.drop_too_large(first.hash, number, total, now_ms);
             return false;
         }
-        let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
+        let facts = Facts { spans: total.spans, bytes: total.bytes, around: total.around, ..facts };
         let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
         let Self { rules, tally, ballot, .. } = self;
         ballot.clear();
+        tally.about(&facts);
         let Some(decision) = rules.policies.decide_on_ingest(&trace, votes(tally, ballot, timed)) else {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, bounds, now_ms));
             return true;
         };
-        if let Some(entry) = self.table.get_mut(number) {
-            entry.facts = total;
-        }
+        self.table.set_facts(number, &total, rules.policies.generation());
         // The shadow policies vote on all that has arrived, as if the trace were complete.
         let trace = Trace { facts: &total, ..trace };
         let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);

@@ -1,58 +1,94 @@
+use super::super::contexts;
+use super::super::segment::RUN_SPANS_MAX;
 use super::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One trace as the simple store has it: resource, scope and span of each run.
-type Runs = Vec<(Vec<u8>, Vec<u8>, u16, Vec<u8>)>;
+type Runs = VecDeque<(Vec<u8>, Vec<u8>, u16, Vec<u8>)>;
 
+/// The bytes of a run begin with the number of its owner.
 #[derive(Default)]
 struct ByOwner(BTreeMap<u32, Chain>);
 
 impl Chains for ByOwner {
-    fn chain_mut(&mut self, owner: u32) -> Option<&mut Chain> {
-        self.0.get_mut(&owner)
+    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
+        let owner = u32::from_le_bytes(*run.first_chunk()?);
+        Some((owner, *self.0.get(&owner)?))
+    }
+
+    fn set_chain(&mut self, owner: u32, chain: Chain) {
+        self.0.insert(owner, chain);
     }
 }
 
-/// Random appends, frees and compactions beside a map of vectors: what is held comes out byte for byte and in order, the
-/// live bytes are exact, and when nothing is held, nothing is in use.
+fn division(segment_bytes: (usize, usize), lanes: u64) -> Division {
+    Division { segment_bytes, lanes }
+}
+
+fn of(owner: u32, len: usize) -> Vec<u8> {
+    [&owner.to_le_bytes()[..], &vec![7; len - 4]].concat()
+}
+
+/// Random appends with random due times, frees, partial releases and compactions beside a map of queues: what is held comes
+/// out byte for byte and in order, the live bytes are exact, and when nothing is held, nothing is in use.
 #[test]
 fn beside_a_simple_store() {
     for round in 0..40 {
         let seed = fastrand::u64(..);
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut store = Store::new(if round % 2 == 0 { 512 } else { 4096 });
+        let segment_bytes = if round % 2 == 0 { (512, 512) } else { (256, 4096) };
+        let mut store = Store::new(division(segment_bytes, random.u64(1..8)), random.u64(1..2_000));
         let mut chains = ByOwner::default();
         let mut simple: BTreeMap<u32, Runs> = BTreeMap::new();
+        let most_owners = random.u32(1..30);
         for step in 0..3_000 {
             match random.u8(..100) {
                 0..=69 => {
-                    let owner = random.u32(..20);
+                    let owner = random.u32(..most_owners);
                     let resource = vec![random.u8(..4); usize::from(random.u8(..3)) * 40];
                     let scope = vec![random.u8(..4); usize::from(random.u8(..20))];
                     let most = if random.u8(..50) == 0 { 6_000 } else { 100 };
                     let span: Vec<u8> = (0..random.usize(1..most)).map(|_| random.u8(..)).collect();
+                    let span = [&owner.to_le_bytes()[..], &span].concat();
                     let cut = random.usize(..span.len());
                     let resource_hash = u64::from(resource.first().copied().unwrap_or(9) & 1);
                     let hash = u64::from(scope.first().copied().unwrap_or(9) & 1) + resource_hash;
-                    let context = Context { resource: &resource, scope: &scope, resource_hash, hash };
-                    let spans = random.u16(1..);
+                    let serial = if random.bool() { contexts::next_serial() } else { 0 };
+                    let context = Context { resource: &resource, scope: &scope, resource_hash, hash, serial };
+                    let spans = random.u16(1..=RUN_SPANS_MAX);
                     let run = NewRun { context, spans, pieces: [&span[..cut], &span[cut..]] };
-                    store.append(chains.0.entry(owner).or_default(), owner, &run, step).unwrap();
-                    simple.entry(owner).or_default().push((resource.clone(), scope.clone(), spans, span.clone()));
+                    // Also long ago and far ahead: clocks and settings change.
+                    let due_ms = (step + random.u64(..3_000)).saturating_sub(500);
+                    store.append(chains.0.entry(owner).or_default(), &run, due_ms, step).unwrap();
+                    simple.entry(owner).or_default().push_back((resource.clone(), scope.clone(), spans, span.clone()));
                 }
-                70..=89 => {
+                70..=79 => {
                     let owner = random.u32(..20);
                     if let Some(chain) = chains.0.remove(&owner) {
                         store.free(chain);
                         simple.remove(&owner);
                     }
                 }
+                80..=89 => {
+                    let owner = random.u32(..20);
+                    if let Some(chain) = chains.0.get_mut(&owner) {
+                        let runs = simple.get_mut(&owner).unwrap();
+                        let most = random.usize(..4);
+                        let expected = most.min(runs.len());
+                        let released = store.release(chain, most, |run| {
+                            let Context { resource, scope, .. } = run.context;
+                            let run = (resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec());
+                            assert_eq!(Some(run), runs.pop_front());
+                        });
+                        assert_eq!((released, chain.is_empty()), (expected, runs.is_empty()));
+                    }
+                }
                 _ => {
                     if let Some(slot) = store.worth_compacting(0) {
                         let before = store.footprint();
                         store.compact(slot, &mut chains, step).unwrap();
-                        assert!(store.slots[usize::from(slot)].is_none() || store.active.contains(&Some(slot)));
+                        assert!(store.slots[usize::from(slot)].is_none());
                         assert!(store.footprint() <= before + 8192, "compacting does not hoard");
                     }
                 }
@@ -74,27 +110,31 @@ fn check(store: &Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
         let mut runs = Runs::new();
         store.visit(*chain, |run| {
             let Context { resource, scope, .. } = run.context;
-            runs.push((resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec()));
+            runs.push_back((resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec()));
         });
         assert_eq!(&runs, &simple[owner]);
     }
     assert_eq!(store.live(), simple.values().flatten().map(|run| run.3.len()).sum::<usize>());
     let in_use: usize = store.slots.iter().flatten().map(Segment::footprint).sum();
-    assert_eq!(store.footprint(), in_use);
+    assert_eq!(store.footprint(), in_use + store.contexts.footprint());
     let live: usize = store.slots.iter().flatten().map(|segment| segment.live).sum();
     assert_eq!(live, store.live());
+    for slot in store.active.iter().flatten() {
+        assert!(store.slots[usize::from(*slot)].is_some(), "an active segment is one in use");
+    }
 }
+
+const CONTEXT: Context<'_> = Context { resource: b"resource", scope: b"scope", resource_hash: 1, hash: 2, serial: 0 };
 
 /// Nine of ten traces are decided early: without compaction every segment would stay for the sake of the tenth.
 #[test]
 fn early_decisions_do_not_pin_memory() {
-    let mut store = Store::new(64 << 10);
+    let mut store = Store::new(division((64 << 10, 64 << 10), 4), 40_000);
     let mut chains = ByOwner::default();
-    let context = Context { resource: b"resource", scope: b"scope", resource_hash: 1, hash: 2 };
-    let span = [7; 500];
-    for owner in 0..10_000 {
-        let run = NewRun { context, spans: 1, pieces: [&span, &[]] };
-        store.append(chains.0.entry(owner).or_default(), owner, &run, 1_000).unwrap();
+    for owner in 0..40_000 {
+        let run = NewRun { context: CONTEXT, spans: 1, pieces: [&of(owner, 500), &[]] };
+        let now_ms = u64::from(owner) / 2;
+        store.append(chains.0.entry(owner).or_default(), &run, now_ms + 40_000, now_ms).unwrap();
         if let Some(early) = owner.checked_sub(100)
             && early % 10 != 0
         {
@@ -102,29 +142,143 @@ fn early_decisions_do_not_pin_memory() {
         }
         // At each tick.
         while owner % 1_000 == 999
-            && let Some(slot) = store.worth_compacting(0)
+            && let Some(slot) = store.worth_compacting(now_ms + 10_000)
         {
-            store.compact(slot, &mut chains, 1_000).unwrap();
+            store.compact(slot, &mut chains, now_ms).unwrap();
         }
     }
     let ratio = store.footprint() as f64 / store.live() as f64;
     assert!(ratio < 1.5, "{ratio}");
-    let slot = store.slots.iter().position(Option::is_some).unwrap();
-    store.slots[slot].as_mut().unwrap().live = 1;
-    assert_eq!(store.worth_compacting(1_000), None, "what will soon die by itself is left alone");
+    let active = store.active.to_vec();
+    let slot = store
+        .slots
+        .iter()
+        .enumerate()
+        .position(|(slot, segment)| segment.is_some() && !active.contains(&Some(slot as u16)));
+    store.slots[slot.unwrap()].as_mut().unwrap().live = 1;
+    assert_eq!(store.worth_compacting(100_000), None, "what will soon die by itself is left alone");
+    assert!(store.worth_compacting(30_000).is_some());
+}
+
+/// The spans of a trace come over half of the wait, as those of thousands of others do. Still its segments die soon after it:
+/// steadily, little more memory is in use than what is wanted. In order of arrival it would be half as much again.
+#[test]
+fn what_dies_together_lies_together() {
+    let (wait_ms, spans) = (10_000, 10);
+    let mut store = Store::new(Division::of(64 << 20), wait_ms);
+    let mut chains: VecDeque<(u64, Chain)> = VecDeque::new();
+    let mut shares = Vec::new();
+    for now_ms in 0..4 * wait_ms {
+        // A trace begins, and each of ten that began before gets a span.
+        chains.push_back((now_ms + wait_ms, Chain::default()));
+        for number in 0..spans {
+            if let Some(at) = chains.len().checked_sub(1 + number * wait_ms as usize / 2 / spans) {
+                let (due_ms, chain) = &mut chains[at];
+                let run = NewRun { context: CONTEXT, spans: 1, pieces: [&[7; 500], &[]] };
+                store.append(chain, &run, *due_ms, now_ms).unwrap();
+            }
+        }
+        // Ticks.
+        while now_ms % 500 == 0
+            && let Some((due_ms, chain)) = chains.front().copied()
+            && due_ms <= now_ms
+        {
+            chains.pop_front();
+            store.free(chain);
+        }
+        if now_ms > 2 * wait_ms {
+            shares.push(store.footprint() as f64 / store.live() as f64);
+        }
+    }
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    assert!(mean < 1.15, "{mean}");
+}
+
+/// A hundred thousand traces share a resource of 256 KiB: it is held once, and goes with the last of them.
+#[test]
+fn giant_resources_are_held_once() {
+    let resource = vec![1; 256 << 10];
+    let mut store = Store::new(Division::of(1 << 30), 30_000);
+    let mut chains = Vec::new();
+    for number in 0..100_000_u64 {
+        // Every request brings it anew, as something not known to be the same.
+        let serial = if number % 1_000 == 0 { contexts::next_serial() } else { 0 };
+        let serial = if serial == 0 { chains.len() as u64 / 1_000 + (1 << 60) } else { serial };
+        let context = Context { resource: &resource, serial, ..CONTEXT };
+        let mut chain = Chain::default();
+        store.append(&mut chain, &NewRun { context, spans: 1, pieces: [&[7; 500], &[]] }, number / 4, 0).unwrap();
+        chains.push(chain);
+    }
+    let held = 100_000 * 500;
+    assert_eq!(store.live(), held);
+    assert!(store.footprint() < held + held / 10 + resource.len(), "{}", store.footprint());
+    for chain in chains {
+        store.visit(chain, |run| assert_eq!(run.context.resource.len(), resource.len()));
+        store.free(chain);
+    }
+    assert_eq!(store.footprint(), 0);
 }
 
 /// One span larger than a segment gets a segment of its own, which is not kept for later.
 #[test]
 fn huge_spans() {
-    let mut store = Store::new(1024);
+    let mut store = Store::new(division((1024, 1024), 1), 1_000);
     let mut chain = Chain::default();
     let huge = vec![1; 100_000];
     let run = NewRun { context: Context::default(), spans: 1, pieces: [&huge, &[]] };
-    store.append(&mut chain, 0, &run, 0).unwrap();
+    store.append(&mut chain, &run, 0, 0).unwrap();
     let mut seen = 0;
     store.visit(chain, |run| seen += run.bytes.len());
     assert_eq!(seen, huge.len());
     store.free(chain);
     assert_eq!((store.footprint(), store.pool.len()), (0, 0));
+}
+
+/// After a peak almost nothing is kept for reuse.
+#[test]
+fn the_pool_shrinks_after_a_peak() {
+    let mut store = Store::new(Division::of(256 << 20), 1_000);
+    let mut chains = VecDeque::new();
+    for number in 0..200_000_u64 {
+        let mut chain = Chain::default();
+        store
+            .append(&mut chain, &NewRun { context: CONTEXT, spans: 1, pieces: [&[7; 500], &[]] }, number, number)
+            .unwrap();
+        chains.push_back(chain);
+    }
+    while let Some(chain) = chains.pop_front() {
+        store.free(chain);
+    }
+    let kept: usize = store.pool.iter().map(Segment::footprint).sum();
+    assert!(store.pool.len() <= POOL.0 && kept <= 5 << 20, "{kept}");
+}
+
+/// A trace of a million runs, held beside others that are decided early: neither adding to it, nor compacting around it, nor
+/// releasing it piece by piece takes longer for its length. What is counted are the steps, not the time.
+#[test]
+fn a_trace_of_a_million_runs() {
+    let mut store = Store::new(Division::of(1 << 30), 60_000);
+    let mut chains = ByOwner::default();
+    for number in 0..1_000_000_u64 {
+        let owner = if number % 3 == 0 { 0 } else { 1 + (number / 3) as u32 };
+        let bytes = of(owner, 60);
+        let run = NewRun { context: CONTEXT, spans: 1, pieces: [&bytes, &[]] };
+        store.append(chains.0.entry(owner).or_default(), &run, 60_000, 0).unwrap();
+    }
+    for chain in chains.0.split_off(&1).into_values() {
+        store.free(chain);
+    }
+    let mut moved = 0;
+    while let Some(slot) = store.worth_compacting(0) {
+        moved += store.segment(slot).unwrap().runs.iter().filter(|run| !run.is_dead()).count();
+        store.compact(slot, &mut chains, 0).unwrap();
+    }
+    assert!(moved > 300_000 && moved < 400_000, "every run moved about once: {moved}");
+    assert!(store.footprint() < store.live() * 3 / 2);
+    let mut chain = chains.0[&0];
+    let mut runs = 0;
+    while !chain.is_empty() {
+        runs += store.release(&mut chain, 1_000, |run| assert_eq!(run.bytes.len(), 60));
+    }
+    assert_eq!((runs, store.footprint()), (333_334, 0));
 }
