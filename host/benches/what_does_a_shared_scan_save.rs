@@ -5,19 +5,18 @@
 //! `cargo bench -p tailrace --bench what_does_a_shared_scan_save`; prints the median of many rounds.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
+mod support;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::{SPANS, batch};
 use tailrace::component::{BoxFuture, ConsumeError, Consumer, Context};
-use tailrace::pdata::{Batch, Limits as Validation, Signal};
+use tailrace::pdata::{Batch, Signal};
 use tailrace::plugin::stage::{Member, Stage};
 use tailrace::plugin::{Candidate, Limits, Options, Plugin, Role, bundled};
 use tailrace::telemetry::Telemetry;
 use tailrace::workers::Workers;
-use tailrace_otlp::view::put_attribute;
-use tailrace_otlp::wire::{put_fixed64_field, put_len_field, put_varint_field};
-use tailrace_otlp::{RequestWriter, Value};
 
-const SPANS: usize = 1000;
 const ROUNDS: usize = 31;
 const ROUND: Duration = Duration::from_millis(30);
 /// On every span.
@@ -47,7 +46,7 @@ impl Consumer for Wall {
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let batch = batch();
+        let batch = batch(None);
         println!("{:<52} {:>10} {:>10} {:>10}  (ns per span)", "", "in a row", "shared", "neighbours");
         for (what, keys, action) in [
             ("mask, on every span", THERE, "mask"),
@@ -129,44 +128,4 @@ async fn measure(ways: &[Arc<dyn Consumer>], batch: &Batch) -> Vec<f64> {
         rounds[rounds.len() / 2]
     };
     rounds.into_iter().map(median).collect()
-}
-
-/// 1,000 spans of ten services.
-fn batch() -> Batch {
-    let mut writer = RequestWriter::new(Signal::Traces);
-    for number in 0..SPANS {
-        if number % 100 == 0 {
-            let (mut resource, mut context) = (Vec::new(), Vec::new());
-            put_attribute(&mut resource, 1, "service.name".into(), &Value::from("checkout"));
-            put_len_field(&mut context, 1, &resource);
-            writer.open_resource(&context);
-            writer.open_scope(&[]);
-        }
-        let mut span = Vec::new();
-        put_len_field(&mut span, 1, &[7; 16]);
-        put_len_field(&mut span, 2, &(number as u64 + 1).to_be_bytes());
-        put_len_field(&mut span, 5, b"GET /api/v1/orders/{id}");
-        put_varint_field(&mut span, 6, 2);
-        put_fixed64_field(&mut span, 7, 1_700_000_000_000_000_000);
-        put_fixed64_field(&mut span, 8, 1_700_000_000_012_345_678);
-        for (key, value) in [
-            ("http.request.method", Value::from("GET")),
-            ("url.path", Value::from("/api/v1/orders/8a7b3c")),
-            ("url.scheme", Value::from("https")),
-            ("server.address", Value::from("orders.shop.example.com")),
-            ("http.response.status_code", Value::Int(200)),
-            ("server.port", Value::Int(443)),
-            ("network.protocol.version", Value::from("1.1")),
-            ("user_agent.original", Value::from("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101")),
-            ("thread.id", Value::Int(42)),
-            ("thread.name", Value::from("worker-7")),
-            ("cache.hit", Value::Bool(true)),
-            ("order.note", Value::from("please ring the bell!")),
-        ] {
-            put_attribute(&mut span, 9, key.into(), &value);
-        }
-        writer.item(&span, 2);
-    }
-    let (data, _) = writer.finish().unwrap();
-    Batch::validate(Signal::Traces, data.into(), &Validation::default()).unwrap()
 }

@@ -11,6 +11,7 @@ pub mod host;
 pub mod http;
 pub mod ledger;
 pub mod neighbours;
+pub mod parity;
 pub mod plugins;
 pub mod process;
 pub mod spans;

@@ -10,7 +10,7 @@ use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::live::ErrorMode;
+use super::options::ErrorMode;
 use super::log::PluginLog;
 use super::metrics::PluginMetrics;
 use super::platform::Platform;

@@ -3,7 +3,7 @@
 //!
 //! The outcome is that of [`super::work`] for one plugin after the other (`tailrace_columns`' `chain` says why). Between two
 //! plugins the edits are written only where they must be: something was dropped, a whole-batch plugin comes, or a
-//! plugin was swapped since the scan was made.
+//! plugin was swapped since the scan was made. The next scan is then shared by all that are left.
 //!
 //! The time of a scan counts for the plugin that needed it first, the time of writing for the last plugin of the stage that
 //! writes; both serve all.
@@ -11,7 +11,7 @@
 use super::contract::Kind;
 use super::error::{Failure, Incident, RunError};
 use super::generation::Generation;
-use super::live::Outcome;
+use super::options::Outcome;
 use super::metrics::PluginMetrics;
 use super::work;
 use crate::component::Draft;

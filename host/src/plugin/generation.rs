@@ -10,7 +10,7 @@ use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::live::{ErrorMode, Options};
+use super::options::{ErrorMode, Options};
 use super::log::{PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::pool::Pool;

@@ -7,12 +7,11 @@
 
 use super::chain::{self, Ahead, Step};
 use super::compile::Urgency;
-use super::config::PluginConfig;
-use super::contract::Role;
-use super::error::{Failure, Incident, LoadError, RunError};
+use super::error::{LoadError, RunError};
 use super::generation::Generation;
-use super::limits::Limits;
+use super::inner::{Inner, Trouble};
 use super::metrics::PluginMetrics;
+use super::options::{ErrorMode, Failed, Options, Outcome};
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
 use super::quarantine::Input;
@@ -20,111 +19,16 @@ use super::state::{self, Current};
 use super::swap::{Offer, Swaps};
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
-use crate::telemetry::{Metrics, names};
+use crate::telemetry::Metrics;
 use serde_json::Value;
-use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tailrace_columns::{Decision, Traces, Union, Wanted, Wants};
-
-/// Failed calls that are kept for the status.
-const ERRORS_MAX: usize = 5;
-
-/// What happens to a batch for which a call fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorMode {
-    /// It is refused; the sender hears an error and may try again.
-    Propagate,
-    /// It is passed on unchanged.
-    Ignore,
-    /// It is dropped and counted.
-    Drop,
-}
-
-impl ErrorMode {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Propagate => "propagate",
-            Self::Ignore => "ignore",
-            Self::Drop => "drop",
-        }
-    }
-}
-
-/// How a plugin is to run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// Its name in logs.
-    pub name: String,
-    /// What it is used for.
-    pub role: Role,
-    /// What `configure` gets.
-    pub config: PluginConfig,
-    /// What the operator wants done when a call fails; `None` leaves it to the plugin.
-    pub error_mode: Option<ErrorMode>,
-    /// What it may use.
-    pub limits: Limits,
-}
-
-/// What a plugin made of a batch.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Nothing; the batch goes on as it is.
-    Unchanged,
-    /// This batch goes on instead. It has at most as many items.
-    Replaced(Batch),
-    /// All of it is dropped.
-    Dropped {
-        /// The plugin's words for it.
-        reason: Option<String>,
-    },
-}
-
-/// Why a batch has no outcome, and what is to be done with it.
-#[derive(Clone, Debug)]
-pub struct Failed {
-    /// What the operator, or else the plugin, wants done.
-    pub mode: ErrorMode,
-    /// What happened.
-    pub error: RunError,
-}
-
-impl Failed {
-    /// Whether a call was made and went wrong, for which one of several inputs may be to blame.
-    pub fn by_accident(&self) -> bool {
-        matches!(&self.error, RunError::Accident(failure) if !failure.incident.is_without_a_call())
-    }
-}
 
 /// A plugin that runs and can be swapped.
 pub struct Plugin {
     pub(super) inner: Arc<Inner>,
-}
-
-/// What is shared with the thread that takes a version back, and with the list of plugins.
-pub(super) struct Inner {
-    /// How it is to run. The version that runs may be one that was gone back to, and have others.
-    pub(super) options: Arc<Options>,
-    pub(super) platform: Arc<Platform>,
-    /// The file that it follows.
-    pub(super) file: Option<PathBuf>,
-    pub(super) current: Current,
-    pub(super) metrics: PluginMetrics,
-    pub(super) registry: Metrics,
-    pub(super) swaps: Swaps,
-    pub(super) trouble: Mutex<Trouble>,
-}
-
-#[derive(Clone, Default)]
-pub(super) struct Trouble {
-    /// Why the file as it lies in the directory does not run.
-    pub(super) load: Option<(SystemTime, Option<Hash>, String)>,
-    /// Calls that failed lately, the last one at the end: when, why, and how often in a row.
-    pub(super) calls: VecDeque<(SystemTime, String, u64)>,
-    /// The plugin's words when it last dropped a whole batch.
-    pub(super) drop_reason: Option<String>,
 }
 
 /// Where a plugin counts: the registry, and the labels of this place in the configuration.
@@ -387,75 +291,5 @@ impl Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         self.inner.swaps.end();
-    }
-}
-
-impl Inner {
-    /// Lets the metrics show how many inputs are in quarantine.
-    fn show_quarantine(self: &Arc<Self>, labels: &[(&'static str, &str)]) {
-        let shown = Arc::downgrade(self);
-        self.registry.observe(&names::PLUGIN_QUARANTINED, labels, move || {
-            shown.upgrade().map_or(0.0, |plugin| plugin.current.load().quarantined() as f64)
-        });
-    }
-
-    /// Its place in the configuration.
-    pub(super) fn name(&self) -> &str {
-        &self.options.name
-    }
-
-    /// Whether this is where it counts.
-    pub(super) fn counts_into(&self, metrics: &Metrics) -> bool {
-        self.registry.is(metrics)
-    }
-
-    /// Before a batch, or traces: whether a call may be made for it.
-    pub(super) fn admit(&self, generation: &Generation, input: Input<'_>) -> Result<(), Failure> {
-        let Some((rest, accidents)) = generation.held(input) else { return Ok(()) };
-        if let Some(counter) = self.metrics.failures(Incident::Quarantined) {
-            counter.add(1);
-        }
-        let what = input.what();
-        let message = format!("it had {accidents} accidents on {what} and is not called for it for {rest:.1?}");
-        Err(Failure::new(Incident::Quarantined, message))
-    }
-
-    /// After a batch, or traces: what it means for the input, for the instances and for the version, and what is to be
-    /// done with the batch.
-    pub(super) fn settle<T>(
-        self: &Arc<Self>,
-        generation: &Generation,
-        input: Input<'_>,
-        result: Result<T, RunError>,
-    ) -> Result<T, Failed> {
-        if let Some(verdict) = generation.ended(input, &result) {
-            self.act_on(generation.number, verdict);
-        }
-        result.map_err(|error| {
-            self.trouble().call_failed(&error);
-            Failed { mode: generation.error_mode(), error }
-        })
-    }
-
-    /// The plugin dropped a whole batch, and said why.
-    fn dropped(&self, reason: &str) {
-        self.trouble().drop_reason = Some(reason.to_owned());
-    }
-
-    pub(super) fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Trouble {
-    fn call_failed(&mut self, error: &RunError) {
-        let reason = error.to_string();
-        match self.calls.back_mut() {
-            Some((at, last, count)) if *last == reason => (*at, *count) = (SystemTime::now(), *count + 1),
-            _ => self.calls.push_back((SystemTime::now(), reason, 1)),
-        }
-        if self.calls.len() > ERRORS_MAX {
-            self.calls.pop_front();
-        }
     }
 }

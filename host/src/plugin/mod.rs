@@ -16,7 +16,9 @@
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
 //! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
 //! | `instance`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
+//! | `options` | how a plugin is to run, and what comes of a batch |
 //! | `generation`, `live`, `view` | a configured version with its instances; the one that runs now; what it says of itself |
+//! | `inner` | what every call has before and after it; what went wrong lately |
 //! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
 //! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
@@ -42,6 +44,7 @@ mod error;
 mod generation;
 mod guest;
 mod imports;
+mod inner;
 mod instance;
 mod interest;
 mod last_good;
@@ -49,6 +52,7 @@ mod limits;
 mod live;
 mod log;
 mod metrics;
+mod options;
 mod outline;
 mod platform;
 mod pool;
@@ -76,7 +80,8 @@ pub use config::{PluginConfig, faults};
 pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
-pub use live::{ErrorMode, Failed, Options, Outcome, Plugin};
+pub use live::Plugin;
+pub use options::{ErrorMode, Failed, Options, Outcome};
 pub use outline::Outline;
 pub use platform::{CacheSettings, Platform, PlatformSettings};
 pub use program::{Candidate, Hash};

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::compile::{CompileSettings, Compiler};
 use super::engine::engine;
 use super::error::LoadError;
-use super::live::Inner;
+use super::inner::Inner;
 use super::private_dir::PrivateDir;
 use super::program::Hash;
 use super::rollback::RollbackSettings;

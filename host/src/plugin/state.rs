@@ -14,7 +14,7 @@ use super::chain::{self, Prepared, Step};
 use super::error::{Failure, Incident, LoadError, RunError};
 use super::generation::Generation;
 use super::instance::Instance;
-use super::live::Outcome;
+use super::options::Outcome;
 use super::log::cut;
 use super::metrics::PluginMetrics;
 use super::program::Program;

@@ -12,9 +12,10 @@
 use super::compile::Urgency;
 use super::error::LoadError;
 use super::generation::Generation;
+use super::inner::Inner;
 use super::last_good::LastGood;
-use super::live::{Inner, Options};
 use super::metrics::PluginMetrics;
+use super::options::Options;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};

@@ -1,6 +1,6 @@
 //! Plugins compiled from source, in the real host: what they may do, and what becomes of those that do what they may not.
 
-use super::live::Failed;
+use super::options::Failed;
 use super::*;
 use crate::pdata::{Batch, Limits as Validation, Signal};
 use crate::telemetry::Metrics;

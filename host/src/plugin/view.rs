@@ -3,7 +3,7 @@
 use super::Incident;
 use super::compile::Where;
 use super::limits::Limits;
-use super::live::Inner;
+use super::inner::Inner;
 use super::program::{Hash, Origin, Program};
 
 use crate::pdata::Signal;

@@ -4,7 +4,7 @@ use super::bindings::{processor, sampler, types};
 use super::contract::Kind;
 use super::error::{Failure, Incident, RunError};
 use super::generation::Generation;
-use super::live::Outcome;
+use super::options::Outcome;
 use super::metrics::PluginMetrics;
 use super::pool::Lease;
 use crate::pdata::{Batch, Limits as Validation, Signal};

@@ -14,16 +14,22 @@ pub(crate) enum Op {
     GreaterEqual,
 }
 
-/// Compares two values. Nil equals nil and nothing else.
+/// Compares two values. Nil equals nil and nothing else; as in the Collector bytes that are none are nil.
 pub(crate) fn compare(a: &Value<'_>, op: Op, b: &Value<'_>) -> bool {
+    let is_nil = |value: &Value<'_>| match value {
+        Value::Nil => true,
+        Value::Bytes(bytes) => bytes.is_empty(),
+        _ => false,
+    };
     match (a, b) {
-        (Value::Nil, Value::Nil) => matches!(op, Op::Equal | Op::LessEqual | Op::GreaterEqual),
+        (a, b) if is_nil(a) && is_nil(b) => matches!(op, Op::Equal | Op::LessEqual | Op::GreaterEqual),
         (Value::Bool(a), Value::Bool(b)) => ordered(a, op, b),
         (Value::Int(a), Value::Int(b)) => ordered(a, op, b),
         (Value::Int(a), Value::Float(b)) => ordered(&(*a as f64), op, b),
         (Value::Float(a), Value::Int(b)) => ordered(a, op, &(*b as f64)),
         (Value::Float(a), Value::Float(b)) => ordered(a, op, b),
         (Value::Text(a), Value::Text(b)) => ordered(&a.as_bytes(), op, &b.as_bytes()),
+        (a, b) if is_nil(a) || is_nil(b) => op == Op::NotEqual,
         (Value::Bytes(a), Value::Bytes(b)) => ordered(a, op, b),
         (Value::Time(a), Value::Time(b)) | (Value::Duration(a), Value::Duration(b)) => ordered(a, op, b),
         _ => match op {

@@ -1,7 +1,7 @@
 //! What can be wrong with a condition, and with the values it meets.
 
-use std::borrow::Cow;
-use std::fmt;
+use crate::prelude::*;
+use core::fmt;
 
 /// A condition that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl fmt::Display for ParseError {
     }
 }
 
-impl std::error::Error for ParseError {}
+impl core::error::Error for ParseError {}
 
 /// A condition that has no answer for this span.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,4 +42,4 @@ impl fmt::Display for EvalError {
     }
 }
 
-impl std::error::Error for EvalError {}
+impl core::error::Error for EvalError {}

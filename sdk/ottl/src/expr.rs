@@ -3,7 +3,9 @@
 use crate::compare::{Op, compare};
 use crate::functions::Function;
 use crate::math::{Math, calculate, negative};
-use crate::path::{Path, trace_state_entry};
+use crate::path::Path;
+use crate::prelude::*;
+use crate::trace_state;
 use crate::{EvalError, List, Map, Scene, Value};
 
 /// Something that is true or false.
@@ -78,7 +80,8 @@ impl Expr {
             Self::Path(path, keys) => match (path, keys.as_slice()) {
                 (_, []) => Ok(path.get(scene)),
                 (Path::TraceState, [Key::Text(key)]) => {
-                    Ok(Value::Text(trace_state_entry(scene.span.trace_state().to_str(), key).into()))
+                    let entry = trace_state::entry(scene.span.trace_state().to_str(), key);
+                    Ok(entry.map(|value| Value::Text(value.into())).unwrap_or_default())
                 }
                 (_, keys) => index(path.get(scene), keys, scene),
             },

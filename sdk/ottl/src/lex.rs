@@ -2,7 +2,7 @@
 
 use crate::ParseError;
 use crate::compare::Op;
-use std::borrow::Cow;
+use crate::prelude::*;
 
 /// A token, and where it begins.
 #[derive(Clone, Debug, PartialEq)]

@@ -22,8 +22,13 @@
 //! assert_eq!(condition.eval(&Scene { resource, scope, span, event: None, now: 0 }), Ok(true));
 //! # Ok::<_, tailrace_ottl::ParseError>(())
 //! ```
+#![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may"))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod compare;
 mod error;
@@ -33,13 +38,16 @@ mod lex;
 mod math;
 mod parse;
 mod path;
+mod prelude;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trace_state;
 mod value;
 
 pub use error::{EvalError, ParseError};
 pub use path::{Context, Scene};
+pub use trace_state::entry as trace_state_entry;
 pub use value::{List, Map, Value};
 
 /// A condition, parsed and resolved.

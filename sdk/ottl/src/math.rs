@@ -1,5 +1,6 @@
 //! Arithmetic: whole numbers stay whole, and wrap as they do in the Collector; times and durations add and subtract.
 
+use crate::prelude::*;
 use crate::{EvalError, Value};
 
 /// An arithmetic operator.

@@ -10,12 +10,13 @@
 //! Function   = Name "(" [ [ name "=" ] value { "," ... } ] ")" { key }
 //! ```
 
-use crate::compare::Op;
+use crate::compare::{Op, compare};
 use crate::expr::{Condition, Expr, Key};
 use crate::functions::{self, Argument};
 use crate::lex::{Kind, Token, tokens};
 use crate::math::Math;
 use crate::path::Path;
+use crate::prelude::*;
 use crate::{Context, ParseError, Value};
 
 /// Deepest nesting of parentheses, lists, functions and negations.
@@ -109,7 +110,7 @@ impl<'t> Parser<'t> {
         while self.eat(&Kind::Name("or")) {
             any.push(self.term()?);
         }
-        Ok(one_or(any, Condition::Or))
+        Ok(join(any, true, Condition::Or))
     }
 
     fn term(&mut self) -> Result<Condition, ParseError> {
@@ -117,12 +118,15 @@ impl<'t> Parser<'t> {
         while self.eat(&Kind::Name("and")) {
             all.push(self.part()?);
         }
-        Ok(one_or(all, Condition::And))
+        Ok(join(all, false, Condition::And))
     }
 
     fn part(&mut self) -> Result<Condition, ParseError> {
         if self.eat(&Kind::Name("not")) {
-            return self.deeper(Self::part).map(|inner| Condition::Not(Box::new(inner)));
+            return self.deeper(Self::part).map(|inner| match inner {
+                Condition::Const(truth) => Condition::Const(!truth),
+                inner => Condition::Not(Box::new(inner)),
+            });
         }
         // A parenthesis opens a condition, or the sum on the left of a comparison: whichever parses.
         if self.peek() == &Kind::Sign('(') {
@@ -159,7 +163,10 @@ impl<'t> Parser<'t> {
         if let Kind::Compare(op) = self.peek() {
             let op: Op = *op;
             self.at += 1;
-            return Ok(Condition::Compare(left, op, self.value()?));
+            return Ok(match (left, self.value()?) {
+                (Expr::Literal(left), Expr::Literal(right)) => Condition::Const(compare(&left, op, &right)),
+                (left, right) => Condition::Compare(left, op, right),
+            });
         }
         match left {
             Expr::Literal(Value::Bool(truth)) => Ok(Condition::Const(truth)),
@@ -371,13 +378,20 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// One condition alone, or several joined.
-fn one_or(mut conditions: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> Condition {
-    match conditions.pop() {
-        Some(only) if conditions.is_empty() => only,
-        last => {
-            conditions.extend(last);
-            join(conditions)
+/// One condition alone, or several joined. A constant that settles the answer settles it before anything is looked at, so that
+/// nothing in the others can go wrong; one that does not is left out.
+fn join(conditions: Vec<Condition>, settles: bool, several: fn(Vec<Condition>) -> Condition) -> Condition {
+    let constant = |condition: &Condition| if let Condition::Const(truth) = condition { Some(*truth) } else { None };
+    if conditions.iter().any(|condition| constant(condition) == Some(settles)) {
+        return Condition::Const(settles);
+    }
+    let mut open: Vec<_> = conditions.into_iter().filter(|condition| constant(condition).is_none()).collect();
+    match open.pop() {
+        None => Condition::Const(!settles),
+        Some(only) if open.is_empty() => only,
+        Some(last) => {
+            open.push(last);
+            several(open)
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Paths: what of a span, its event, scope and resource a condition can name.
 
+use crate::prelude::*;
 use crate::{List, Map, Value};
-use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView, StatusCode};
+use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView};
 
 /// What a condition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(crate) enum Path {
     DroppedLinks,
     StatusCode,
     StatusMessage,
+    Flags,
     EventName,
     EventTime,
     EventTimeNanos,
@@ -94,6 +96,7 @@ const SPAN: &[(&str, Path)] = &[
     ("dropped_links_count", Path::DroppedLinks),
     ("status.code", Path::StatusCode),
     ("status.message", Path::StatusMessage),
+    ("flags", Path::Flags),
 ];
 const SPAN_EVENT: &[(&str, Path)] = &[
     ("name", Path::EventName),
@@ -187,11 +190,8 @@ impl Path {
             Self::DroppedEvents => count(span.dropped_events_count()),
             Self::Links => Value::List(List::Made(span.links().map(|_| Value::Nil).collect())),
             Self::DroppedLinks => count(span.dropped_links_count()),
-            Self::StatusCode => Value::Int(match span.status_code() {
-                StatusCode::Unset => 0,
-                StatusCode::Ok => 1,
-                StatusCode::Error => 2,
-            }),
+            Self::StatusCode => Value::Int(span.status_code_number().into()),
+            Self::Flags => count(span.flags()),
             Self::StatusMessage => text(span.status_message()),
             Self::EventName => event.map(|event| text(event.name())).unwrap_or_default(),
             Self::EventTime => event.map(|event| Value::Time(event.time_unix_nano().cast_signed())).unwrap_or_default(),
@@ -232,10 +232,4 @@ fn kind(kind: i32) -> (&'static str, &'static str) {
         5 => ("Consumer", "SPAN_KIND_CONSUMER"),
         _ => ("", ""),
     }
-}
-
-/// The value of an entry of a `tracestate` header; empty if there is none.
-pub(crate) fn trace_state_entry<'a>(state: &'a str, key: &str) -> &'a str {
-    let entries = state.split(',').filter_map(|entry| entry.trim().split_once('='));
-    entries.into_iter().find(|(own, _)| *own == key).map_or("", |(_, value)| value)
 }

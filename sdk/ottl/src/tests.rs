@@ -1,5 +1,6 @@
 //! Conditions on one span that has something of everything, and texts that are no conditions.
 
+use crate::prelude::*;
 use crate::{Condition, Context, Scene};
 use proptest::prelude::*;
 use tailrace_otlp::view::{EventView, put_attribute};
@@ -43,6 +44,7 @@ fn sample() -> Sample {
         ("double", Otlp::Double(2.5)),
         ("true", Otlp::Bool(true)),
         ("bytes", Otlp::Bytes(&[1, 255])),
+        ("none", Otlp::Bytes(&[])),
         ("empty", Otlp::Empty),
         ("map", Otlp::KvList(tailrace_otlp::view::KvListView::new(&map))),
         ("list", Otlp::Array(tailrace_otlp::view::ArrayView::new(&list))),
@@ -126,8 +128,8 @@ fn what_holds() {
             r#"IsMatch(target=name, pattern=Concat(["^", "GET"], ""))"#,
             r#"IsString(name) and IsInt(attributes["int"]) and IsDouble(attributes["double"]) and IsBool(attributes["true"])"#,
             r#"IsMap(attributes["map"]) and IsList(attributes["list"]) and IsMap(attributes) and not IsString(nil)"#,
-            r#"Len(attributes["text"]) == 5 and Len(attributes["map"]) == 2 and Len(attributes) == 8"#,
-            r#"Int("12") == 12 and Int("x") == nil and Int(2.9) == 2 and Double("1.5") == 1.5 and Int(true) == 1"#,
+            r#"Len(attributes["text"]) == 5 and Len(attributes["map"]) == 2 and Len(attributes) == 9"#,
+            r#"Int("12") == 12 and Int(nil) == nil and Int(2.9) == 2 and Double("1.5") == 1.5 and Int(true) == 1"#,
             r#"Bool("true") and String(1.5) == "1.5" and String(true) == "true" and String(nil) == nil"#,
             r#"String(attributes["map"]) == "{\"city\":\"Bern\",\"zip\":3000}""#,
             r#"Split("a|b|c", "|") == ["a", "b", "c"] and Split("a|b|c", "|")[2] == "c""#,
@@ -142,6 +144,23 @@ fn what_holds() {
             r#"false and attributes["list"][9] == 1 or true"#,
             r#"name == "\u0047ET \x2forders""#,
             ".5 < 1 and 1.5e3 == 1500",
+            r#"TrimPrefix(name, "GET ") == "/orders" and TrimSuffix(name, "s") == "GET /order" and TrimPrefix("a", "b") == "a""#,
+            r#"ConvertCase("someName", "snake") == "some_name" and ToCamelCase("some_name") == "SomeName" and ToSnakeCase("aB") == "a_b""#,
+            r#"IsEmpty(nil) and IsEmpty("") and IsEmpty(0) and IsEmpty([]) and IsEmpty({}) and IsEmpty(parent_span_id)"#,
+            r#"not IsEmpty(name) and not IsEmpty(-1) and not IsEmpty(start_time) and IsEmpty(links) and not IsEmpty(events)"#,
+            r#"Coalesce([attributes["nothing"], attributes["int"], attributes["list"][9]]) == 42 and Coalesce([nil]) == nil"#,
+            r#"Year(end_time) == 1970 and Month(end_time) == 1 and Day(end_time) == 1 and Weekday(end_time) == 4"#,
+            r#"Hour(Unix(86399)) == 23 and Minute(Unix(86399)) == 59 and Second(Unix(-1)) == 59 and Nanosecond(end_time) == 500000000"#,
+            r#"TruncateTime(end_time, Duration("2s")) == Unix(2) and TruncateTime(Unix(1700000123), Duration("1h")) == Unix(1699999200)"#,
+            r#"MD5("a") == "0cc175b9c0f1b6a831c399e269772661" and SHA1("a") == "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8""#,
+            r#"SHA256("a") == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" and Len(SHA512("a")) == 128"#,
+            r#"FNV("hello world") == 8618312879776256743 and Base64Encode("hi?>") == "aGk/Pg==" and Base64Encode("hi?>", "base64-raw-url") == "aGk_Pg""#,
+            r#"IsInCIDR("10.1.2.3", ["192.168.0.0/16", "10.0.0.0/8"]) and not IsInCIDR("11.0.0.1", ["10.0.0.0/8"]) and not IsInCIDR("x", [])"#,
+            r#"IsInCIDR("2001:db8::1", ["2001:db8::/32"]) and IsInCIDR("1.2.3.4", ["0.0.0.0/0"]) and not IsInCIDR("1.2.3.4", ["::/0"])"#,
+            r#"ParseInt("ff", 16) == 255 and ParseInt("-12", 10) == -12 and Hex(nil) == "" and flags == 0"#,
+            r#"attributes["list"][9] == 1 or true"#,
+            r#"attributes["none"] == nil and attributes["none"] == attributes["nothing"] and not attributes["none"] < 0x01"#,
+            r#"not (attributes["list"][9] == 1 and 1 == 2)"#,
         ],
     );
 }
@@ -192,6 +211,12 @@ fn values_that_do_not_fit() {
         (r#"IsMatch(name, Concat(["("], ""))"#, "is no regular expression"),
         (r#"Substring(name, 0, 99) == "x""#, "has no part of 99 from 0"),
         (r#"TraceID("xy") == trace_id"#, "an id of 16 bytes"),
+        (r#"Int("x") == nil"#, "\"x\" is no whole number"),
+        (r#"Double("x") == nil"#, "is no number"),
+        (r#"Double("1e999") == nil"#, "is no number"),
+        (r#"Int(attributes["list"]) == 1"#, "a string, number or bool is expected, not a list"),
+        (r#"IsInCIDR("10.0.0.1", ["10.0.0.0"])"#, "is no network"),
+        (r#"ConvertCase(name, "kebab") == name"#, "is no case"),
     ] {
         let error = Condition::parse(text, Context::Span).unwrap().eval(&scene(&sample)).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");

@@ -1,8 +1,8 @@
 //! Values as text, as the Collector writes them.
 
+use crate::prelude::*;
 use crate::{EvalError, List, Map, Value};
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 /// The text of a value; `None` for nil.
 ///

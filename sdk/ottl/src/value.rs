@@ -1,6 +1,6 @@
 //! What paths, literals and functions give.
 
-use std::borrow::Cow;
+use crate::prelude::*;
 use tailrace_otlp::Value as Otlp;
 use tailrace_otlp::view::{ArrayView, Attributes, KvListView};
 use tailrace_otlp::{ResourceView, ScopeView};

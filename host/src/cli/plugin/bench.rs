@@ -3,11 +3,12 @@
 use super::cases::{self, otlp};
 use super::inspect;
 use super::paint::{self, Paint};
+use super::project::Found;
 use super::test::read;
 use super::{Fault, fault, project};
 use crate::cli::demo::generator::traffic::Traffic;
 use crate::pdata::{Batch, Limits as Validation, Signal};
-use crate::plugin::{Bench, Candidate, Hash, Outline};
+use crate::plugin::{Bench, Candidate, Hash, Limits, Outline};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// Traces of the shop in the batch that is used if there is no other: about 700 spans.
 const TRACES: usize = 100;
+/// Time that a call may take while it is measured, whatever a collector allows.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The same traces in each run.
 const SEED: u64 = 1;
 
@@ -47,9 +50,14 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
         None => config_of_case(&args.file).unwrap_or_else(|| "{}".to_owned()),
     };
     let batches = input(args.input.as_deref())?;
-    let limits = project::limits(None).map_err(fault)?;
+    let limits = match project_of(&args.file) {
+        Some(project) => project.limits,
+        None => project::limits(None).map_err(fault)?,
+    };
     let candidate = Candidate::new(bytes);
-    let bench = Bench::run(&candidate, role, &config, &limits, &batches, args.time).map_err(bad)?;
+    // What takes longer than a collector allows is measured too, and said so.
+    let patient = Limits { timeout: limits.timeout.max(PATIENCE), ..limits.clone() };
+    let bench = Bench::run(&candidate, role, &config, &patient, &batches, args.time).map_err(bad)?;
     let figures = figures(&bench, &candidate.hash().to_string(), &config);
     let record = Record::of(args);
     let last = record.as_ref().and_then(Record::read);
@@ -64,10 +72,33 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
     for line in lines(&bench, kind, &figures, last.as_ref(), Paint::stdout()) {
         println!("{line}");
     }
+    if let Some(slow) = too_slow(&bench, limits.timeout) {
+        println!("{}", Paint::stdout().red(&slow));
+    }
     Ok(())
 }
 
-/// The configuration of the first case of the project in whose `dist/` the component lies.
+/// Said of a plugin that would be cut off.
+fn too_slow(bench: &Bench, allowed: Duration) -> Option<String> {
+    let call = (bench.crossing + bench.guest).checked_div(u32::try_from(bench.calls).ok()?)?;
+    let items = bench.items.checked_div(bench.calls)?;
+    (call > allowed).then(|| {
+        format!(
+            "a call with {items} items takes {}, and a collector cuts it off after {}: give the plugin a longer \
+             `limits: {{timeout: ...}}`, or smaller batches",
+            paint::time(call.as_nanos() as f64),
+            paint::time(allowed.as_nanos() as f64),
+        )
+    })
+}
+
+/// The project in whose `dist/` the component lies.
+fn project_of(component: &Path) -> Option<Found> {
+    let component = component.canonicalize().ok()?;
+    Found::at(component.parent()?.parent()?).ok()
+}
+
+/// The configuration of the first case of that project.
 fn config_of_case(component: &Path) -> Option<String> {
     let component = component.canonicalize().ok()?;
     let project = component.parent()?.parent()?;
@@ -214,6 +245,12 @@ mod tests {
         assert_eq!(shown[0], "attributes: 10 items in 1 calls, 3 times; 65.5 kB of memory");
         assert_eq!(shown[4], "  guest           400 ns      200 ns   +100 %  the plugin itself");
         assert_eq!(shown[6], "  total           570 ns      370 ns    +54 %");
+        assert_eq!(too_slow(&bench(4_000), nanos(4_500)), None);
+        let slow = too_slow(&bench(4_000), nanos(4_400)).unwrap();
+        assert!(
+            slow.starts_with("a call with 10 items takes 4500 ns, and a collector cuts it off after 4400 ns"),
+            "{slow}"
+        );
         let first = lines(&bench(4_000), "attributes", &now, None, Paint::plain());
         assert_eq!(first[6], "  total           570 ns");
     }

@@ -13,6 +13,7 @@
 //!
 //! At most `plugins_max` run. Those that run already come first; one too many is not loaded, and the status says so.
 
+mod lying;
 #[cfg(test)]
 mod tests;
 
@@ -22,15 +23,12 @@ use crate::plugin::stage::Member;
 use crate::plugin::{Hash, LoadError, Offer, Plugin};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Size of a sidecar.
 const SIDECAR_BYTES_MAX: usize = 1 << 20;
-/// Entries of the directory that are looked at.
-const ENTRIES_MAX: usize = 10_000;
 
 /// What is told about a directory.
 pub struct FolderOptions {
@@ -124,7 +122,7 @@ impl Folder {
     pub fn open(options: FolderOptions, loader: Box<dyn Loader>) -> Result<Arc<Self>, String> {
         let folder = Self { options, loader, state: Mutex::default() };
         let (mut slots, mut faults, mut problem) = (BTreeMap::new(), Vec::new(), None);
-        match folder.list() {
+        match lying::plugins(&folder.options.path) {
             Ok(names) if names.len() > folder.options.plugins_max => return Err(folder.too_many(names.len())),
             Ok(names) => {
                 for (name, pair) in names {
@@ -190,64 +188,16 @@ impl Folder {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.options.path.join(format!("{name}.wasm"))
+        lying::file(&self.options.path, name)
     }
 
     fn sidecar(&self, name: &str) -> PathBuf {
-        self.options.path.join(format!("{name}.yaml"))
+        lying::sidecar(&self.options.path, name)
     }
 
     fn too_many(&self, count: usize) -> String {
         let (path, max) = (self.options.path.display(), self.options.plugins_max);
         format!("{path} holds {count} plugins, more than the {max} that max_plugins allows")
-    }
-
-    /// The names of the plugins that lie there, each with what its files look like.
-    fn list(&self) -> Result<BTreeMap<String, (Look, Look)>, String> {
-        let path = self.options.path.as_path();
-        let entries = std::fs::read_dir(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => format!("there is no {}", path.display()),
-            _ => format!("cannot read {}: {error}", path.display()),
-        })?;
-        let mut names = BTreeMap::new();
-        for (number, entry) in entries.enumerate() {
-            let entry = entry.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            if number >= ENTRIES_MAX {
-                return Err(format!("{} has more than {ENTRIES_MAX} entries", path.display()));
-            }
-            let file = entry.file_name();
-            let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".wasm")) else { continue };
-            if !name.is_empty() && !name.starts_with(['.', '#']) {
-                names.insert(name.to_owned(), (Look::Missing, Look::Missing));
-            }
-        }
-        for (name, pair) in &mut names {
-            *pair = (look::of(&self.file(name)), look::of(&self.sidecar(name)));
-        }
-        // Gone in between, or a link that leads nowhere.
-        names.retain(|_, (module, _)| *module != Look::Missing);
-        Ok(names)
-    }
-
-    /// Sidecars without a plugin: most likely a misspelt name.
-    fn strays(&self, names: &BTreeMap<String, (Look, Look)>) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.options.path).into_iter().flatten().flatten();
-        let stray = |file: String| {
-            let (name, ending) = file.rsplit_once('.')?;
-            let hidden = name.is_empty() || name.starts_with(['.', '#']);
-            match ending {
-                "yaml" if !hidden && !names.contains_key(name) => {
-                    Some(format!("{file} belongs to no plugin: there is no {name}.wasm"))
-                }
-                "yml" if !hidden && names.contains_key(name) => {
-                    Some(format!("{file} is not used: call it {name}.yaml"))
-                }
-                _ => None,
-            }
-        };
-        let mut strays: Vec<_> = entries.filter_map(|entry| stray(entry.file_name().into_string().ok()?)).collect();
-        strays.sort();
-        strays
     }
 
     /// A plugin that is there from the start.
@@ -269,7 +219,7 @@ impl Folder {
     pub(super) fn follow(&self) -> Option<Duration> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let names = match self.list() {
+        let names = match lying::plugins(&self.options.path) {
             Ok(names) => names,
             Err(problem) => {
                 if state.problem.as_ref() != Some(&problem) {
@@ -283,7 +233,7 @@ impl Folder {
         if state.problem.take().is_some() {
             tracing::info!(directory = %self.options.path.display(), "the plugin directory is there");
         }
-        let strays = self.strays(&names);
+        let strays = lying::strays(&self.options.path, &names);
         for stray in strays.iter().filter(|stray| !state.strays.contains(stray)) {
             tracing::warn!("{stray}");
         }

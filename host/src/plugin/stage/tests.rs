@@ -175,23 +175,25 @@ async fn sharing_changes_nothing() {
     }
 }
 
+/// Counts drafts that come with edits which are not written yet.
+struct Counts(Arc<Stage>, std::sync::atomic::AtomicUsize);
+impl Consumer for Counts {
+    fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        self.0.consume(batch)
+    }
+    fn consume_draft(&self, mut draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
+        self.1.fetch_add(usize::from(draft.parts().1.is_some_and(|table| !table.is_untouched())), Relaxed);
+        self.0.consume_draft(draft)
+    }
+    fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
+        self.0.foresee(signal, wants)
+    }
+}
+
 /// The point of it: with nothing dropped and no whole-batch plugin between them, several stages write the batch once and
 /// hand it to the next stage in one piece.
 #[tokio::test]
 async fn neighbours_hand_over_drafts() {
-    struct Counts(Arc<Stage>, std::sync::atomic::AtomicUsize);
-    impl Consumer for Counts {
-        fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-            self.0.consume(batch)
-        }
-        fn consume_draft(&self, mut draft: Draft) -> BoxFuture<'_, Result<(), ConsumeError>> {
-            self.1.fetch_add(usize::from(draft.parts().1.is_some_and(|table| !table.is_untouched())), Relaxed);
-            self.0.consume_draft(draft)
-        }
-        fn foresee(&self, signal: Signal, wants: &mut Vec<Arc<Wants>>) -> bool {
-            self.0.foresee(signal, wants)
-        }
-    }
     let telemetry = Telemetry::new();
     let end = Arc::new(End::default());
     let second = Arc::new(Stage::single(context(&telemetry, "2"), load(CAST[1]), Arc::clone(&end) as _));
@@ -201,6 +203,24 @@ async fn neighbours_hand_over_drafts() {
     first.consume(batch).await.unwrap();
     assert_eq!(between.1.load(Relaxed), 1, "the edits of the first were not written yet when the second came");
     let texts = String::from_utf8_lossy(end.0.lock().unwrap()[0].data()).into_owned();
+    assert!(texts.contains("@@STAMP-00@@") && texts.contains("****") && !texts.contains("ann@"), "{texts}");
+}
+
+/// What is dropped is written at once; the plugins behind share the next scan.
+#[tokio::test]
+async fn after_a_drop_the_rest_share() {
+    let telemetry = Telemetry::new();
+    let end = Arc::new(End::default());
+    let third = Arc::new(Stage::single(context(&telemetry, "3"), load(CAST[1]), Arc::clone(&end) as _));
+    let between = Arc::new(Counts(third, Default::default()));
+    let members = [CAST[11], CAST[6]].map(|cast| Member::new("plugin", load(cast)));
+    let first = Stage::new(context(&telemetry, "1"), members.to_vec(), Arc::clone(&between) as _);
+    let batch = batch(&[&[("victim", "a")], &[("victim", "v"), ("user.email", "ann@example.com")]]);
+    first.consume(batch).await.unwrap();
+    assert_eq!(between.1.load(Relaxed), 1, "the edits of the second were not written yet when the third came");
+    let end = end.0.lock().unwrap();
+    let texts = String::from_utf8_lossy(end[0].data()).into_owned();
+    assert_eq!(end[0].items(), 1);
     assert!(texts.contains("@@STAMP-00@@") && texts.contains("****") && !texts.contains("ann@"), "{texts}");
 }
 

@@ -1,7 +1,8 @@
 //! New versions that are worse than the one before, in the real host: taken back, not tried again, and known after a restart.
 
 use super::super::error::{Incident, RunError};
-use super::super::live::{Counted, Failed, Outcome, Plugin};
+use super::super::live::{Counted, Plugin};
+use super::super::options::{Failed, Outcome};
 use super::super::platform::{CacheSettings, Platform, PlatformSettings};
 use super::super::rollback::RollbackSettings;
 use super::super::tests::{batch, guests, options};

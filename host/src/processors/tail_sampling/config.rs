@@ -37,7 +37,7 @@ pub(super) struct Config {
     pub(super) block_on_overflow: bool,
     /// At shutdown drop undecided traces instead of deciding them on what has arrived.
     pub(super) drop_pending_traces_on_shutdown: bool,
-    /// A trace whose spans take more bytes than this is dropped at once; 0 is no bound.
+    /// A trace that takes more bytes than this is dropped at once, resources and scopes included; 0 is no bound.
     pub(super) maximum_trace_size_bytes: u64,
     /// A trace with so many spans is decided at once on what has arrived; 0 is no bound. Not a key of the Collector.
     pub(super) maximum_trace_spans: u32,
@@ -49,7 +49,7 @@ pub(super) struct Config {
     pub(super) shadow_policies: Vec<PolicySettings>,
     /// When policies vote: on the whole trace, or on spans as they arrive.
     pub(super) sampling_strategy: SamplingStrategy,
-    /// Parts that work side by side; as many as there are workers if not set.
+    /// Parts that work side by side; as many as there are workers if not set, or 0.
     pub(super) num_shards: Option<usize>,
     /// Sample consistently with samplers before and behind, by what tracestates say: the Collector's feature gate of that name.
     pub(super) use_tracestate: bool,
@@ -80,10 +80,10 @@ pub(super) enum SamplingStrategy {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CacheSettings {
-    /// Kept traces; 0 remembers none.
-    pub(super) sampled_cache_size: Option<usize>,
-    /// Traces that were not kept; 0 remembers none.
-    pub(super) non_sampled_cache_size: Option<usize>,
+    /// Kept traces; 0 and less are `num_traces`.
+    pub(super) sampled_cache_size: Option<i64>,
+    /// Traces that were not kept; 0 and less are `num_traces`.
+    pub(super) non_sampled_cache_size: Option<i64>,
 }
 
 /// Under which keys something is written on kept spans; nothing if they are empty.
@@ -186,8 +186,8 @@ impl Settings for Config {
         if self.tail_storage.is_some() {
             check.error("tail_storage", "is not supported: undecided traces are kept in memory");
         }
-        if self.num_shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {
-            check.error("num_shards", format!("must be between 1 and {SHARDS_MAX}"));
+        if self.num_shards.is_some_and(|shards| shards > SHARDS_MAX) {
+            check.error("num_shards", format!("must not exceed {SHARDS_MAX}"));
         }
     }
 }
@@ -209,12 +209,15 @@ impl Config {
         let mut layout = Layout::new(shards, self.use_tracestate);
         let policies = build(&self.policies, &mut layout);
         let shadow = layout.within("shadow_policies", |layout| build(&self.shadow_policies, layout));
+        if self.maximum_trace_size_bytes > 0 {
+            layout.want_sizes();
+        }
         (policies, shadow, layout)
     }
 
     /// How many shards there are beside so many workers: each has at least a mebibyte.
     pub(super) fn shards(&self, workers: usize) -> usize {
-        self.num_shards.unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
+        self.num_shards.filter(|shards| *shards > 0).unwrap_or(workers).clamp(1, self.max_memory_mib.max(1))
     }
 
     /// What is written on spans that leave.
@@ -231,7 +234,11 @@ impl Config {
     pub(super) fn cache_sizes(&self) -> (usize, usize) {
         let usual = self.num_traces.saturating_mul(10).min(CACHE_DEFAULT_MAX);
         let cache = &self.decision_cache;
-        (cache.sampled_cache_size.unwrap_or(usual), cache.non_sampled_cache_size.unwrap_or(usual))
+        // Without a cache the Collector remembers a decision for as long as the trace is among its `num_traces` newest.
+        let size = |size: Option<i64>| {
+            size.map_or(usual, |size| usize::try_from(size).ok().filter(|size| *size > 0).unwrap_or(self.num_traces))
+        };
+        (size(cache.sampled_cache_size), size(cache.non_sampled_cache_size))
     }
 
     /// How many undecided traces to set memory aside for.

@@ -3,6 +3,8 @@
 //! Neighbouring spans of one trace and scope become one run, with their facts folded already. A run is copied as it stands, if
 //! the tags and lengths in between are written as everybody writes them; a span that is not gets them written anew.
 
+mod around;
+
 use super::contexts::{self, Context};
 use super::fold;
 use super::policies::Policies;
@@ -108,11 +110,19 @@ impl<'a> Runs<'a> {
         let (data, index) = (batch.data().as_ref(), batch.index().as_ref());
         let mut runs = Self { data, runs: Vec::new(), places: Vec::new(), policies: policies.generation() };
         let mut parent = None;
+        // The resource of the last span, and the first run of it.
+        let (mut resource, mut first) = (None, 0);
+        let sizes = policies.wants_sizes();
         let now_ns = fold::now_ns();
         for (number, item) in index.items.iter().enumerate() {
             let Some(message) = data.get(item.range()) else { continue };
             if parent != Some(item.parent) {
                 parent = Some(item.parent);
+                let entered = index.scopes.get(item.parent as usize).map(|scope| scope.resource);
+                if sizes && resource != entered {
+                    runs.count_around(first);
+                    (resource, first) = (entered, runs.runs.len());
+                }
                 runs.enter(index, item.parent as usize, policies, keyed);
             }
             let id = index.trace_id(data, number);
@@ -130,6 +140,9 @@ impl<'a> Runs<'a> {
                     records: start.unwrap_or(item.offset as usize)..item.range().end,
                 });
             }
+        }
+        if sizes {
+            runs.count_around(first);
         }
         runs
     }
@@ -159,7 +172,7 @@ impl<'a> Runs<'a> {
         if self.policies == policies.generation() {
             return run.facts;
         }
-        fold::run(&self.context(run), &self.pieces(run).concat(), policies)
+        Facts { bytes: run.facts.bytes, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
     }
 
     /// The bytes of a run, each span with tag and length.

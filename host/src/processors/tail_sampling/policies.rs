@@ -233,6 +233,11 @@ impl Policies {
         planners.for_each(|planner| planner.plan(shard, now_ms, &group));
     }
 
+    /// Whether somebody asks for what is around the spans.
+    pub fn wants_sizes(&self) -> bool {
+        self.layout.wants_sizes()
+    }
+
     /// What is to be remembered of `span`, whose resource gave `of_resource`.
     pub fn facts(&self, span: &Span<'_>, of_resource: Matches) -> Facts {
         self.layout.facts(span, of_resource)

@@ -330,6 +330,8 @@ impl Shard {
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
+            // Resources and scopes are not held once for each request that they came with.
+            facts.bytes = entry.facts.bytes;
             table.set_facts(number, &facts, rules.policies.generation());
             entry.facts = facts;
         }

@@ -59,7 +59,7 @@ impl Shown {
             shown.ids.extend_from_slice(&trace.id);
             shown.span_counts.push(facts.spans);
             shown.error_counts.push(facts.errors);
-            shown.starts.push(facts.start_ns);
+            shown.starts.push(facts.start());
             shown.durations.push(facts.end_ns.saturating_sub(facts.start_ns));
             shown.sizes.push(facts.bytes);
             // Traces are shown when they are due, or when there is no more room for them.

@@ -94,7 +94,8 @@ impl Slot {
     fn empty(after: u32) -> Self {
         Self {
             id: [0; 16],
-            start_ns: [0; 2],
+            // As of no spans.
+            start_ns: [u32::MAX; 2],
             end_ns: [0; 2],
             bytes: 0,
             bytes_high: 0,

@@ -132,6 +132,13 @@ impl<'a> SpanView<'a> {
         StatusCode::from_number(code.unwrap_or_default())
     }
 
+    /// Code of the status as it is written, whether there is such a code or not.
+    #[must_use]
+    pub fn status_code_number(self) -> i32 {
+        let code = messages(self.0, 15).filter_map(|status| super::last(status, 3)?.varint()).last();
+        code.unwrap_or_default() as i32
+    }
+
     /// Message of the status.
     #[must_use]
     pub fn status_message(self) -> Str<'a> {

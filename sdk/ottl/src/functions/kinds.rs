@@ -2,6 +2,8 @@
 
 use super::{Call, expected};
 use crate::compare::same;
+use crate::expr::Expr;
+use crate::prelude::*;
 use crate::{EvalError, List, Value};
 
 type Answer<'a> = Result<Value<'a>, EvalError>;
@@ -20,6 +22,41 @@ is! {
     is_list: Value::List(_),
     is_map: Value::Map(_),
     is_string: Value::Text(_),
+}
+
+/// Whether a value is nil or the empty value of its type: "", 0, false, an id of zeros, a list or map without elements.
+pub(super) fn is_empty<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    Ok(Value::Bool(match call.value(0)? {
+        Value::Nil => true,
+        Value::Bool(truth) => !truth,
+        Value::Int(number) | Value::Duration(number) => number == 0,
+        Value::Float(number) => number.to_bits() == 0,
+        Value::Text(text) => text.is_empty(),
+        Value::Bytes(bytes) => bytes.is_empty(),
+        Value::TraceId(id) => id == [0; 16],
+        Value::SpanId(id) => id == [0; 8],
+        // The zero time of the Collector is not in reach.
+        Value::Time(_) => false,
+        Value::List(list) => list.is_empty(),
+        Value::Map(map) => map.is_empty(),
+    }))
+}
+
+/// The first value of a list that is not nil; what follows it is not looked at.
+pub(super) fn coalesce<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    if let Some(Some(Expr::List(elements))) = call.function.arguments.first() {
+        for element in elements {
+            match element.eval(call.scene)? {
+                Value::Nil => {}
+                value => return Ok(value),
+            }
+        }
+        return Ok(Value::Nil);
+    }
+    match call.value(0)? {
+        Value::List(list) => Ok(list.iter().find(|value| !matches!(value, Value::Nil)).unwrap_or_default()),
+        other => Err(expected("a list", &other)),
+    }
 }
 
 /// Whether the span has no parent.

@@ -2,7 +2,12 @@
 //!
 //! A function is one line in [`FUNCTIONS`] and one Rust function. Arguments may be given by place or by name.
 
+use crate::prelude::*;
+mod calendar;
+mod cases;
+mod hashes;
 mod kinds;
+mod nets;
 mod numbers;
 mod patterns;
 mod texts;
@@ -48,19 +53,27 @@ const fn known(name: &'static str, parameters: &'static [&'static str], run: Run
 }
 
 static FUNCTIONS: &[Known] = &[
+    Known { required: 1, ..known("Base64Encode", &["target", "variant"], hashes::base64) },
     known("Bool", &["target"], numbers::bool),
-    known("Concat", &["values", "delimiter"], texts::concat),
+    known("Coalesce", &["values"], kinds::coalesce),
+    known("Concat", &["vals", "delimiter"], texts::concat),
     known("ContainsValue", &["target", "item"], kinds::contains_value),
+    known("ConvertCase", &["target", "to_case"], cases::convert),
+    known("Day", &["time"], calendar::day),
     known("Double", &["target"], numbers::double),
     known("Duration", &["duration"], times::duration),
-    known("HasPrefix", &["value", "prefix"], texts::has_prefix),
-    known("HasSuffix", &["value", "suffix"], texts::has_suffix),
+    known("FNV", &["target"], hashes::fnv),
+    known("HasPrefix", &["target", "prefix"], texts::has_prefix),
+    known("HasSuffix", &["target", "suffix"], texts::has_suffix),
     known("Hex", &["target"], texts::hex),
+    known("Hour", &["time"], calendar::hour),
     known("Hours", &["duration"], times::hours),
     known("Index", &["target", "value"], texts::index),
     known("Int", &["target"], numbers::int),
     known("IsBool", &["target"], kinds::is_bool),
     known("IsDouble", &["target"], kinds::is_double),
+    known("IsEmpty", &["target"], kinds::is_empty),
+    known("IsInCIDR", &["target", "networks"], nets::is_in_cidr),
     known("IsInt", &["target"], kinds::is_int),
     known("IsList", &["target"], kinds::is_list),
     known("IsMap", &["target"], kinds::is_map),
@@ -69,26 +82,42 @@ static FUNCTIONS: &[Known] = &[
     known("IsString", &["target"], kinds::is_string),
     known("Keys", &["target"], kinds::keys),
     known("Len", &["target"], kinds::len),
+    known("MD5", &["target"], hashes::md5),
     known("Microseconds", &["duration"], times::microseconds),
     known("Milliseconds", &["duration"], times::milliseconds),
+    known("Minute", &["time"], calendar::minute),
     known("Minutes", &["duration"], times::minutes),
+    known("Month", &["time"], calendar::month),
+    known("Nanosecond", &["time"], calendar::nanosecond),
     known("Nanoseconds", &["duration"], times::nanoseconds),
     known("Now", &[], times::now),
+    known("ParseInt", &["target", "base"], numbers::parse_int),
+    known("SHA1", &["target"], hashes::sha1),
+    known("SHA256", &["target"], hashes::sha256),
+    known("SHA512", &["target"], hashes::sha512),
+    known("Second", &["time"], calendar::second),
     known("Seconds", &["duration"], times::seconds),
     known("SpanID", &["target"], kinds::span_id),
     known("Split", &["target", "delimiter"], texts::split),
     known("String", &["target"], texts::string),
     known("Substring", &["target", "start", "length"], texts::substring),
+    known("ToCamelCase", &["target"], cases::to_camel),
     known("ToLowerCase", &["target"], texts::to_lower_case),
+    known("ToSnakeCase", &["target"], cases::to_snake),
     known("ToUpperCase", &["target"], texts::to_upper_case),
     known("TraceID", &["target"], kinds::trace_id),
     Known { required: 1, ..known("Trim", &["target", "replacement"], texts::trim) },
+    known("TrimPrefix", &["target", "prefix"], texts::trim_prefix),
+    known("TrimSuffix", &["target", "suffix"], texts::trim_suffix),
+    known("TruncateTime", &["time", "duration"], calendar::truncate),
     Known { required: 1, ..known("Unix", &["seconds", "nanoseconds"], times::unix) },
     known("UnixMicro", &["time"], times::unix_micro),
     known("UnixMilli", &["time"], times::unix_milli),
     known("UnixNano", &["time"], times::unix_nano),
     known("UnixSeconds", &["time"], times::unix_seconds),
     known("Values", &["target"], kinds::values),
+    known("Weekday", &["time"], calendar::weekday),
+    known("Year", &["time"], calendar::year),
 ];
 
 /// Finds a function and puts its arguments in order.
@@ -171,7 +200,7 @@ impl<'a> Call<'_, 'a> {
     }
 
     /// An argument that must be a text.
-    fn text(&self, place: usize) -> Result<std::borrow::Cow<'a, str>, EvalError> {
+    fn text(&self, place: usize) -> Result<Cow<'a, str>, EvalError> {
         match self.value(place)? {
             Value::Text(text) => Ok(text),
             other => Err(expected("a string", &other)),

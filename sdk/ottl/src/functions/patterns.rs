@@ -1,6 +1,7 @@
 //! Regular expressions, in the syntax of RE2 as the Collector has it.
 
 use super::Call;
+use crate::prelude::*;
 use crate::text::like_text;
 use crate::{EvalError, Value};
 use regex::{Regex, RegexBuilder};

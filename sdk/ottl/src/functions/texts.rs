@@ -2,6 +2,7 @@
 
 use super::{Call, expected};
 use crate::compare::same;
+use crate::prelude::*;
 use crate::text::{hex as digits, like_text};
 use crate::{EvalError, List, Value};
 
@@ -92,9 +93,22 @@ pub(super) fn trim<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     Ok(Value::Text(text.trim_matches(|c| unwanted.contains(c)).to_owned().into()))
 }
 
+/// A text without what it begins with, if it begins so.
+pub(super) fn trim_prefix<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let (text, prefix) = (call.text(0)?, call.text(1)?);
+    Ok(Value::Text(text.strip_prefix(&*prefix).unwrap_or(&text).to_owned().into()))
+}
+
+/// A text without what it ends with, if it ends so.
+pub(super) fn trim_suffix<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let (text, suffix) = (call.text(0)?, call.text(1)?);
+    Ok(Value::Text(text.strip_suffix(&*suffix).unwrap_or(&text).to_owned().into()))
+}
+
 /// The bytes of a value in hexadecimal digits: big endian for numbers.
 pub(super) fn hex<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let text = match call.value(0)? {
+        Value::Nil => String::new(),
         Value::Bytes(bytes) => digits(&bytes),
         Value::Text(text) => digits(text.as_bytes()),
         Value::Int(number) => digits(&number.to_be_bytes()),

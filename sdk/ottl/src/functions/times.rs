@@ -1,6 +1,7 @@
 //! Times and lengths of time.
 
 use super::{Call, expected};
+use crate::prelude::*;
 use crate::{EvalError, Value};
 
 type Answer<'a> = Result<Value<'a>, EvalError>;

@@ -218,7 +218,8 @@ async fn no_question_outlasts_the_call() {
         let set = instance.compile(&patterns).await.unwrap();
         let many = texts(&[text.as_str(); 4]);
         for question in 0..3 {
-            instance.clock.begin(Duration::from_millis(100));
+            // Long enough that a busy machine does not keep us from a second turn in it.
+            instance.clock.begin(Duration::from_millis(300));
             let start = Instant::now();
             let Instance { patterns: ours, clock, .. } = &mut instance;
             let mut pace = clock.pace();
@@ -237,7 +238,7 @@ async fn no_question_outlasts_the_call() {
             .await;
             let took = start.elapsed();
             let first = patterns[0];
-            assert!(took < Duration::from_millis(1500), "{first:?}, {question}: {took:?}");
+            assert!(took < Duration::from_millis(4500), "{first:?}, {question}: {took:?}");
             assert!(asked.is_ok() || turns > 1, "{first:?}, {question}: only {turns} turns in {took:?}");
         }
     }

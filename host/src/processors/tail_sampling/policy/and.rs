@@ -137,8 +137,8 @@ mod tests {
         let part = |part: &str| format!("policies: [{{name: a, type: and, and: {{and_sub_policy: [{part}]}}}}]");
         check(&part("{name: b, type: drop}"), &["policies[0]::and::and_sub_policy[0]::type", "drop", "of its own"]);
         check(
-            &part("{name: b, type: latency, latency: {threshold_ms: 9, upper_threshold_ms: 3}}"),
-            &["policies[0]::and::and_sub_policy[0]::latency::upper_threshold_ms"],
+            &part("{type: status_code, status_code: {status_codes: [BAD]}}"),
+            &["policies[0]::and::and_sub_policy[0]::status_code::status_codes[0]"],
         );
     }
 }

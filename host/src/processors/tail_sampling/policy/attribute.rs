@@ -3,13 +3,25 @@
 //! Attributes of the resource are looked at first, then those of each span; one match is enough. `invert_match` keeps
 //! the traces in which nothing matches, those without the attribute among them.
 
-use super::{Bit, Layout, Policy, Trace, Vote};
+use super::{Bit, Fault, Layout, Policy, Trace, Vote};
 use tailrace_otlp::Value;
 
 /// A question about the value of an attribute.
 pub trait ValueFilter: Send + Sync {
     /// Whether the value meets it.
     fn matches(&self, value: &Value<'_>) -> bool;
+
+    /// Whether the value meets it as an attribute of the resource.
+    fn matches_of_resource(&self, value: &Value<'_>) -> bool {
+        self.matches(value)
+    }
+}
+
+/// An attribute without a name is hardly meant.
+pub fn check_key(key: &str, fault: &mut Fault<'_, '_>) {
+    if key.is_empty() {
+        fault.warn("key", "is not set: only an attribute with an empty name can match");
+    }
 }
 
 /// Registers a filter on `key`; the policy votes on whether any attribute met it.

@@ -26,9 +26,7 @@ pub struct Config {
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.key.is_empty() {
-            fault.at("key", "must be set");
-        }
+        attribute::check_key(&self.key, fault);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {

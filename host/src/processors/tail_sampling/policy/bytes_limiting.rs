@@ -1,14 +1,14 @@
-//! `bytes_limiting`: keeps traces while the bytes of their spans do not exceed a rate.
+//! `bytes_limiting`: keeps traces while their bytes do not exceed a rate.
 //!
 //! ```yaml
 //! - name: at-most
 //!   type: bytes_limiting
 //!   bytes_limiting: {bytes_per_second: 1000000, burst_capacity: 2000000}   # burst_capacity: twice the rate if not set
 //! ```
-//! The bucket is that of `rate_limiting`. A trace takes as many tokens as its encoded spans have bytes; the resources and scopes
-//! around them, which several traces share, are not counted.
+//! The bucket is that of `rate_limiting`. A trace takes as many tokens as it has bytes: spans, and for each request that it came with the
+//! resource and the scopes around them once. That is what the Collector counts, give or take a few bytes a request.
 
-use super::bucket::Bucket;
+use super::bucket::{self, Bucket};
 use super::budget::{Budget, Consistent};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -19,18 +19,13 @@ use serde::Deserialize;
 pub struct Config {
     /// Bytes per second.
     pub bytes_per_second: i64,
-    /// Bytes at once; 0 is twice the rate.
+    /// Bytes at once; 0 and less are twice the rate.
     pub burst_capacity: i64,
 }
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.bytes_per_second <= 0 {
-            fault.at("bytes_per_second", "must be greater than zero");
-        }
-        if self.burst_capacity < 0 {
-            fault.at("burst_capacity", "must not be negative");
-        }
+        super::rate_limiting::check(self.bytes_per_second, self.burst_capacity, "bytes_per_second", fault);
     }
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
@@ -40,12 +35,12 @@ impl PolicyConfig for Config {
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        let rate = self.bytes_per_second.unsigned_abs();
-        let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
+        layout.want_sizes();
         if layout.uses_tracestate() {
+            let (rate, burst) = bucket::limits(self.bytes_per_second, self.burst_capacity);
             return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.bytes, layout)));
         }
-        Box::new(BytesLimiting(Bucket::new(rate as f64, burst)))
+        Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
     }
 }
 

@@ -15,13 +15,13 @@
 //! ```
 //! The first policy that wants a trace decides: it is kept if that policy's spans of this second stay within its share, else it
 //! is not kept, and no further policy is asked. A policy without an allocation has an equal share of the total. Seconds are
-//! those of the processor's clock, and counted for all shards together.
+//! those of the processor's clock, and counted for all shards together. As in the Collector the order is that of
+//! `composite_sub_policy`, whatever `policy_order` says; if they differ there is a warning.
 
 use super::per_shard::PerShard;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -31,9 +31,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 pub struct Config {
     /// Spans per second of all together.
     pub max_total_spans_per_second: i64,
-    /// Names of the policies, in the order in which they are asked.
+    /// Names of the policies in the order of `composite_sub_policy`; another order has no effect but a warning.
     pub policy_order: Vec<String>,
-    /// The policies; any type but `composite` and `drop`.
+    /// The policies in the order in which they are asked; any type but `composite` and `drop`.
     pub composite_sub_policy: Vec<PolicySettings>,
     /// Their shares.
     pub rate_allocation: Vec<Allocation>,
@@ -52,26 +52,22 @@ pub struct Allocation {
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
         if self.max_total_spans_per_second <= 0 {
-            fault.at("max_total_spans_per_second", "must be greater than zero");
+            fault.warn("max_total_spans_per_second", "is not greater than zero: no trace is kept");
         }
         settings::check_parts(&self.composite_sub_policy, "composite_sub_policy", fault);
-        let names: BTreeSet<&str> = self.composite_sub_policy.iter().map(|part| part.name.as_str()).collect();
-        if names.len() < self.composite_sub_policy.len() {
-            fault.at("composite_sub_policy", "names must be unique");
-        }
-        if self.policy_order.is_empty() {
-            fault.at("policy_order", "must name the policies in the order in which they are asked");
-        }
-        let unknown =
-            |name: &str| (!names.contains(name)).then(|| format!("{name:?} is not among composite_sub_policy"));
-        for (i, name) in self.policy_order.iter().enumerate() {
-            unknown(name).into_iter().for_each(|message| fault.at(&format!("policy_order[{i}]"), message));
+        let names: Vec<&str> = self.composite_sub_policy.iter().map(|part| part.name.as_str()).collect();
+        if !self.policy_order.is_empty() && self.policy_order != names {
+            let message =
+                "is not the order of composite_sub_policy; policies are asked in that one, as in the Collector";
+            fault.warn("policy_order", message);
         }
         for (i, share) in self.rate_allocation.iter().enumerate() {
-            let path = format!("rate_allocation[{i}]");
-            unknown(&share.policy).into_iter().for_each(|message| fault.at(&format!("{path}.policy"), message));
+            if !names.contains(&share.policy.as_str()) {
+                let message = format!("{:?} is not among composite_sub_policy", share.policy);
+                fault.warn(&format!("rate_allocation[{i}].policy"), message);
+            }
             if !(0..=100).contains(&share.percent) {
-                fault.at(&format!("{path}.percent"), "must be between 0 and 100");
+                fault.warn(&format!("rate_allocation[{i}].percent"), "is not between 0 and 100");
             }
         }
     }
@@ -81,17 +77,10 @@ impl PolicyConfig for Config {
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        let total = self.max_total_spans_per_second.unsigned_abs();
-        let parts = self.policy_order.iter().filter_map(|name| {
-            let settings = self.composite_sub_policy.iter().find(|part| part.name == *name)?;
-            let share = self.rate_allocation.iter().find(|share| share.policy == *name && share.percent > 0);
-            let spans = match share {
-                Some(share) => total.saturating_mul(share.percent.unsigned_abs()) / 100,
-                None => total / self.policy_order.len() as u64,
-            };
+        let parts = self.composite_sub_policy.iter().filter_map(|settings| {
             let policy = settings::build_parts([settings], layout).pop()?;
-            let name = Arc::from(name.as_str());
-            Some(Part { name, policy, spans_per_second: spans.min(total), used: AtomicU64::new(0) })
+            let name = Arc::from(settings.name.as_str());
+            Some(Part { name, policy, spans_per_second: self.share(&settings.name), used: AtomicU64::new(0) })
         });
         let parts = parts.collect();
         Box::new(Composite { parts, last: PerShard::new(layout, || AtomicUsize::new(0)) })
@@ -99,6 +88,19 @@ impl PolicyConfig for Config {
 
     fn must_stand_alone(&self) -> Option<&'static str> {
         Some("composite is a policy of its own: it has a budget for the whole processor")
+    }
+}
+
+impl Config {
+    /// The spans per second of one policy.
+    fn share(&self, name: &str) -> u64 {
+        let total = self.max_total_spans_per_second as f64;
+        let percent = self.rate_allocation.iter().rev().find(|share| share.policy == name).map(|share| share.percent);
+        let share = match percent {
+            Some(percent) if percent > 0 => percent as f64 / 100.0 * total,
+            _ => total / self.composite_sub_policy.len() as f64,
+        };
+        share.min(total) as u64
     }
 }
 
@@ -165,8 +167,8 @@ mod tests {
             r#"{{
                 "max_total_spans_per_second": 10, "policy_order": ["large", "rest"],
                 "composite_sub_policy": [
-                    {{"name": "rest", "type": "always_sample"}},
-                    {{"name": "large", "type": "span_count", "span_count": {{"min_spans": 3}}}}
+                    {{"name": "large", "type": "span_count", "span_count": {{"min_spans": 3}}}},
+                    {{"name": "rest", "type": "always_sample"}}
                 ],
                 "rate_allocation": {rates}
             }}"#
@@ -193,6 +195,16 @@ mod tests {
             ],
         );
         assert_eq!(votes, [true, true, false, true, true, false, false, true]);
+    }
+
+    /// The last allocation counts, a share may be more than all, and one that is none is an equal share.
+    #[test]
+    fn odd_allocations() {
+        let one = r#"{"policy": "large", "percent": 150}"#;
+        let shares = |rates: &str| ["large", "rest"].map(|name| config(rates).share(name));
+        assert_eq!(shares(&format!("[{one}]")), [10, 5]);
+        assert_eq!(shares(&format!(r#"[{one}, {{"policy": "large", "percent": 39}}]"#)), [3, 5]);
+        assert_eq!(shares(r#"[{"policy": "large", "percent": 0}, {"policy": "rest", "percent": -3}]"#), [5, 5]);
     }
 
     /// A trace that is too large leaves room for a smaller one.

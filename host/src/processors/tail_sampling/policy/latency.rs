@@ -5,7 +5,9 @@
 //!   type: latency
 //!   latency: {threshold_ms: 1000, upper_threshold_ms: 0}
 //! ```
-//! Durations are cut to whole milliseconds before they are compared, as in the Collector.
+//! Durations are cut to whole milliseconds before they are compared, as in the Collector, and a span with an end and without a
+//! start has lasted since 1970. With an upper bound the Collector looks at the spans one by one, and keeps the trace if what has
+//! come so far is within the bounds: there the order of the spans matters, here the whole trace counts.
 
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -23,7 +25,7 @@ pub struct Config {
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
         if self.upper_threshold_ms != 0 && self.upper_threshold_ms <= self.threshold_ms {
-            fault.at("upper_threshold_ms", "must be 0 (no bound) or greater than threshold_ms");
+            fault.warn("upper_threshold_ms", "is not greater than threshold_ms: no trace is kept");
         }
     }
 
@@ -51,8 +53,7 @@ struct Latency {
 
 impl Policy for Latency {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        let took_ns = i128::from(trace.facts.end_ns) - i128::from(trace.facts.start_ns);
-        let took_ms = i64::try_from(took_ns / 1_000_000).unwrap_or(i64::MAX);
+        let took_ms = trace.facts.duration_ms();
         Vote::sampled_if(took_ms > self.above_ms && took_ms <= self.up_to_ms)
     }
 }

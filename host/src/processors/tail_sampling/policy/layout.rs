@@ -3,7 +3,7 @@
 use super::attribute::ValueFilter;
 use super::{Facts, Matches, Span, SpanFilter};
 use crate::processors::tail_sampling::ot::Upstream;
-use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode};
+use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode, Value};
 
 /// Which bit of the state belongs to a filter.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,7 @@ pub struct Wish {
 #[derive(Default)]
 pub struct Layout {
     filters: Vec<(u32, Box<dyn SpanFilter>)>,
+    sizes: bool,
     keys: KeySet,
     key_names: Vec<String>,
     /// For each entry of `keys` the filters on its value.
@@ -121,6 +122,16 @@ impl Layout {
         &self.wishes
     }
 
+    /// Counts what is around the spans: [`Facts::around`].
+    pub fn want_sizes(&mut self) {
+        self.sizes = true;
+    }
+
+    /// Whether somebody asks for sizes.
+    pub fn wants_sizes(&self) -> bool {
+        self.sizes
+    }
+
     fn bit(&mut self) -> u32 {
         self.bits += 1;
         self.bits - 1
@@ -133,7 +144,11 @@ impl Layout {
 
     /// The filters on attributes that a resource meets; all of its spans meet them then.
     pub fn of_resource(&self, resource: ResourceView<'_>) -> Matches {
-        if self.values.is_empty() { 0 } else { self.met(resource.attributes()) }
+        if self.values.is_empty() {
+            0
+        } else {
+            self.met(resource.attributes(), |filter, value| filter.matches_of_resource(value))
+        }
     }
 
     /// What is to be remembered of `span`, whose resource meets `of_resource`.
@@ -141,14 +156,14 @@ impl Layout {
         let met = self.filters.iter().map(|(bit, filter)| bit_if(filter.matches(span), *bit));
         let mut matches = met.fold(of_resource, |all, bit| all | bit);
         if !self.values.is_empty() {
-            matches |= self.met(span.view.attributes());
+            matches |= self.met(span.view.attributes(), |filter, value| filter.matches(value));
         }
         let upstream = match self.reads_trace_state {
             true => Upstream::of(span.view.trace_state().as_bytes()),
             false => Upstream::default(),
         };
         Facts {
-            start_ns: span.start_ns,
+            start_ns: if span.start_ns == 0 && span.end_ns == 0 { u64::MAX } else { span.start_ns },
             end_ns: span.end_ns,
             bytes: span.bytes,
             spans: 1,
@@ -160,7 +175,11 @@ impl Layout {
     }
 
     /// The filters that some attributes meet. Of several with one key the first counts.
-    fn met<'a>(&self, attributes: impl Iterator<Item = KeyValue<'a>>) -> Matches {
+    fn met<'a>(
+        &self,
+        attributes: impl Iterator<Item = KeyValue<'a>>,
+        matches_value: impl Fn(&dyn ValueFilter, &Value<'a>) -> bool,
+    ) -> Matches {
         let (mut matches, mut seen) = (0, 0_u128);
         for attribute in attributes {
             let Some(entry) = self.keys.find(attribute.key.as_bytes()) else { continue };
@@ -169,7 +188,7 @@ impl Layout {
             }
             seen |= 1 << entry;
             let filters = self.values.get(entry).into_iter().flatten();
-            let met = filters.map(|(bit, filter)| bit_if(filter.matches(&attribute.value), *bit));
+            let met = filters.map(|(bit, filter)| bit_if(matches_value(filter.as_ref(), &attribute.value), *bit));
             matches = met.fold(matches, |all, bit| all | bit);
         }
         matches

@@ -219,6 +219,11 @@ impl<'a, 'b> Fault<'a, 'b> {
         self.check.error(&self.path, message);
     }
 
+    /// Something at `key` of the policy's block that works and is hardly meant so.
+    pub fn warn(&mut self, key: &str, message: impl Into<String>) {
+        self.check.warning(&format!("{}.{key}", self.path), message);
+    }
+
     /// A fault at `key` of the policy's block.
     pub fn at(&mut self, key: &str, message: impl Into<String>) {
         self.check.error(&format!("{}.{key}", self.path), message);

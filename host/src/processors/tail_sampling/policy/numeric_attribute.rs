@@ -28,14 +28,12 @@ pub struct Config {
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.key.is_empty() {
-            fault.at("key", "must be set");
-        }
+        attribute::check_key(&self.key, fault);
         if self.min_value == 0 && self.max_value == 0 {
             fault.at("min_value", "min_value or max_value must be set and not be 0");
         }
         if self.max_value != 0 && self.min_value > self.max_value {
-            fault.at("max_value", "must not be less than min_value");
+            fault.warn("max_value", "is less than min_value: nothing matches");
         }
     }
 

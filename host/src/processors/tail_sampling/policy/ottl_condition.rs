@@ -9,9 +9,9 @@
 //!     spanevent: ['name == "exception"']
 //! ```
 //! One condition that holds is enough. The language is that of `tailrace-ottl`. A condition that has no answer for a span (a text
-//! where a number is needed) does not hold; with `propagate` a trace in which none holds and one has no answer is an
-//! error of the policy. In the Collector an error counts if it comes before the span that matches, so there the order of the
-//! spans matters.
+//! where a number is needed) does not hold; with `propagate` the conditions behind it are not asked about that span, and a
+//! trace in which none holds for any other span is an error of the policy. In the Collector an error counts if it comes before
+//! the span that matches, so there the order of the spans matters.
 
 use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub struct Config {
 
 /// What becomes of a condition without an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum ErrorMode {
     /// It does not hold; the reason is logged, for debugging.
     #[default]
@@ -41,6 +41,19 @@ pub enum ErrorMode {
     Silent,
     /// The policy fails for the trace.
     Propagate,
+}
+
+impl TryFrom<String> for ErrorMode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "ignore" => Ok(Self::Ignore),
+            "silent" => Ok(Self::Silent),
+            "propagate" => Ok(Self::Propagate),
+            _ => Err(format!("unknown error mode {text:?}: ignore, silent or propagate")),
+        }
+    }
 }
 
 impl PolicyConfig for Config {
@@ -65,7 +78,7 @@ impl PolicyConfig for Config {
         let conditions = Arc::new(Conditions {
             spans: parse(&self.span, Context::Span),
             events: parse(&self.spanevent, Context::SpanEvent),
-            log: self.error_mode == ErrorMode::Ignore,
+            mode: self.error_mode,
         });
         Box::new(Holds {
             holds: layout.filter(Hold(Arc::clone(&conditions))),
@@ -77,35 +90,41 @@ impl PolicyConfig for Config {
 struct Conditions {
     spans: Vec<Condition>,
     events: Vec<Condition>,
-    log: bool,
+    mode: ErrorMode,
 }
 
 impl Conditions {
-    /// Whether any holds; an error if none does and one has no answer.
+    /// Whether any holds. In the mode `propagate` the first one without an answer ends it.
     fn hold(&self, span: &Span<'_>) -> Result<bool, EvalError> {
         let now = i64::try_from(span.now_ns).unwrap_or(i64::MAX);
         let mut scene = Scene { resource: span.resource, scope: span.scope, span: span.view, event: None, now };
-        let mut failed = None;
-        for condition in &self.spans {
-            match condition.eval(&scene) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) => failed = failed.or(Some(error)),
-            }
+        if self.any(&self.spans, &scene)? {
+            return Ok(true);
         }
         if !self.events.is_empty() {
             for event in (0..).zip(span.view.events()) {
                 scene.event = Some(event);
-                for condition in &self.events {
-                    match condition.eval(&scene) {
-                        Ok(true) => return Ok(true),
-                        Ok(false) => {}
-                        Err(error) => failed = failed.or(Some(error)),
-                    }
+                if self.any(&self.events, &scene)? {
+                    return Ok(true);
                 }
             }
         }
-        failed.map_or(Ok(false), Err)
+        Ok(false)
+    }
+
+    fn any(&self, conditions: &[Condition], scene: &Scene<'_>) -> Result<bool, EvalError> {
+        for condition in conditions {
+            match condition.eval(scene) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if self.mode == ErrorMode::Propagate => return Err(error),
+                Err(error) if self.mode == ErrorMode::Ignore => {
+                    tracing::debug!("ottl_condition: no answer for a span: {error}");
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -113,12 +132,7 @@ struct Hold(Arc<Conditions>);
 
 impl SpanFilter for Hold {
     fn matches(&self, span: &Span<'_>) -> bool {
-        self.0.hold(span).unwrap_or_else(|error| {
-            if self.0.log {
-                tracing::debug!("ottl_condition: no answer for a span: {error}");
-            }
-            false
-        })
+        self.0.hold(span).unwrap_or(false)
     }
 }
 
@@ -174,6 +188,9 @@ mod tests {
             (ErrorMode::Silent, Vote::NotSampled),
             (ErrorMode::Propagate, Vote::Error),
         ] {
+            let first = config(&[r#"attributes["n"] + 1 > 5"#, "true"], mode);
+            let keeps = if mode == ErrorMode::Propagate { Vote::Error } else { Vote::Sampled };
+            assert_eq!(all_votes_at(&first, &[(&sample, 0)]), [keeps], "{mode:?}");
             let config = config(&[r#"attributes["n"] + 1 > 5"#], mode);
             assert_eq!(all_votes_at(&config, &[(&sample, 0), (&both, 0)]), [expected, Vote::Sampled], "{mode:?}");
         }

@@ -8,7 +8,7 @@
 //! A token bucket, filled at the rate, holding `burst_capacity` at most and full at the start. A trace takes as many tokens
 //! as it has spans, or none and is not kept; one that is larger than the burst is never kept.
 
-use super::bucket::Bucket;
+use super::bucket::{self, Bucket};
 use super::budget::{Budget, Consistent};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
@@ -19,18 +19,13 @@ use serde::Deserialize;
 pub struct Config {
     /// Spans per second.
     pub spans_per_second: i64,
-    /// Spans at once; 0 is twice the rate.
+    /// Spans at once; 0 and less are twice the rate.
     pub burst_capacity: i64,
 }
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.spans_per_second < 0 {
-            fault.at("spans_per_second", "must not be negative");
-        }
-        if self.burst_capacity < 0 {
-            fault.at("burst_capacity", "must not be negative");
-        }
+        check(self.spans_per_second, self.burst_capacity, "spans_per_second", fault);
     }
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
@@ -40,12 +35,20 @@ impl PolicyConfig for Config {
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        let rate = self.spans_per_second.unsigned_abs();
-        let burst = if self.burst_capacity == 0 { rate.saturating_mul(2) } else { self.burst_capacity.unsigned_abs() };
         if layout.uses_tracestate() {
+            let (rate, burst) = bucket::limits(self.spans_per_second, self.burst_capacity);
             return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.spans.into(), layout)));
         }
-        Box::new(RateLimiting(Bucket::new(rate as f64, burst)))
+        Box::new(RateLimiting(Bucket::of(self.spans_per_second, self.burst_capacity)))
+    }
+}
+
+/// Warns about a bucket into which nothing flows.
+pub fn check(rate: i64, burst: i64, key: &str, fault: &mut Fault<'_, '_>) {
+    if rate <= 0 && burst <= 0 {
+        fault.warn(key, "is not greater than zero: no trace is kept");
+    } else if rate <= 0 {
+        fault.warn(key, "is not greater than zero: no trace is kept once burst_capacity is used up");
     }
 }
 

@@ -57,6 +57,10 @@ impl PolicySettings {
         if self.name.is_empty() {
             fault.at("name", "must be set");
         }
+        self.check_type(fault);
+    }
+
+    fn check_type(&self, fault: &mut Fault<'_, '_>) {
         let kind = self.kind.as_str();
         let Some(settings) = self.settings() else {
             let known = KINDS.join(", ");
@@ -83,17 +87,18 @@ impl PolicySettings {
     }
 }
 
-/// Records what is wrong with a policy that is part of another.
+/// Records what is wrong with a policy that is part of another: it needs no name.
 pub fn check_part(part: &PolicySettings, fault: &mut Fault<'_, '_>) {
     match part.settings().and_then(|settings| settings.must_stand_alone()) {
         Some(why) => fault.at("type", why),
-        None => part.check(fault),
+        None => part.check_type(fault),
     }
 }
 
 /// Records what is wrong with the policies under `key`.
 pub fn check_parts(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_>) {
     if parts.is_empty() {
+        // The Collector takes none for all: a `drop` without parts would drop everything.
         fault.at(key, "must have at least one policy");
     }
     for (i, part) in parts.iter().enumerate() {

@@ -21,11 +21,8 @@ pub struct Config {
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.min_spans < 0 {
-            fault.at("min_spans", "must not be negative");
-        }
-        if self.max_spans < 0 || self.max_spans != 0 && self.max_spans < self.min_spans {
-            fault.at("max_spans", "must be 0 (no bound) or not less than min_spans");
+        if self.max_spans != 0 && self.max_spans < self.min_spans.max(1) {
+            fault.warn("max_spans", "is less than min_spans: no trace is kept");
         }
     }
 

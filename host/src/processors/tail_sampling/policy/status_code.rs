@@ -5,6 +5,7 @@
 //!   type: status_code
 //!   status_code: {status_codes: [ERROR]}
 //! ```
+//! A status with a number that OTLP does not know is none of these.
 
 use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
 use serde::Deserialize;
@@ -50,7 +51,8 @@ struct Wanted(Vec<StatusCode>);
 
 impl SpanFilter for Wanted {
     fn matches(&self, span: &Span<'_>) -> bool {
-        self.0.contains(&span.status)
+        // A number that is no status is read as unset, and is none of them.
+        self.0.contains(&span.status) && (span.status != StatusCode::Unset || span.view.status_code_number() == 0)
     }
 }
 

@@ -10,7 +10,8 @@
 //!     cache_max_size: 128            # answers remembered for regular expressions
 //!     invert_match: false
 //! ```
-//! Expressions have the syntax of RE2 and match anywhere in the text. As in the Collector an empty text matches nothing.
+//! Expressions have the syntax of RE2 and match anywhere in the text. As in the Collector an empty text matches nothing, with one
+//! exception: expressions see an attribute of the resource that is empty, or no text, as an empty text.
 
 use super::attribute::{self, ValueFilter};
 use super::{Fault, Layout, Policy, PolicyConfig};
@@ -37,8 +38,8 @@ pub struct Config {
     pub values: Vec<String>,
     /// Whether `values` are regular expressions.
     pub enabled_regex_matching: bool,
-    /// How many answers are remembered for regular expressions; 0 is 128.
-    pub cache_max_size: usize,
+    /// How many answers are remembered for regular expressions; 0 and less are 128.
+    pub cache_max_size: i64,
     /// Keep the traces in which nothing matches.
     pub invert_match: bool,
 }
@@ -51,11 +52,9 @@ impl Config {
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.key.is_empty() {
-            fault.at("key", "must be set");
-        }
+        attribute::check_key(&self.key, fault);
         if self.values.is_empty() {
-            fault.at("values", "must have at least one value");
+            fault.warn("values", "is empty: nothing matches");
         }
         if let (true, Err(error)) = (self.enabled_regex_matching, self.expressions()) {
             fault.at("values", error.to_string());
@@ -66,7 +65,7 @@ impl PolicyConfig for Config {
         let invert = self.invert_match;
         match self.expressions() {
             Ok(expressions) if self.enabled_regex_matching => {
-                let room = if self.cache_max_size == 0 { CACHE_SIZE } else { self.cache_max_size };
+                let room = usize::try_from(self.cache_max_size).ok().filter(|size| *size > 0).unwrap_or(CACHE_SIZE);
                 attribute::policy(layout, &self.key, Matches { expressions, known: Mutex::default(), room }, invert)
             }
             _ => {
@@ -99,7 +98,16 @@ struct Matches {
 
 impl ValueFilter for Matches {
     fn matches(&self, value: &Value<'_>) -> bool {
-        let Some(text) = text(value) else { return false };
+        text(value).is_some_and(|text| self.matches_text(text))
+    }
+
+    fn matches_of_resource(&self, value: &Value<'_>) -> bool {
+        self.matches_text(text(value).unwrap_or_default())
+    }
+}
+
+impl Matches {
+    fn matches_text(&self, text: &[u8]) -> bool {
         if text.len() > CACHED_BYTES_MAX {
             return self.expressions.is_match(text);
         }

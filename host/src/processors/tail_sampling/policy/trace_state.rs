@@ -5,6 +5,7 @@
 //!   type: trace_state
 //!   trace_state: {key: vendor, values: [a, b]}
 //! ```
+//! As in the Collector a `tracestate` that breaks the rules of W3C has no entries, not even those that are in order.
 
 use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
 use serde::Deserialize;
@@ -21,11 +22,8 @@ pub struct Config {
 
 impl PolicyConfig for Config {
     fn check(&self, fault: &mut Fault<'_, '_>) {
-        if self.key.is_empty() {
-            fault.at("key", "must be set");
-        }
-        if self.values.is_empty() {
-            fault.at("values", "must have at least one value");
+        if self.values.is_empty() || self.key.is_empty() {
+            fault.warn(if self.key.is_empty() { "key" } else { "values" }, "is empty: nothing matches");
         }
     }
 
@@ -38,10 +36,10 @@ struct Entry(Config);
 
 impl SpanFilter for Entry {
     fn matches(&self, span: &Span<'_>) -> bool {
-        let state = span.view.trace_state().to_str();
-        let mut entries = state.split(',').filter_map(|entry| entry.trim_matches([' ', '\t']).split_once('='));
-        let found = entries.find(|(key, _)| *key == self.0.key);
-        found.is_some_and(|(_, value)| self.0.values.iter().any(|wanted| wanted == value))
+        let value = tailrace_ottl::trace_state_entry(span.view.trace_state().to_str(), &self.0.key);
+        // An entry has at most 256 characters, with its equals sign.
+        let fits = |value: &str| !value.is_empty() && self.0.key.len() + value.len() < 256;
+        value.is_some_and(|value| fits(value) && self.0.values.iter().any(|wanted| wanted == value))
     }
 }
 
@@ -69,6 +67,8 @@ mod tests {
             ("", false),
             ("a", false),
             ("aa=1", false),
+            ("a=1,B=1", false),
+            ("a=1,a=2", false),
         ] {
             assert_eq!(vote(&config, &Sample::of(1).trace_state(state)), expected, "{state:?}");
         }

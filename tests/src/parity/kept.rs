@@ -1,0 +1,60 @@
+//! Differences that are meant, each with its reason. `host/CONFIG.md` lists them for users.
+
+use super::traces::{Placed, Pool};
+use serde_json::Value;
+
+/// Why Tailrace refuses what the Collector takes.
+pub fn refused_by_us(why: &str) -> Option<&'static str> {
+    let reasons = [
+        ("must have at least one policy", "`and`, `drop` and `composite` without parts are refused"),
+        ("min_value or max_value must be set", "`numeric_attribute` without bounds is refused; the Collector crashes"),
+        ("has no `status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
+        ("has no `span.status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
+    ];
+    reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
+}
+
+/// Why Tailrace takes what the Collector refuses.
+pub fn refused_by_them(why: &str) -> Option<&'static str> {
+    let reasons = [
+        ("unknown sampling policy type", "policies are nested in any way but `composite` and `drop`"),
+        ("unable to parse OTTL condition", "OTTL: an argument that never fits is an error when it is evaluated"),
+        ("invalid argument", "OTTL: an argument that never fits is an error when it is evaluated"),
+    ];
+    reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
+}
+
+/// Why a trace is decided otherwise.
+pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'static str> {
+    let spans: Vec<&Placed> = pool.spans.iter().filter(|placed| placed.span.trace_id == id).collect();
+    let any = |wanted: &dyn Fn(&Value) -> bool| holds(settings, wanted);
+    let several = spans.len() > 1;
+    if several && any(&|value| value["latency"]["upper_threshold_ms"].as_i64().is_some_and(|bound| bound != 0)) {
+        return Some(
+            "`latency` with an upper bound: the whole trace counts, not what had come when a span was looked at",
+        );
+    }
+    let propagates = |value: &Value| value["ottl_condition"]["error_mode"] == "propagate";
+    if several && any(&propagates) {
+        return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
+    }
+    let timeless = |placed: &&Placed| placed.span.start_time_unix_nano == 0 && placed.span.end_time_unix_nano == 0;
+    if several && spans.iter().any(timeless) && any(&|value| value.get("latency").is_some()) {
+        return Some("`latency`: a span without any times does not count, wherever it stands");
+    }
+    let sizes = settings.get("maximum_trace_size_bytes").is_some();
+    if sizes && spans.iter().any(|placed| placed.unusual) {
+        return Some("sizes: bytes count as they were sent, however unusually they were written");
+    }
+    None
+}
+
+/// Whether a value, or one inside it, is wanted.
+fn holds(value: &Value, wanted: &dyn Fn(&Value) -> bool) -> bool {
+    wanted(value)
+        || match value {
+            Value::Array(values) => values.iter().any(|value| holds(value, wanted)),
+            Value::Object(map) => map.values().any(|value| holds(value, wanted)),
+            _ => false,
+        }
+}

@@ -1,0 +1,301 @@
+//! Random policies of every type, with odd values.
+
+use super::conditions::{About, Conditions};
+use super::values::{INTS, KEYS, TEXTS, one, rarely};
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+/// Every type of the Collector.
+pub const TYPES: &[&str] = &[
+    "always_sample",
+    "latency",
+    "numeric_attribute",
+    "string_attribute",
+    "boolean_attribute",
+    "status_code",
+    "probabilistic",
+    "rate_limiting",
+    "bytes_limiting",
+    "span_count",
+    "trace_state",
+    "trace_flags",
+    "ottl_condition",
+    "and",
+    "not",
+    "drop",
+    "composite",
+];
+
+/// What is sent to a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// Random traces; which of them come out is compared.
+    Random,
+    /// Equal traces in one request; how many of them come out is compared, since the Collector decides those of a tick in no order.
+    Equal,
+}
+
+/// A processor that is compared.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The type that it is about.
+    pub kind: &'static str,
+    /// Settings of the processor.
+    pub settings: Value,
+    /// What is sent to it.
+    pub traffic: Traffic,
+}
+
+/// A random case about a type.
+pub fn case(random: &mut Rng, kind: &'static str, wait: &str) -> Case {
+    let mut maker = Maker { random, traffic: Traffic::Random, numbers: 0 };
+    if matches!(kind, "rate_limiting" | "bytes_limiting") || kind == "composite" && maker.random.bool() {
+        maker.traffic = Traffic::Equal;
+    }
+    let first = maker.policy(kind, 0);
+    let mut policies = vec![first];
+    if maker.traffic == Traffic::Random {
+        while rarely(maker.random, 4) {
+            let kind = loop {
+                let kind = *one(maker.random, TYPES);
+                if !matches!(kind, "rate_limiting" | "bytes_limiting" | "composite") {
+                    break kind;
+                }
+            };
+            let more = maker.policy(kind, 0);
+            policies.insert(maker.random.usize(..=policies.len()), more);
+        }
+    }
+    let traffic = maker.traffic;
+    let mut settings = json!({"decision_wait": wait, "policies": policies});
+    if rarely(random, 3) {
+        settings["sample_on_first_match"] = random.bool().into();
+    }
+    if rarely(random, 6) && traffic == Traffic::Random {
+        settings["maximum_trace_size_bytes"] = (*one(random, &[0, 1, 300, 600, 1200])).into();
+    }
+    if rarely(random, 4) {
+        settings["decision_cache"] = match random.u32(..4) {
+            3 => json!({"sampled_cache_size": 0, "non_sampled_cache_size": -1}),
+            0 => json!({"sampled_cache_size": 100_000, "non_sampled_cache_size": 100_000}),
+            1 => json!({"sampled_cache_size": 100_000}),
+            _ => json!({"non_sampled_cache_size": 100_000}),
+        };
+    }
+    if rarely(random, 6) {
+        settings["num_shards"] = (*one(random, &[0, 1, 2, 7])).into();
+    }
+    Case { kind, settings, traffic }
+}
+
+struct Maker<'r> {
+    random: &'r mut Rng,
+    traffic: Traffic,
+    numbers: u32,
+}
+
+impl Maker<'_> {
+    fn policy(&mut self, kind: &'static str, depth: u32) -> Value {
+        self.numbers += 1;
+        let mut policy = json!({"name": format!("p{}", self.numbers), "type": kind});
+        if let Some(block) = self.block(kind, depth) {
+            policy[kind] = block;
+        }
+        policy
+    }
+
+    /// Sometimes absent.
+    fn set(&mut self, block: &mut Map<String, Value>, key: &str, value: Value) {
+        if !rarely(self.random, 6) {
+            block.insert(key.to_owned(), value);
+        }
+    }
+
+    fn int(&mut self, of: &[i64]) -> Value {
+        (*one(self.random, of)).into()
+    }
+
+    fn key(&mut self) -> Value {
+        (*one(self.random, KEYS)).into()
+    }
+
+    fn block(&mut self, kind: &'static str, depth: u32) -> Option<Value> {
+        if rarely(self.random, 60) {
+            return None;
+        }
+        let mut block = Map::new();
+        match kind {
+            "always_sample" | "trace_flags" => return None,
+            "latency" => {
+                let low = self.int(&[-5, 0, 1, 10, 99, 100, 1_000, 2_000, 10_000]);
+                let high = self.int(&[0, 0, -1, 50, 100, 1_000, 3_000, 100_000]);
+                self.set(&mut block, "threshold_ms", low);
+                self.set(&mut block, "upper_threshold_ms", high);
+            }
+            "numeric_attribute" => {
+                let (key, low, high) = (self.key(), self.int(INTS), self.int(INTS));
+                let invert = self.random.bool();
+                self.set(&mut block, "key", key);
+                self.set(&mut block, "min_value", low);
+                self.set(&mut block, "max_value", high);
+                self.set(&mut block, "invert_match", invert.into());
+            }
+            "string_attribute" => self.string_attribute(&mut block),
+            "boolean_attribute" => {
+                let (key, value, invert) = (self.key(), self.random.bool(), self.random.bool());
+                self.set(&mut block, "key", key);
+                self.set(&mut block, "value", value.into());
+                self.set(&mut block, "invert_match", invert.into());
+            }
+            "status_code" => {
+                let words = ["OK", "ERROR", "UNSET", "OK", "ERROR", "UNSET", "ok", "Error", ""];
+                let most = if rarely(self.random, 4) { words.len() } else { 6 };
+                let count = if rarely(self.random, 10) { 0 } else { self.random.usize(1..3) };
+                let codes: Vec<_> = (0..count).map(|_| *one(self.random, &words[..most])).collect();
+                block.insert("status_codes".to_owned(), codes.into());
+            }
+            "probabilistic" => {
+                let percent =
+                    *one(self.random, &[-5.0, 0.0, 1e-9, 0.5, 10.0, 33.333, 50.0, 90.0, 99.999_999, 100.0, 150.0]);
+                let salt = *one(self.random, &["", "default-hash-seed", "salt", "ü"]);
+                self.set(&mut block, "sampling_percentage", percent.into());
+                self.set(&mut block, "hash_salt", salt.into());
+            }
+            "rate_limiting" | "bytes_limiting" => {
+                let (rate, scale) =
+                    if kind == "rate_limiting" { ("spans_per_second", 1) } else { ("bytes_per_second", 60) };
+                // At most two tokens flow in while the traces are decided: less than a trace.
+                let burst = *one(self.random, &[-1, 0, 0, 1, 4, 5, 23, 100, 1_000]);
+                let tokens = *one(self.random, &[-1, 0, 1, 2]);
+                self.set(&mut block, rate, tokens.into());
+                self.set(&mut block, "burst_capacity", (burst * scale).into());
+            }
+            "span_count" => {
+                let (low, high) = (self.int(&[-1, 0, 1, 2, 3, 5, 9]), self.int(&[0, 0, 1, 2, 3, 5, -2]));
+                self.set(&mut block, "min_spans", low);
+                self.set(&mut block, "max_spans", high);
+            }
+            "trace_state" => {
+                let key = *one(self.random, &["vendor", "vendor", "other", "tenant@sys", "ot", "Vendor", ""]);
+                let values: Vec<_> = (0..self.random.usize(..4))
+                    .map(|_| *one(self.random, &["a", "b", "", "a=b", " a", "th:8;rv:abcdefabcdefab"]))
+                    .collect();
+                self.set(&mut block, "key", key.into());
+                self.set(&mut block, "values", values.into());
+            }
+            "ottl_condition" => self.ottl_condition(&mut block),
+            "and" => {
+                let parts = self.parts(depth, &["composite", "drop", "and"]);
+                block.insert("and_sub_policy".to_owned(), parts.into());
+            }
+            "drop" => {
+                let parts = self.parts(depth, &["composite", "drop", "and"]);
+                block.insert("drop_sub_policy".to_owned(), parts.into());
+            }
+            "not" => {
+                let part = self.part(depth, &["composite", "drop", "and", "not"]);
+                block.insert("not_sub_policy".to_owned(), part);
+            }
+            _ => self.composite(&mut block, depth),
+        }
+        Some(block.into())
+    }
+
+    fn string_attribute(&mut self, block: &mut Map<String, Value>) {
+        let regex = self.random.bool();
+        let patterns = ["pay.*", "^a$", "^$", "", ".", "[0-9]+", "(?i)CHECK", "out$", "(", "\\d{3}", "^\\S+$"];
+        let most = if rarely(self.random, 5) { patterns.len() } else { 7 };
+        let words: Vec<String> = (0..self.random.usize(..4))
+            .map(|_| {
+                let word: &str = if regex { *one(self.random, &patterns[..most]) } else { *one(self.random, TEXTS) };
+                word.to_owned()
+            })
+            .collect();
+        let (key, cache, invert) = (self.key(), self.int(&[-1, 0, 1, 128]), self.random.bool());
+        self.set(block, "key", key);
+        self.set(block, "values", words.into());
+        self.set(block, "enabled_regex_matching", regex.into());
+        self.set(block, "cache_max_size", cache);
+        self.set(block, "invert_match", invert.into());
+    }
+
+    fn ottl_condition(&mut self, block: &mut Map<String, Value>) {
+        let mode = *one(self.random, &["ignore", "silent", "propagate", "ignore", "propagate", "IGNORE"]);
+        if self.random.bool() {
+            block.insert("error_mode".to_owned(), mode.into());
+        }
+        for (key, about) in [("span", About::Span), ("spanevent", About::Event)] {
+            let count = if self.random.bool() { self.random.usize(1..3) } else { 0 };
+            let random = &mut *self.random;
+            let conditions: Vec<_> = (0..count)
+                .map(|_| {
+                    let depth = random.u32(..3);
+                    Conditions { random, about }.condition(depth)
+                })
+                .collect();
+            if count > 0 {
+                block.insert(key.to_owned(), conditions.into());
+            }
+        }
+    }
+
+    /// A policy inside another: one of those types rarely.
+    fn part(&mut self, depth: u32, unusual: &[&str]) -> Value {
+        loop {
+            let kind = *one(self.random, TYPES);
+            let timed = matches!(kind, "rate_limiting" | "bytes_limiting" | "composite");
+            if timed || depth > 1 || unusual.contains(&kind) && !rarely(self.random, 10) {
+                continue;
+            }
+            let mut part = self.policy(kind, depth + 1);
+            if rarely(self.random, 8) {
+                part.as_object_mut().expect("a policy").remove("name");
+            }
+            return part;
+        }
+    }
+
+    fn parts(&mut self, depth: u32, unusual: &[&str]) -> Vec<Value> {
+        let count = if rarely(self.random, 15) { 0 } else { self.random.usize(1..4) };
+        (0..count).map(|_| self.part(depth, unusual)).collect()
+    }
+
+    fn composite(&mut self, block: &mut Map<String, Value>, depth: u32) {
+        let equal = self.traffic == Traffic::Equal;
+        let count = self.random.usize(1..4);
+        let mut parts = Vec::new();
+        for number in 0..count {
+            let mut part = if equal {
+                // On equal traces all of one kind say the same.
+                let kind = *one(self.random, &["always_sample", "span_count"]);
+                self.policy(kind, depth + 1)
+            } else {
+                self.part(depth, &["composite", "drop", "not"])
+            };
+            part["name"] = format!("s{number}").into();
+            parts.push(part);
+        }
+        let mut order: Vec<_> = (0..count).map(|number| format!("s{number}")).collect();
+        if rarely(self.random, 4) {
+            self.random.shuffle(&mut order);
+        }
+        let total = if equal { self.int(&[-1, 0, 4, 5, 23, 50, 100, 1_000]) } else { 1_000_000_000.into() };
+        let mut rates = Vec::new();
+        for name in &order {
+            if self.random.bool() {
+                let percent = if equal { self.int(&[-1, 0, 1, 30, 50, 100, 150]) } else { 50.into() };
+                rates.push(json!({"policy": name, "percent": percent}));
+            }
+        }
+        if rarely(self.random, 10) {
+            rates.push(json!({"policy": "unknown", "percent": 10}));
+        }
+        if rarely(self.random, 10) {
+            order.pop();
+        }
+        self.set(block, "max_total_spans_per_second", total);
+        self.set(block, "policy_order", order.into());
+        block.insert("composite_sub_policy".to_owned(), parts.into());
+        self.set(block, "rate_allocation", rates.into());
+    }
+}

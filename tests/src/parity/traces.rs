@@ -1,0 +1,236 @@
+//! Random traces, split over random requests.
+
+use super::encode::mangle;
+use super::values::{NAMES, STATES, attributes, int, one, rarely};
+use bytes::Bytes;
+use fastrand::Rng;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+
+/// The attribute that tells spans apart.
+pub const UID: &str = "parity.uid";
+/// When everything happened, in nanoseconds since 1970.
+const BASE_NS: u64 = 1_700_000_000_000_000_000;
+
+/// Number of the first span of a pool of equal traces: others are never so many.
+pub const EQUAL: i64 = 1_000_000;
+
+/// A span in its place.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its number.
+    pub uid: i64,
+    /// Its resource.
+    pub resource: Resource,
+    /// Its scope.
+    pub scope: InstrumentationScope,
+    /// Itself.
+    pub span: Span,
+    /// Schema URLs of resource and scope.
+    pub schemas: (String, String),
+    /// Number of the request that it comes in; after all others those that come late.
+    pub request: usize,
+    /// Whether that request is written unusually.
+    pub unusual: bool,
+}
+
+/// Spans, and the requests that they are sent in.
+#[derive(Default)]
+pub struct Pool {
+    /// All spans by number.
+    pub spans: Vec<Placed>,
+    /// What is sent before any decision.
+    pub requests: Vec<Bytes>,
+    /// What is sent behind all decisions.
+    pub late: Vec<Bytes>,
+}
+
+/// A place for spans.
+type Place = (Resource, String, InstrumentationScope, String);
+
+fn places(random: &mut Rng) -> Vec<Place> {
+    let url = |random: &mut Rng| if random.bool() { String::new() } else { format!("schema-{}", random.u8(..3)) };
+    let mut places = Vec::new();
+    for _ in 0..8 {
+        let resource = Resource {
+            attributes: attributes(random, 2, 2),
+            dropped_attributes_count: random.u32(..2),
+            ..Resource::default()
+        };
+        let resource_url = url(random);
+        for _ in 0..2 {
+            let scope = InstrumentationScope {
+                name: (*one(random, NAMES)).to_owned(),
+                version: ["", "1", "2"][random.usize(..3)].to_owned(),
+                attributes: attributes(random, 1, 1),
+                dropped_attributes_count: random.u32(..2),
+            };
+            places.push((resource.clone(), resource_url.clone(), scope, url(random)));
+        }
+    }
+    places
+}
+
+fn span(random: &mut Rng, trace: &[u8]) -> Span {
+    let zeros = |random: &mut Rng, len: usize| if random.bool() { vec![0; len] } else { Vec::new() };
+    let start = if rarely(random, 25) { 0 } else { BASE_NS + random.u64(..2_000) * 1_000_000 };
+    let took = *one(random, &[0, 1, 999_999, 10_000_000, 100_000_000, 1_000_000_000, 5_000_000_000]);
+    let end = match random.u32(..40) {
+        0 => 0,
+        1 => BASE_NS - took,
+        _ => start.max(BASE_NS) + took,
+    };
+    let span_id = random.u64(1..).to_be_bytes().to_vec();
+    let mut span = Span {
+        trace_id: trace.to_vec(),
+        span_id: if rarely(random, 60) { zeros(random, 8) } else { span_id },
+        parent_span_id: if rarely(random, 4) { zeros(random, 8) } else { vec![random.u8(1..); 8] },
+        trace_state: (*one(random, STATES)).to_owned(),
+        name: (*one(random, NAMES)).to_owned(),
+        kind: if rarely(random, 40) { 9 } else { random.i32(0..6) },
+        start_time_unix_nano: start,
+        end_time_unix_nano: end,
+        flags: *one(random, &[0, 0, 0, 1, 2, 3, 0x100, 0x301, 0xffff_ff00, u32::MAX]),
+        attributes: attributes(random, 3, 2),
+        dropped_attributes_count: random.u32(..2),
+        dropped_events_count: random.u32(..2),
+        dropped_links_count: random.u32(..2),
+        ..Span::default()
+    };
+    for _ in 0..random.usize(..3) {
+        span.events.push(Event {
+            time_unix_nano: if rarely(random, 10) { 0 } else { BASE_NS + random.u64(..1_000) },
+            name: (*one(random, NAMES)).to_owned(),
+            attributes: attributes(random, 2, 1),
+            dropped_attributes_count: random.u32(..2),
+        });
+    }
+    if rarely(random, 4) {
+        span.links.push(Link { trace_id: vec![7; 16], span_id: vec![7; 8], ..Link::default() });
+    }
+    if !rarely(random, 3) {
+        let message = (*one(random, NAMES)).to_owned();
+        let code = if rarely(random, 20) { 7 } else { random.i32(0..3) };
+        span.status = Some(Status { message, code });
+    }
+    span
+}
+
+/// So many traces of up to six spans, in any order and over random requests; some spans of them come late.
+pub fn random(random: &mut Rng, traces: usize) -> Pool {
+    let places = places(random);
+    let mut spans = Vec::new();
+    for _ in 0..traces {
+        let trace = random.u128(1..).to_be_bytes();
+        for _ in 0..*one(random, &[1, 1, 1, 2, 2, 3, 4, 6]) {
+            spans.push((one(random, &places).clone(), span(random, &trace)));
+        }
+    }
+    random.shuffle(&mut spans);
+    let mut pool = Pool::default();
+    let late = spans.split_off(spans.len() - spans.len() / 10);
+    let mut requests = chunks(random, spans);
+    let on_time = requests.len();
+    requests.extend(chunks(random, late));
+    for (number, spans) in requests.into_iter().enumerate() {
+        let bytes = request(random, &mut pool, number, spans);
+        if number < on_time { &mut pool.requests } else { &mut pool.late }.push(bytes);
+    }
+    pool
+}
+
+/// One request with `traces` traces of `spans` spans, all of the same size.
+pub fn equal(random: &mut Rng, traces: usize, spans: usize) -> Pool {
+    let mut pool = Pool::default();
+    let place: Place = Default::default();
+    let mut all = Vec::new();
+    for _ in 0..traces {
+        let trace_id = random.u128(1..).to_be_bytes().to_vec();
+        for _ in 0..spans {
+            let span_id = random.u64(1..).to_be_bytes().to_vec();
+            let (start, end) = (BASE_NS, BASE_NS + 7_000_000);
+            let span = Span {
+                trace_id: trace_id.clone(),
+                span_id,
+                name: "equal".to_owned(),
+                start_time_unix_nano: start,
+                end_time_unix_nano: end,
+                ..Span::default()
+            };
+            all.push((place.clone(), span));
+        }
+    }
+    let request;
+    (request, pool.spans) = message(random, 0, all, EQUAL);
+    pool.requests.push(request.encode_to_vec().into());
+    pool
+}
+
+fn chunks(random: &mut Rng, mut spans: Vec<(Place, Span)>) -> Vec<Vec<(Place, Span)>> {
+    let mut chunks = Vec::new();
+    while !spans.is_empty() {
+        let rest = spans.split_off(spans.len().min(random.usize(1..200)));
+        chunks.push(std::mem::replace(&mut spans, rest));
+    }
+    chunks
+}
+
+fn request(random: &mut Rng, pool: &mut Pool, number: usize, mut spans: Vec<(Place, Span)>) -> Bytes {
+    if random.bool() {
+        // Sorted into their places, as SDKs do it; else as they come.
+        spans.sort_by_cached_key(|(place, _)| format!("{place:?}"));
+    }
+    let first = pool.spans.len() as i64;
+    let (request, mut placed) = message(random, number, spans, first);
+    let mut bytes = request.encode_to_vec();
+    if random.bool() {
+        bytes = mangle(&bytes, random);
+        placed.iter_mut().for_each(|placed| placed.unusual = true);
+    }
+    pool.spans.extend(placed);
+    bytes.into()
+}
+
+fn message(
+    random: &mut Rng,
+    number: usize,
+    spans: Vec<(Place, Span)>,
+    first: i64,
+) -> (ExportTraceServiceRequest, Vec<Placed>) {
+    let mut request = ExportTraceServiceRequest::default();
+    let mut placed = Vec::new();
+    let mut last: Option<Place> = None;
+    for ((resource, resource_url, scope, scope_url), mut span) in spans {
+        let uid = first + placed.len() as i64;
+        span.attributes.push(int(UID, uid));
+        let place = (resource.clone(), resource_url.clone(), scope.clone(), scope_url.clone());
+        placed.push(Placed {
+            uid,
+            resource: resource.clone(),
+            scope: scope.clone(),
+            span: span.clone(),
+            schemas: (resource_url.clone(), scope_url.clone()),
+            request: number,
+            unusual: false,
+        });
+        let same_resource = last.as_ref().is_some_and(|last| (&last.0, &last.1) == (&place.0, &place.1));
+        let same_scope = same_resource && last.as_ref() == Some(&place);
+        if !same_resource || rarely(random, 30) {
+            let resource = Some(resource).filter(|resource| *resource != Resource::default() || random.bool());
+            let new = ResourceSpans { resource, schema_url: resource_url, ..ResourceSpans::default() };
+            request.resource_spans.push(new);
+        }
+        let scopes = &mut request.resource_spans.last_mut().expect("it was just added").scope_spans;
+        if scopes.is_empty() || !same_scope || rarely(random, 30) {
+            let scope = Some(scope).filter(|scope| *scope != InstrumentationScope::default() || random.bool());
+            scopes.push(ScopeSpans { scope, schema_url: scope_url, ..ScopeSpans::default() });
+        }
+        scopes.last_mut().expect("it was just added").spans.push(span);
+        last = Some(place);
+    }
+    (request, placed)
+}
