@@ -89,7 +89,7 @@ impl Load {
         if self.random.u8(..20) > 0 {
             field(&mut span, 0x22, &[1; 8]);
         }
-        let start = 1_700_000_000_000_000_000_u64 + trace;
+        let start = 1_700_000_000_000_000_000_u64 + trace * 1_000;
         span.push(0x39);
         span.extend_from_slice(&start.to_le_bytes());
         span.push(0x41);
@@ -181,9 +181,9 @@ async fn soak(time: Duration, seed: u64) {
     let metric = |name: &str| telemetry.metrics().total(name, &[]) as u64;
     let mut load = Load {
         random: fastrand::Rng::with_seed(seed),
-        next_trace: 0,
+        next_trace: 2,
         open: VecDeque::new(),
-        giants: [u64::MAX, u64::MAX - 1],
+        giants: [1, 2],
     };
     let (start, began) = (resident(), Instant::now());
     let (mut put, mut refused, mut second) = (0_u64, 0_u64, 0_u64);
