@@ -7,6 +7,7 @@ use crate::workers::Workers;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData, status::StatusCode};
 use prost::Message;
 use std::collections::VecDeque;
@@ -153,6 +154,16 @@ pub(crate) struct TestSpan {
     pub(crate) scope: u8,
     /// Bytes of ballast.
     pub(crate) ballast: usize,
+    /// The attribute `n`, if it is not 0.
+    pub(crate) number: i64,
+    /// The attribute `b`, if it is true.
+    pub(crate) flag: bool,
+    /// The W3C flag.
+    pub(crate) sampled: bool,
+    /// Whether there is an event `exception`.
+    pub(crate) exception: bool,
+    /// The value of `vendor` in the trace state; "" is ballast instead.
+    pub(crate) vendor: &'static str,
 }
 
 /// A batch of spans in this order; neighbours with the same resource and scope share them.
@@ -172,6 +183,13 @@ pub(crate) fn batch(spans: &[TestSpan]) -> Batch {
             let scope = Some(InstrumentationScope { name, ..InstrumentationScope::default() });
             scopes.push(ScopeSpans { scope, ..ScopeSpans::default() });
         }
+        let attribute = |key: &str, value| {
+            let value = Some(AnyValue { value: Some(value) });
+            KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+        };
+        let number = (span.number != 0).then(|| attribute("n", Value::IntValue(span.number)));
+        let flag = span.flag.then(|| attribute("b", Value::BoolValue(true)));
+        let exception = span.exception.then(|| Event { name: "exception".to_owned(), ..Event::default() });
         let code = if span.error { StatusCode::Error } else { StatusCode::Unset };
         scopes.last_mut().unwrap().spans.push(Span {
             trace_id: span.trace.clone(),
@@ -180,7 +198,13 @@ pub(crate) fn batch(spans: &[TestSpan]) -> Batch {
             name: span.name.clone(),
             start_time_unix_nano: span.start_ms * 1_000_000,
             end_time_unix_nano: span.end_ms * 1_000_000,
-            trace_state: "x".repeat(span.ballast),
+            trace_state: match span.vendor {
+                "" => "x".repeat(span.ballast),
+                vendor => format!("vendor={vendor}"),
+            },
+            attributes: number.into_iter().chain(flag).collect(),
+            events: exception.into_iter().collect(),
+            flags: span.sampled.into(),
             status: Some(opentelemetry_proto::tonic::trace::v1::Status { code: code as i32, ..Default::default() }),
             ..Span::default()
         });

@@ -75,7 +75,8 @@ pub fn case(random: &mut Rng, kind: &'static str, wait: &str) -> Case {
         settings["maximum_trace_size_bytes"] = (*one(random, &[0, 1, 300, 600, 1200])).into();
     }
     if rarely(random, 4) {
-        settings["decision_cache"] = match random.u32(..3) {
+        settings["decision_cache"] = match random.u32(..4) {
+            3 => json!({"sampled_cache_size": 0, "non_sampled_cache_size": -1}),
             0 => json!({"sampled_cache_size": 100_000, "non_sampled_cache_size": 100_000}),
             1 => json!({"sampled_cache_size": 100_000}),
             _ => json!({"non_sampled_cache_size": 100_000}),

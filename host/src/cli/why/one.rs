@@ -64,7 +64,7 @@ fn decision(decision: &Value, paint: Paint) -> Vec<String> {
     lines.push(row("when", &ago));
     lines.push(row("after", &format!("{}: {}", span(number(decision, "held_seconds")), reason(because))));
     lines.push(row("on", &evidence(decision)));
-    if because != "maximum_trace_size_bytes" && text(decision, "outcome") != "undecided" {
+    if !list(decision, "votes").is_empty() {
         let title = format!("votes, policies version {}", number(decision, "policies_version"));
         lines.push(format!("  {}", paint.dim(&title)));
         lines.extend(votes(decision, paint));

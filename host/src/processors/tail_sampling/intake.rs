@@ -172,7 +172,7 @@ impl<'a> Runs<'a> {
         if self.policies == policies.generation() {
             return run.facts;
         }
-        Facts { around: run.facts.around, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
+        Facts { bytes: run.facts.bytes, ..fold::run(&self.context(run), &self.pieces(run).concat(), policies) }
     }
 
     /// The bytes of a run, each span with tag and length.

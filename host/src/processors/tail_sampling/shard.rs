@@ -254,7 +254,7 @@ impl Shard {
         let Some((mut facts, mut chain)) = self.known(number) else { return };
         let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
         facts.fold(&runs.facts_for(run, &self.rules.policies));
-        if facts.size() > self.rules.trace_bytes_max {
+        if facts.bytes > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts, now_ms);
         }
         let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
@@ -330,7 +330,8 @@ impl Shard {
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
             store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            facts.around = entry.facts.around;
+            // Resources and scopes are not held once for each request that they came with.
+            facts.bytes = entry.facts.bytes;
             table.set_facts(number, &facts, rules.policies.generation());
             entry.facts = facts;
         }

@@ -1,4 +1,4 @@
-//! Where the entries of undecided traces are kept: packed to 72 bytes each, in chunks that never move and that are given back.
+//! Where the entries of undecided traces are kept: packed to 68 bytes each, in chunks that never move and that are given back.
 //!
 //! Growing adds a chunk and is no pause. New entries go to the first chunk that has room, so that after a peak the later
 //! chunks empty as its traces are decided, and go. What the filters of policies matched stands beside the entries, only as
@@ -28,7 +28,6 @@ struct Slot {
     start_ns: [u32; 2],
     end_ns: [u32; 2],
     bytes: u32,
-    around: u32,
     bytes_high: u8,
     flags: u8,
     policies: u16,
@@ -42,8 +41,8 @@ struct Slot {
     after: u32,
 }
 
-const _: () = assert!(size_of::<Slot>() == 72);
-/// Encoded sizes of spans are known up to a tebibyte, those of what is around them up to four gibibytes.
+const _: () = assert!(size_of::<Slot>() == 68);
+/// Encoded sizes of traces are known up to a tebibyte.
 const BYTES_MAX: u64 = (1 << 40) - 1;
 
 /// The links of an entry in the list that it is in.
@@ -95,10 +94,10 @@ impl Slot {
     fn empty(after: u32) -> Self {
         Self {
             id: [0; 16],
-            start_ns: split(Facts::default().start_ns),
+            // As of no spans.
+            start_ns: [u32::MAX; 2],
             end_ns: [0; 2],
             bytes: 0,
-            around: 0,
             bytes_high: 0,
             flags: 0,
             policies: 0,
@@ -114,11 +113,10 @@ impl Slot {
 
     /// Everything but the matches and what samplers said, which stand elsewhere.
     fn set_facts(&mut self, facts: &Facts) {
-        let Facts { start_ns, end_ns, bytes, around, spans, errors, root, matches: _, upstream: _ } = *facts;
+        let Facts { start_ns, end_ns, bytes, spans, errors, root, matches: _, upstream: _ } = *facts;
         let [low, high] = split(bytes.min(BYTES_MAX));
         (self.start_ns, self.end_ns, self.bytes, self.bytes_high) = (split(start_ns), split(end_ns), low, high as u8);
         (self.spans, self.errors) = (spans, errors);
-        self.around = u32::try_from(around).unwrap_or(u32::MAX);
         self.flags = self.flags & !ROOT | if root { ROOT } else { 0 };
     }
 
@@ -127,7 +125,6 @@ impl Slot {
             start_ns: join(self.start_ns),
             end_ns: join(self.end_ns),
             bytes: join([self.bytes, self.bytes_high.into()]),
-            around: self.around.into(),
             spans: self.spans,
             errors: self.errors,
             root: self.flags & ROOT != 0,
@@ -450,7 +447,6 @@ mod tests {
                         start_ns: random.u64(..),
                         end_ns: random.u64(..),
                         bytes: random.u64(..1 << 40),
-                        around: random.u32(..).into(),
                         spans: random.u32(..),
                         errors: random.u32(..),
                         root: random.bool(),

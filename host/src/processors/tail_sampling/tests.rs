@@ -96,16 +96,16 @@ async fn decided_together_and_late_spans_follow() {
     assert_eq!((&view["traces_sampled_by_policy"]["errors"], &view["traces_on_memory"]), (&1.into(), &0.into()));
 }
 
-/// Without the cache a late span begins a new trace, as in the Collector by default.
+/// Without a cache the decisions about the newest `num_traces` traces are remembered, as in the Collector.
 #[tokio::test(start_paused = true)]
 async fn without_decision_cache() {
     let cache = "decision_cache: {sampled_cache_size: 0, non_sampled_cache_size: 0}";
     let stage = Stage::start(&format!("{{{ERRORS}, decision_wait: 1s, {cache}}}")).await;
-    stage.put(&[error(1, "a")]).await.unwrap();
+    stage.put(&[error(1, "a"), span(2, "x")]).await.unwrap();
     pass(1100).await;
-    stage.put(&[span(1, "b")]).await.unwrap();
+    stage.put(&[span(1, "b"), error(2, "y")]).await.unwrap();
     pass(1100).await;
-    assert_eq!(names(&stage.next.spans()), ["a"]);
+    assert_eq!(names(&stage.next.spans()), ["a", "b"]);
     assert_eq!(stage.metric("new_trace_id_received_total", ""), 2.0);
 }
 

@@ -129,7 +129,11 @@ fn decision(processor: &str, remembered: &Remembered, clock: &Clock) -> Value {
     put_evidence(&mut shown, &Evidence { spans, errors, bytes, duration_ns, root });
     let first_shadow = roster.policies.len();
     put(&mut shown, "decided_by", decided_by(remembered, &roster.policies, 0));
-    put(&mut shown, "votes", votes(remembered, &roster.policies, 0));
+    let votes_on_it = votes(remembered, &roster.policies, 0);
+    // Nobody is asked about a trace that is too large, or when the policies had voted on its spans as they came.
+    if votes_on_it.iter().any(|vote| vote.get("vote").is_some_and(|vote| vote != NOT_ASKED)) {
+        put(&mut shown, "votes", votes_on_it);
+    }
     if let Some(shadow) = record.shadow {
         let shadow = json!({
             "outcome": shadow.word(),

@@ -34,7 +34,7 @@ impl Runs<'_> {
             }
             let around = size - bytes(trace);
             if let Some(run) = self.runs.get_mut(run.run) {
-                run.facts.around = around;
+                run.facts.bytes += around;
             }
         }
     }

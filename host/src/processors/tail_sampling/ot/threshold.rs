@@ -137,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(Threshold::parse(digits.as_bytes()), expected.map(Threshold), "{digits}");
         }
-        assert_eq!(parse_randomness(b"0123456789abcd"), Some(0x0123_4567_89ab_cd));
+        assert_eq!(parse_randomness(b"0123456789abcd"), Some(0x0001_2345_6789_abcd));
         assert_eq!(parse_randomness(b"0123456789abc"), None);
     }
 

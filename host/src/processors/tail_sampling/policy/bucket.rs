@@ -14,17 +14,22 @@ pub(super) struct Bucket {
     burst: u64,
 }
 
+/// Rate and burst as they are configured: twice the rate if there is no burst, and nothing flows in at a rate of 0 or less.
+pub(super) fn limits(tokens_per_second: i64, burst: i64) -> (u64, u64) {
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    (count(tokens_per_second), count(if burst > 0 { burst } else { tokens_per_second.saturating_mul(2) }))
+}
+
 /// Instants are counted from so long before the start of the clock, so that a full bucket was empty in the past.
 const BEFORE_NS: u64 = 1 << 62;
 
-/// Rate and burst as they are configured: a burst of twice the rate if there is none, and nothing flows in at a rate of 0 or less.
-pub(super) fn limits(tokens_per_second: i64, burst: i64) -> (u64, u64) {
-    let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    let burst = if burst > 0 { burst } else { tokens_per_second.saturating_mul(2) };
-    (count(tokens_per_second), count(burst))
-}
-
 impl Bucket {
+    /// A full bucket with [`limits`].
+    pub(super) fn of(tokens_per_second: i64, burst: i64) -> Self {
+        let (rate, burst) = limits(tokens_per_second, burst);
+        Self::new(rate as f64, burst)
+    }
+
     /// A full bucket.
     pub(super) fn new(tokens_per_second: f64, burst: u64) -> Self {
         let bucket = Self {
@@ -32,7 +37,7 @@ impl Bucket {
             ns_per_token: if tokens_per_second == 0.0 { f64::INFINITY } else { 1e9 / tokens_per_second },
             burst,
         };
-        if tokens_per_second > 0.0 {
+        if bucket.ns_per_token.is_finite() {
             bucket.empty_at_ns.store(BEFORE_NS.saturating_sub(bucket.fill_ns(burst)), Relaxed);
         }
         bucket
@@ -58,17 +63,18 @@ impl Bucket {
 
     /// Takes `tokens` even if they are not there: they are missing later.
     pub(super) fn spend(&self, tokens: u64, now_ms: u64) {
-        if self.ns_per_token.is_finite() {
-            let now_ns = now_ns(now_ms);
-            let spent = |empty_at: u64| Some(self.not_overflown(empty_at, now_ns).saturating_add(self.fill_ns(tokens)));
-            let _ = self.empty_at_ns.fetch_update(Relaxed, Relaxed, spent);
-        }
+        let now_ns = now_ns(now_ms);
+        let spent = |state: u64| match self.ns_per_token.is_finite() {
+            true => Some(self.not_overflown(state, now_ns).saturating_add(self.fill_ns(tokens))),
+            false => Some(state.saturating_add(tokens)),
+        };
+        let _ = self.empty_at_ns.fetch_update(Relaxed, Relaxed, spent);
     }
 
     /// How many whole tokens are there.
     pub(super) fn tokens(&self, now_ms: u64) -> u64 {
         if self.ns_per_token.is_infinite() {
-            return 0;
+            return self.burst.saturating_sub(self.empty_at_ns.load(Relaxed));
         }
         let now_ns = now_ns(now_ms);
         let empty_at = self.not_overflown(self.empty_at_ns.load(Relaxed), now_ns);
@@ -99,11 +105,6 @@ fn now_ns(now_ms: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn of(rate: i64, burst: i64) -> Bucket {
-        let (rate, burst) = limits(rate, burst);
-        Bucket::new(rate as f64, burst)
-    }
-
     #[test]
     fn full_at_the_start_then_as_time_fills_it() {
         let bucket = Bucket::new(10.0, 20);
@@ -128,16 +129,16 @@ mod tests {
 
     #[test]
     fn an_empty_rate_lets_nothing_pass() {
-        let bucket = of(0, 0);
+        let bucket = Bucket::of(0, 0);
         assert!(!bucket.take(1, 0) && !bucket.take(1, u64::MAX / 2));
-        assert!(!of(-5, 0).take(1, 1_000));
+        assert!(!Bucket::of(-5, 0).take(1, 1_000));
     }
 
     /// What is in it at the start can be taken, once.
     #[test]
     fn an_empty_rate_with_a_burst() {
-        let bucket = of(0, 10);
+        let bucket = Bucket::of(0, 10);
         assert!(bucket.take(6, 0) && !bucket.take(5, 1_000) && bucket.take(4, 2_000) && !bucket.take(1, u64::MAX / 2));
-        assert!(of(-5, 1).take(1, 0));
+        assert!(Bucket::of(-5, 1).take(1, 0));
     }
 }

@@ -36,11 +36,11 @@ impl PolicyConfig for Config {
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         layout.want_sizes();
-        let (rate, burst) = bucket::limits(self.bytes_per_second, self.burst_capacity);
         if layout.uses_tracestate() {
-            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.size(), layout)));
+            let (rate, burst) = bucket::limits(self.bytes_per_second, self.burst_capacity);
+            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.bytes, layout)));
         }
-        Box::new(BytesLimiting(Bucket::new(rate as f64, burst)))
+        Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
     }
 }
 
@@ -48,7 +48,7 @@ struct BytesLimiting(Bucket);
 
 impl Policy for BytesLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(self.0.take(trace.facts.size(), trace.now_ms))
+        Vote::sampled_if(self.0.take(trace.facts.bytes, trace.now_ms))
     }
 
     fn is_pure(&self) -> bool {

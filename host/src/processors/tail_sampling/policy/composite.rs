@@ -79,8 +79,8 @@ impl PolicyConfig for Config {
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let parts = self.composite_sub_policy.iter().filter_map(|settings| {
             let policy = settings::build_parts([settings], layout).pop()?;
-            let (name, spans_per_second) = (Arc::from(settings.name.as_str()), self.share(&settings.name));
-            Some(Part { name, policy, spans_per_second, used: AtomicU64::new(0) })
+            let name = Arc::from(settings.name.as_str());
+            Some(Part { name, policy, spans_per_second: self.share(&settings.name), used: AtomicU64::new(0) })
         });
         let parts = parts.collect();
         Box::new(Composite { parts, last: PerShard::new(layout, || AtomicUsize::new(0)) })

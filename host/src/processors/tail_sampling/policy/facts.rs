@@ -7,7 +7,8 @@ pub type Matches = u128;
 
 /// What every policy may know about a trace without looking at its spans again.
 ///
-/// Folding is order-free (but see [`Upstream`]): the same spans in any order and split over any requests give the same facts.
+/// Folding is order-free (but see [`Upstream`]): the same spans in any order and split over any requests give the same facts; of
+/// the size, if it is asked for, only the same requests in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Earliest start, in nanoseconds since 1970; `u64::MAX` while no span has any times. A span with an end and no start
@@ -15,11 +16,9 @@ pub struct Facts {
     pub start_ns: u64,
     /// Latest end, in nanoseconds since 1970.
     pub end_ns: u64,
-    /// Encoded size of the spans in bytes, each with its tag and length.
+    /// Encoded size of the spans in bytes, each with its tag and length. If somebody asks for sizes
+    /// ([`Layout::want_sizes`](super::Layout::want_sizes)) with the resources and scopes around them, once for each request.
     pub bytes: u64,
-    /// Bytes of the resources and scopes around them, once for each request that they came with; counted only if somebody asks
-    /// for sizes ([`Layout::want_sizes`](super::Layout::want_sizes)).
-    pub around: u64,
     /// How many spans.
     pub spans: u32,
     /// How many of them have status error.
@@ -38,17 +37,11 @@ impl Facts {
         self.start_ns = self.start_ns.min(more.start_ns);
         self.end_ns = self.end_ns.max(more.end_ns);
         self.bytes = self.bytes.saturating_add(more.bytes);
-        self.around = self.around.saturating_add(more.around);
         self.spans = self.spans.saturating_add(more.spans);
         self.errors = self.errors.saturating_add(more.errors);
         self.root |= more.root;
         self.matches |= more.matches;
         self.upstream.fold(more.upstream);
-    }
-
-    /// Size of the trace as messages of OTLP, one for each request that it came with.
-    pub fn size(&self) -> u64 {
-        self.bytes.saturating_add(self.around)
     }
 
     /// Earliest start, in nanoseconds since 1970; 0 if it is not known.
@@ -72,7 +65,6 @@ impl Default for Facts {
             start_ns: u64::MAX,
             end_ns: 0,
             bytes: 0,
-            around: 0,
             spans: 0,
             errors: 0,
             root: false,
@@ -93,7 +85,6 @@ mod tests {
             start_ns,
             end_ns,
             bytes: 10,
-            around: 1,
             spans: 1,
             errors: u32::from(start_ns == 0),
             root: start_ns == 3,
@@ -101,17 +92,8 @@ mod tests {
             upstream: Upstream::default(),
         });
         let upstream = Upstream::default();
-        let expected = Facts {
-            start_ns: 0,
-            end_ns: 12,
-            bytes: 30,
-            around: 3,
-            spans: 3,
-            errors: 1,
-            root: true,
-            matches: 7,
-            upstream,
-        };
+        let expected =
+            Facts { start_ns: 0, end_ns: 12, bytes: 30, spans: 3, errors: 1, root: true, matches: 7, upstream };
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut facts = Facts::default();
             order.iter().for_each(|i| facts.fold(&spans[*i]));

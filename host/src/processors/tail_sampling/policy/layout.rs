@@ -166,7 +166,6 @@ impl Layout {
             start_ns: if span.start_ns == 0 && span.end_ns == 0 { u64::MAX } else { span.start_ns },
             end_ns: span.end_ns,
             bytes: span.bytes,
-            around: 0,
             spans: 1,
             errors: u32::from(span.status == StatusCode::Error),
             root: span.root,

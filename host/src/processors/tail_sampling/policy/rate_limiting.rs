@@ -35,11 +35,11 @@ impl PolicyConfig for Config {
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        let (rate, burst) = bucket::limits(self.spans_per_second, self.burst_capacity);
         if layout.uses_tracestate() {
+            let (rate, burst) = bucket::limits(self.spans_per_second, self.burst_capacity);
             return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.spans.into(), layout)));
         }
-        Box::new(RateLimiting(Bucket::new(rate as f64, burst)))
+        Box::new(RateLimiting(Bucket::of(self.spans_per_second, self.burst_capacity)))
     }
 }
 

@@ -48,11 +48,11 @@ impl Shard {
         let mut facts = Facts::default();
         piece.iter().for_each(|of| facts.fold(&runs.facts_for(of.run, &self.rules.policies)));
         total.fold(&facts);
-        if total.size() > self.rules.trace_bytes_max {
+        if total.bytes > self.rules.trace_bytes_max {
             self.drop_too_large(first.hash, number, total, now_ms);
             return false;
         }
-        let facts = Facts { spans: total.spans, bytes: total.bytes, around: total.around, ..facts };
+        let facts = Facts { spans: total.spans, bytes: total.bytes, ..facts };
         let trace = Trace { shard: self.number, ..Trace::new(&id, &facts, now_ms) };
         let Self { rules, tally, ballot, .. } = self;
         ballot.clear();

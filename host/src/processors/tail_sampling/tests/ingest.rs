@@ -275,6 +275,7 @@ async fn beside_a_model() {
                         resource: random.u8(..3),
                         scope: random.u8(..2),
                         ballast: random.usize(..200),
+                        ..TestSpan::default()
                     }
                 })
                 .collect();

@@ -144,3 +144,36 @@ async fn giant_resource() {
     assert_eq!((line(&stage.context).handed_on, line(&stage.context).held), (100_000, 0));
     assert!(stage.next.contexts().iter().all(|contexts| *contexts == (1, 1)));
 }
+
+/// Every metric that the Collector's processor has is there from the start, under its name and with its labels.
+#[tokio::test(start_paused = true)]
+async fn the_metrics_of_the_collector() {
+    let stage = Stage::start(&format!("{{{ERRORS}}}")).await;
+    let text = stage.context.telemetry.metrics().render();
+    let check = |name: &str, labels: &[&str]| {
+        let full = format!("otelcol_processor_tail_sampling_{name}");
+        let mut lines = text.lines().filter(|line| !line.starts_with('#') && line.starts_with(&full));
+        let line = lines.next().unwrap_or_else(|| panic!("no {full}"));
+        assert!(labels.iter().all(|label| line.contains(&format!("{label}=\""))), "{line}");
+    };
+    for what in ["bytes", "spans", "traces"] {
+        check(&format!("count_{what}_sampled_total"), &["policy", "sampled", "decision"]);
+    }
+    check("global_count_traces_sampled_total", &["sampled", "decision"]);
+    check("early_releases_from_cache_decision_total", &["sampled"]);
+    check("sampling_policy_execution_count_total", &["policy"]);
+    check("sampling_policy_execution_time_sum_total", &["policy"]);
+    for name in [
+        "count_spans_with_unparseable_tracestate_total",
+        "new_trace_id_received_total",
+        "sampling_decision_timer_latency_bucket",
+        "sampling_late_span_age_bucket",
+        "sampling_policy_evaluation_error_total",
+        "sampling_trace_dropped_too_early_total",
+        "sampling_trace_removal_age_bucket",
+        "sampling_traces_on_memory",
+        "traces_dropped_too_large_total",
+    ] {
+        check(name, &[]);
+    }
+}

@@ -347,3 +347,29 @@ async fn versions_of_plugins() {
     let failed = Question { vote: Some("error".to_owned()), ..latest() };
     assert_eq!(stage.traces(&failed), [hex(3)]);
 }
+
+/// With `span-ingest` the votes are those on the spans that brought the decision, and a trace that nobody decided has none; the
+/// shadow votes on all that has arrived.
+#[tokio::test(start_paused = true)]
+async fn decided_on_arrival() {
+    let shadow = "shadow_policies: [{name: two, type: span_count, span_count: {min_spans: 2}}]";
+    let stage =
+        Stage::start(&format!("{{{ERRORS}, {shadow}, decision_wait: 1s, sampling_strategy: span-ingest}}")).await;
+    stage.put(&[span(1, "a"), span(2, "b"), span(2, "b2")]).await.unwrap();
+    pass(300).await;
+    stage.put(&[error(1, "c")]).await.unwrap();
+    let one = stage.why(1);
+    let votes = json!([{"policy": "errors", "vote": "sampled"}]);
+    let expected =
+        json!({"because": "span_ingest", "outcome": "sampled", "decided_by": "errors", "spans": 2, "errors": 1});
+    check(&one, expected);
+    check(&one, json!({"held_seconds": 0.3, "votes": votes}));
+    check(&one["shadow"], json!({"outcome": "sampled", "agrees": true}));
+    pass(1_500).await;
+    let nobody = stage.why(2);
+    check(&nobody, json!({"because": "due", "outcome": "not_sampled", "decided_by": null}));
+    assert!(nobody.get("votes").is_none(), "{nobody:#}");
+    check(&nobody["shadow"], json!({"outcome": "sampled", "agrees": false}));
+    stage.put(&[span(1, "late")]).await.unwrap();
+    check(&stage.why(1), json!({"late_spans": 1}));
+}
