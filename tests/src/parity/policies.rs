@@ -207,7 +207,7 @@ impl Maker<'_> {
         let most = if rarely(self.random, 5) { patterns.len() } else { 7 };
         let words: Vec<String> = (0..self.random.usize(..4))
             .map(|_| {
-                let word: &str = if regex { *one(self.random, &patterns[..most]) } else { *one(self.random, TEXTS) };
+                let word: &str = if regex { one(self.random, &patterns[..most]) } else { one(self.random, TEXTS) };
                 word.to_owned()
             })
             .collect();
