@@ -180,12 +180,8 @@ async fn soak(time: Duration, seed: u64) {
     let stage: Arc<dyn Processor> = config.build(context.clone(), sink.clone()).unwrap();
     stage.start().await.unwrap();
     let metric = |name: &str| telemetry.metrics().total(name, &[]) as u64;
-    let mut load = Load {
-        random: fastrand::Rng::with_seed(seed),
-        next_trace: 2,
-        open: VecDeque::new(),
-        giants: [1, 2],
-    };
+    let mut load =
+        Load { random: fastrand::Rng::with_seed(seed), next_trace: 2, open: VecDeque::new(), giants: [1, 2] };
     let (start, began) = (resident(), Instant::now());
     let (mut put, mut refused, mut second) = (0_u64, 0_u64, 0_u64);
     // Highest resident and counted memory of each third.

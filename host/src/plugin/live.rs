@@ -7,11 +7,10 @@
 
 use super::chain::{self, Ahead, Step};
 use super::compile::Urgency;
-use super::error::{LoadError, RunError};
-use super::generation::Generation;
+use super::error::LoadError;
 use super::inner::{Inner, Trouble};
 use super::metrics::PluginMetrics;
-use super::options::{ErrorMode, Failed, Options, Outcome};
+use super::options::{Failed, Options, Outcome};
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash};
 use super::quarantine::Input;

@@ -93,6 +93,14 @@ async fn main() {
 const SPANS: u64 = 100;
 
 async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str, compile: &[PathBuf]) {
+    // All made before anything is measured: this thread sends and takes the times, and must not be busy with something else.
+    let plugins = mad_plugins().into_iter().chain(small_bombs()).filter(|(name, _)| name.contains(only));
+    let plugins: Vec<_> = plugins.collect();
+    let compile = compile.iter().map(|file| {
+        let wasm = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        (file.file_name().unwrap_or_default().to_string_lossy().into_owned(), wasm)
+    });
+    let compile: Vec<_> = compile.collect();
     let settings = "error_mode: propagate, limits: {memory_mib: 64, output_mib: 16}";
     let mut scene = Scene::start(&tailrace, settings).await;
     let period = Duration::from_secs_f64(SPANS as f64 / rate as f64);
@@ -104,7 +112,7 @@ async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str, comp
     println!("{rate} spans/s in each pipeline, {seconds} s each");
     println!("{:36} {:>8} {:>8} {:>6} {:>6} {:>8}", "plugin", "p50 ms", "p99 ms", "p50 x", "p99 x", "MiB");
     print_row("good", &calm, &calm, &scene);
-    for (name, wasm) in mad_plugins().into_iter().chain(small_bombs()).filter(|(name, _)| name.contains(only)) {
+    for (name, wasm) in plugins {
         // The swap and the compiling are part of what is measured.
         neighbour.take_micros();
         scene.swap(&name, &wasm).await;
@@ -114,9 +122,7 @@ async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str, comp
         scene.swap("good", &stamp(&format!("good after {}", name.chars().take(18).collect::<String>()))).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    for file in compile {
-        let wasm = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, wasm) in compile {
         neighbour.take_micros();
         let start = Instant::now();
         scene.swap(&name, &wasm).await;

@@ -290,7 +290,7 @@ impl Term {
                 let texts = terms.iter().map(|term| text(&term.answer(span)?)).collect::<Answer<Vec<_>>>()?;
                 Value::Text(texts.join(delimiter))
             }
-            _ => unreachable!("literals were answered"),
+            _ => panic!("literals were answered"),
         })
     }
 }
