@@ -244,7 +244,8 @@ impl Maker<'_> {
         loop {
             let kind = *one(self.random, TYPES);
             let timed = matches!(kind, "rate_limiting" | "bytes_limiting" | "composite");
-            if timed || depth > 1 || unusual.contains(&kind) && !rarely(self.random, 10) {
+            let nested = matches!(kind, "and" | "not" | "drop");
+            if timed || depth > 1 && nested || unusual.contains(&kind) && !rarely(self.random, 10) {
                 continue;
             }
             let mut part = self.policy(kind, depth + 1);
