@@ -52,7 +52,8 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
 /// Why another number of equal traces is kept.
 pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option<&'static str> {
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
-    let reason = "`bytes_limiting`: tag and length of the message around each request's part, a few bytes, do not count";
+    let reason =
+        "`bytes_limiting`: tag and length of the message around each request's part, a few bytes, do not count";
     (bytes && theirs.abs_diff(ours) <= 1).then_some(reason)
 }
 
