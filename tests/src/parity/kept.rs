@@ -43,7 +43,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         return Some("`latency`: a span without any times does not count, wherever it stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();
-    if sizes && spans.iter().any(|placed| placed.unusual) {
+    // The Collector writes a status that is not there, and does not write ids of zeros.
+    let written_anew = |placed: &&Placed| {
+        let zeros = |id: &[u8]| !id.is_empty() && id.iter().all(|byte| *byte == 0);
+        let span = &placed.span;
+        placed.unusual || span.status.is_none() || zeros(&span.span_id) || zeros(&span.parent_span_id)
+    };
+    if sizes && spans.iter().any(written_anew) {
         return Some("sizes: bytes count as they were sent, however unusually they were written");
     }
     None
@@ -51,8 +57,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
 
 /// Why another number of equal traces is kept.
 pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option<&'static str> {
+    let limiter = |value: &Value| value.get("rate_limiting").is_some() || value.get("bytes_limiting").is_some();
+    if settings["num_shards"].as_u64().is_some_and(|shards| shards > 1) && holds(settings, &limiter) {
+        return Some("limits are those of all shards together; the Collector gives each shard the whole burst");
+    }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
-    let reason = "`bytes_limiting`: tag and length of the message around each request's part, a few bytes, do not count";
+    let reason =
+        "`bytes_limiting`: tag and length of the message around each request's part, a few bytes, do not count";
     (bytes && theirs.abs_diff(ours) <= 1).then_some(reason)
 }
 
