@@ -34,6 +34,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
             "`latency` with an upper bound: the whole trace counts, not what had come when a span was looked at",
         );
     }
+    let text = settings.to_string();
+    if text.contains("event_index") {
+        return Some("OTTL: `event_index` has a value; there it is an error in every condition");
+    }
+    if text.contains("schema_url") {
+        return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
+    }
     let propagates = |value: &Value| value["ottl_condition"]["error_mode"] == "propagate";
     if several && any(&propagates) {
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
