@@ -15,6 +15,7 @@ test: toolchain fmt lint plugins python js
 
 fmt: toolchain
 	cargo fmt --all --check
+	rustfmt --check --edition 2024 host/src/processors/tail_sampling/policy/*.rs
 
 lint: toolchain
 	cargo clippy --workspace --all-targets -- -D warnings

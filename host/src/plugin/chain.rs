@@ -11,8 +11,8 @@
 use super::contract::Kind;
 use super::error::{Failure, Incident, RunError};
 use super::generation::Generation;
-use super::options::Outcome;
 use super::metrics::PluginMetrics;
+use super::options::Outcome;
 use super::work;
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};

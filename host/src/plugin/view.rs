@@ -2,8 +2,8 @@
 
 use super::Incident;
 use super::compile::Where;
-use super::limits::Limits;
 use super::inner::Inner;
+use super::limits::Limits;
 use super::program::{Hash, Origin, Program};
 
 use crate::pdata::Signal;

@@ -83,12 +83,11 @@ async fn main() -> std::process::ExitCode {
         TYPES.iter().copied().filter(|kind| cli.only.as_ref().is_none_or(|only| only == kind)).collect();
     assert!(!kinds.is_empty(), "there is no type {:?}; there are {TYPES:?}", cli.only);
     let mut totals = Totals::default();
-    let mut seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
-    for start in (0..cli.cases).step_by(ROUND) {
+    let first_seed = cli.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    for (seed, start) in (first_seed..).zip((0..cli.cases).step_by(ROUND)) {
         let cases = ROUND.min(cli.cases - start);
         println!("seed {seed}, {cases} cases");
         round(&cli, seed, &kinds, cases, &mut totals).await;
-        seed += 1;
     }
     println!("{} processors, {} decisions compared", totals.cases, totals.traces);
     for (why, count) in &totals.kept {

@@ -207,8 +207,8 @@ impl Maker<'_> {
         let most = if rarely(self.random, 5) { patterns.len() } else { 7 };
         let words: Vec<String> = (0..self.random.usize(..4))
             .map(|_| {
-                let word: &str = if regex { *one(self.random, &patterns[..most]) } else { *one(self.random, TEXTS) };
-                word.to_owned()
+                let words = if regex { &patterns[..most] } else { TEXTS };
+                (*one(self.random, words)).to_owned()
             })
             .collect();
         let (key, cache, invert) = (self.key(), self.int(&[-1, 0, 1, 128]), self.random.bool());

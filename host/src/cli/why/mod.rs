@@ -49,7 +49,8 @@ struct Filter {
     /// Only those that ended so: sampled, not_sampled, dropped, too_large or undecided
     #[arg(long, conflicts_with = "trace_id")]
     outcome: Option<String>,
-    /// Only those that came about so: due, root, num_traces, max_memory_mib, maximum_trace_spans, maximum_trace_size_bytes, shutdown or late
+    /// Only those that came about so: due, root, num_traces, max_memory_mib, maximum_trace_spans, maximum_trace_size_bytes, shutdown,
+    /// span_ingest or late
     #[arg(long, conflicts_with = "trace_id")]
     because: Option<String>,
     /// Only those on which the shadow policies would have decided differently

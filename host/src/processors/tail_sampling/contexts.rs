@@ -180,8 +180,8 @@ impl Contexts {
     }
 
     fn add(&mut self, context: &Context<'_>) -> u32 {
-        let same = |resource: &Box<[u8]>| **resource == *context.resource;
-        let resource = self.resources.find(context.resource_hash, same).unwrap_or_else(|| {
+        let known = self.resources.find(context.resource_hash, |resource| **resource == *context.resource);
+        let resource = known.unwrap_or_else(|| {
             self.bytes += context.resource.len();
             self.resources.put(context.resource_hash, context.resource.into())
         });

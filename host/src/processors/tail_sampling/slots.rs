@@ -442,7 +442,7 @@ mod tests {
             let old = now_ms - known.1 > 1_000_000_000;
             match random.u8(..4) {
                 0 => {
-                    let bits = random.u32(..=step.ilog2().max(1) * 8).min(128);
+                    let bits = random.u32(..=step.max(2).ilog2() * 8).min(128);
                     known.2 = Facts {
                         start_ns: random.u64(..),
                         end_ns: random.u64(..),

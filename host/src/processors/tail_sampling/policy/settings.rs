@@ -4,7 +4,7 @@ use super::{Fault, Layout, Policy, PolicyConfig};
 use serde::Deserialize;
 
 /// The settings of one policy and how they become it: a block per type, under the type's name.
-macro_rules! policy_types {
+macro_rules! settings {
     ($($kind:ident),+ $(,)?) => {
         /// An entry of `policies`.
         #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,11 +39,7 @@ macro_rules! policy_types {
     };
 }
 
-policy_types! {
-    always_sample, and, boolean_attribute, bytes_limiting, composite, drop, latency, not, numeric_attribute,
-    ottl_condition, probabilistic, rate_limiting, span_count, status_code, string_attribute, trace_flags, trace_state,
-    wasm,
-}
+policy_types!(settings);
 
 impl PolicySettings {
     /// Makes the policy, if its type is one; its filters and plugins go to `layout`.

@@ -102,6 +102,14 @@ impl Model {
         }
     }
 
+    /// Fewer traces may be held than before.
+    fn shrink(&mut self, now_ms: u64) {
+        while self.pending.len() > self.traces_max {
+            let (_, oldest) = self.first_due().unwrap();
+            self.decide(&oldest, now_ms);
+        }
+    }
+
     fn held(&self) -> usize {
         self.pending.values().map(|pending| pending.spans.len()).sum()
     }
@@ -111,7 +119,7 @@ impl Model {
 const CACHE: &str = "decision_cache: {sampled_cache_size: 10000, non_sampled_cache_size: 10000}";
 
 /// Random traces in random order, split over random requests at random times, with overflow and with hastened decisions, against a
-/// next stage that is slow and refuses for now: exactly the spans of the kept traces come out, each once and in its context,
+/// next stage that is slow and refuses for now, while policies and bounds are changed at random times: exactly the spans of the kept traces come out, each once and in its context,
 /// and the ledger adds up at every step.
 #[tokio::test(start_paused = true)]
 async fn beside_a_model() {
@@ -126,18 +134,25 @@ async fn beside_a_model() {
         let after_root_ms = hastens.then(|| random.u64(1..wait_ms / 10) * 10 + 5);
         let traces_max = if overflows { random.usize(1..30) } else { 100_000 };
         let shards = if overflows { 1 } else { random.usize(1..5) };
-        // One shard decides in the order of time; with several nobody knows whom a limiter lets pass.
-        let rules: Vec<Rule> = (0..random.usize(1..5)).map(|_| Rule::random(&mut random, shards == 1, 0)).collect();
-        let policies: Vec<_> =
-            rules.iter().enumerate().map(|(number, rule)| rule.yaml(&format!("p{number}"))).collect();
-        let (policies, first_match) = (policies.join(", "), random.bool());
         let after_root =
             after_root_ms.map(|ms| format!("decision_wait_after_root_received: {ms}ms,")).unwrap_or_default();
-        let section = format!(
-            "{{policies: [{policies}], decision_wait: {wait_ms}ms, {after_root} num_traces: {traces_max}, {CACHE}, num_shards: {shards}, sample_on_first_match: {first_match}}}",
-        );
-        println!("{section}");
-        let stage = Stage::start(&section).await;
+        let section = |rules: &[Rule], first_match, traces_max| {
+            let policies: Vec<_> =
+                rules.iter().enumerate().map(|(number, rule)| rule.yaml(&format!("p{number}"))).collect();
+            let policies = policies.join(", ");
+            let section = format!(
+                "{{policies: [{policies}], decision_wait: {wait_ms}ms, {after_root} num_traces: {traces_max}, {CACHE}, num_shards: {shards}, sample_on_first_match: {first_match}}}",
+            );
+            println!("{section}");
+            section
+        };
+        // One shard decides in the order of time; with several nobody knows whom a limiter lets pass.
+        let some_rules = |random: &mut fastrand::Rng| -> Vec<Rule> {
+            (0..random.usize(1..5)).map(|_| Rule::random(random, shards == 1, 0)).collect()
+        };
+        let (rules, first_match) = (some_rules(&mut random), random.bool());
+        let section_at_first = section(&rules, first_match, traces_max);
+        let stage = Stage::start(&section_at_first).await;
         let start = Instant::now();
         let shorter = after_root_ms.map_or(wait_ms, |ms| ms.min(wait_ms));
         let tick = (Duration::from_millis(shorter) / 20).clamp(Duration::from_millis(10), Duration::from_millis(500));
@@ -174,6 +189,14 @@ async fn beside_a_model() {
                     Answer::Refuse(ConsumeError::retryable("later")),
                     Answer::TakeAfter(Duration::from_millis(random.u64(..2_000))),
                 ]);
+            }
+            if random.u8(..30) == 0 {
+                (model.rules, model.first_match) = (some_rules(&mut random), random.bool());
+                model.traces_max = if overflows { random.usize(1..30) } else { traces_max };
+                stage.change(&section(&model.rules, model.first_match, model.traces_max)).await.unwrap();
+                settle().await;
+                model.shrink(now_ms);
+                assert_eq!(start.elapsed().as_millis() as u64, now_ms, "a change takes no time");
             }
             let first = now_ms / 300;
             let spans: Vec<TestSpan> = (0..random.usize(..25))
