@@ -75,5 +75,5 @@ fn same_lists(a: &List<'_>, b: &List<'_>) -> bool {
 }
 
 fn same_maps(a: &Map<'_>, b: &Map<'_>) -> bool {
-    a.len() == b.len() && a.iter().all(|(key, value)| same(&value, &b.get(&key)))
+    a.len() == b.len() && a.iter().all(|(key, value)| b.find(&key).is_some_and(|other| same(&value, &other)))
 }

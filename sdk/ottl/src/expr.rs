@@ -105,16 +105,13 @@ impl Expr {
     }
 }
 
-/// Follows keys into maps and lists. A key that a map does not have gives nil, and so does everything in it only if it is
-/// the last: nil itself cannot be indexed.
+/// Follows keys into maps and lists. A key that a map does not have gives nil, whatever follows it; a value that is there and is
+/// nil cannot be indexed.
 fn index<'a>(mut value: Value<'a>, keys: &[Key], scene: &Scene<'a>) -> Result<Value<'a>, EvalError> {
     for key in keys {
         value = match (&value, resolve(key, scene)?) {
             (Value::Map(map), Value::Text(key)) => {
-                let inner = map.get(&key);
-                if matches!(inner, Value::Nil) {
-                    return Ok(Value::Nil);
-                }
+                let Some(inner) = map.find(&key) else { return Ok(Value::Nil) };
                 inner
             }
             (Value::List(list), Value::Int(number)) => {

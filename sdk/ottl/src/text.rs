@@ -14,7 +14,8 @@ pub(crate) fn like_text<'a>(value: &Value<'a>) -> Result<Option<Cow<'a, str>>, E
         Value::Text(text) => text.clone(),
         Value::Bool(truth) => if *truth { "true" } else { "false" }.into(),
         Value::Int(number) => number.to_string().into(),
-        Value::Float(number) => float(*number).into(),
+        Value::Float(number) if number.is_finite() => float(*number).into(),
+        Value::Float(_) => return Err(EvalError::new("a number that is infinite, or none, has no text")),
         Value::Bytes(bytes) => hex(bytes).into(),
         Value::List(_) | Value::Map(_) => {
             let mut text = String::new();
@@ -35,14 +36,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A number without an exponent.
+/// As JSON has it: with an exponent where it is very small or very large.
 fn float(number: f64) -> String {
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
-    } else {
-        number.to_string()
+    if number != 0.0 && !(1e-6..1e21).contains(&number.abs()) && number.is_finite() {
+        let text = format!("{number:e}");
+        return if number.abs() > 1.0 { text.replace('e', "e+") } else { text };
+    }
+    match number {
+        f64::INFINITY => "+Inf".to_owned(),
+        f64::NEG_INFINITY => "-Inf".to_owned(),
+        // NaN is written so too.
+        number => number.to_string(),
     }
 }
 

@@ -137,18 +137,20 @@ impl<'a> Map<'a> {
 
     /// The value with this key; [`Value::Nil`] if there is none.
     pub fn get(&self, key: &str) -> Value<'a> {
+        self.find(key).unwrap_or_default()
+    }
+
+    /// The value with this key, if there is one: it may be nil.
+    pub fn find(&self, key: &str) -> Option<Value<'a>> {
         let named = |entry: &tailrace_otlp::KeyValue<'a>| entry.key == key;
         let encoded = match self {
             Self::Resource(view) => view.attributes().find(named).map(|entry| entry.value),
             Self::Scope(view) => view.attributes().find(named).map(|entry| entry.value),
             Self::Attributes(attributes) => attributes.clone().get(key),
             Self::Otlp(map) => map.iter().get(key),
-            Self::Made(entries) => {
-                let found = entries.iter().find(|(own, _)| own == key);
-                return found.map(|(_, value)| value.clone()).unwrap_or_default();
-            }
+            Self::Made(entries) => return entries.iter().find(|(own, _)| own == key).map(|(_, value)| value.clone()),
         };
-        encoded.map(Value::of).unwrap_or_default()
+        encoded.map(Value::of)
     }
 
     /// How many entries it has.

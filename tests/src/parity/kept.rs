@@ -34,6 +34,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
             "`latency` with an upper bound: the whole trace counts, not what had come when a span was looked at",
         );
     }
+    let text = settings.to_string();
+    if text.contains("event_index") {
+        return Some("OTTL: `event_index` has a value; there it is an error in every condition");
+    }
+    if text.contains("schema_url") {
+        return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
+    }
     let propagates = |value: &Value| value["ottl_condition"]["error_mode"] == "propagate";
     if several && any(&propagates) {
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
@@ -43,7 +50,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         return Some("`latency`: a span without any times does not count, wherever it stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();
-    if sizes && spans.iter().any(|placed| placed.unusual) {
+    // The Collector writes a status that is not there, and does not write ids of zeros.
+    let written_anew = |placed: &&Placed| {
+        let zeros = |id: &[u8]| !id.is_empty() && id.iter().all(|byte| *byte == 0);
+        let span = &placed.span;
+        placed.unusual || span.status.is_none() || zeros(&span.span_id) || zeros(&span.parent_span_id)
+    };
+    if sizes && spans.iter().any(written_anew) {
         return Some("sizes: bytes count as they were sent, however unusually they were written");
     }
     None
@@ -51,6 +64,10 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
 
 /// Why another number of equal traces is kept.
 pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option<&'static str> {
+    let limiter = |value: &Value| value.get("rate_limiting").is_some() || value.get("bytes_limiting").is_some();
+    if settings["num_shards"].as_u64().is_some_and(|shards| shards > 1) && holds(settings, &limiter) {
+        return Some("limits are those of all shards together; the Collector gives each shard the whole burst");
+    }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =
         "`bytes_limiting`: tag and length of the message around each request's part, a few bytes, do not count";

@@ -264,11 +264,8 @@ impl Term {
                 let Some(mut value) = get(&span.attributes, key) else { return Ok(Value::Nil) };
                 for index in indexes {
                     value = match (value, index) {
-                        (Value::Nil, _) if matches!(get(&span.attributes, key), None | Some(Value::Nil)) => {
-                            return Ok(Value::Nil);
-                        }
                         (Value::Map(map), Index::Key(key)) => match map.into_iter().find(|(own, _)| own == key) {
-                            None | Some((_, Value::Nil)) => return Ok(Value::Nil),
+                            None => return Ok(Value::Nil),
                             Some((_, value)) => value,
                         },
                         (Value::List(list), Index::Number(number)) => list.get(*number).cloned().ok_or(())?,
@@ -401,6 +398,7 @@ fn convert(name: &str, value: Value) -> Answer<Value> {
 /// As `Concat` writes it. Lists and maps are JSON, whose keys are sorted.
 fn text(value: &Value) -> Answer<String> {
     Ok(match value {
+        Value::Float(number) if !number.is_finite() => return Err(()),
         Value::Nil => "<nil>".to_owned(),
         Value::Text(text) => text.clone(),
         other => json(other),
