@@ -332,7 +332,7 @@ fn unsupported_keys_are_refused_by_name() {
         ("receivers.otlp.protocols.grpc.transport=unix", "receivers::otlp::protocols::grpc::transport"),
         ("processors.batch.metadata_keys=[tenant]", "processors::batch::metadata_keys"),
         ("processors.tail_sampling.policies=[{name: x, type: ottl_condition}]", "ottl_condition"),
-        ("processors.tail_sampling.sampling_strategy=span-ingest", "processors::tail_sampling::sampling_strategy"),
+        ("processors.tail_sampling.tail_storage=pebble", "processors::tail_sampling::tail_storage"),
         ("exporters.otlp_grpc.sending_queue.storage=file_storage", "exporters::otlp_grpc::sending_queue::storage"),
         ("exporters.otlp_grpc.auth={authenticator: x}", "exporters::otlp_grpc::auth"),
         ("connectors.forward=", "connectors"),
