@@ -46,7 +46,7 @@ pub struct Config {
 
 impl Config {
     fn expressions(&self) -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(&self.values).size_limit(COMPILED_BYTES_MAX).build()
+        RegexSetBuilder::new(self.values.iter().map(|value| tailrace_pattern::translate(value))).size_limit(COMPILED_BYTES_MAX).build()
     }
 }
 
@@ -155,6 +155,11 @@ mod tests {
         let values = vec!["^pay".into(), "out$".into()];
         let config = Config { key: "k".into(), values, enabled_regex_matching: true, ..Config::default() };
         for (value, expected) in [("payment", true), ("checkout", true), ("repay", false), ("", false)] {
+            check(&config, value, expected);
+        }
+        // As in Go: digits are those of ASCII.
+        let config = Config { values: vec![r"^\d$".into(), r"^\Qa.b\E$".into()], ..config };
+        for (value, expected) in [("7", true), ("\u{667}", false), ("a.b", true), ("acb", false)] {
             check(&config, value, expected);
         }
     }
