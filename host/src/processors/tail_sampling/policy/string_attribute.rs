@@ -46,7 +46,9 @@ pub struct Config {
 
 impl Config {
     fn expressions(&self) -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(self.values.iter().map(|value| tailrace_pattern::translate(value))).size_limit(COMPILED_BYTES_MAX).build()
+        RegexSetBuilder::new(self.values.iter().map(|value| tailrace_pattern::translate(value)))
+            .size_limit(COMPILED_BYTES_MAX)
+            .build()
     }
 }
 
