@@ -125,6 +125,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// Which of all processors it is: `wasm/redact@traces`.
+    pub fn place(&self) -> String {
+        let pipeline = self.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
+        format!("{}{pipeline}", self.id)
+    }
+
+    /// Shows a processor in `GET /status`.
+    pub fn show(&self, view: impl Fn() -> serde_json::Value + Send + Sync + 'static) {
+        self.telemetry.status().publish(&format!("processor:{}", self.place()), view);
+    }
+
     /// An error of this component.
     pub fn error(&self, message: impl fmt::Display) -> BuildError {
         BuildError { id: self.id.clone(), message: message.to_string(), placed: false }

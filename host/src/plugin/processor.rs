@@ -1,17 +1,17 @@
-//! A processor made of plugins, whatever names them in the configuration: its place, its life, and batches into its stage.
+//! A processor made of plugins, whatever names them in the configuration: its place, its life, and batches into its stage. A
+//! component that asks plugins in another way has the same place, and follows their files in the same way.
 
 use super::directory::Watch;
 use super::stage::Stage;
 use crate::component::{BoxFuture, BuildError, Component, ConsumeError, Consumer, Context, Draft, Processor};
 use crate::pdata::{Batch, Signal};
 use crate::shutdown::Deadline;
-use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tailrace_columns::Wants;
 
-/// What tells a processor from others: its id, and its pipeline.
+/// What the plugins of a processor have in common in metrics: its id, and its pipeline.
 pub struct Place {
     id: String,
     pipeline: String,
@@ -24,19 +24,9 @@ impl Place {
         Self { id: context.id.to_string(), pipeline }
     }
 
-    /// `wasm/redact@traces`.
-    pub fn name(&self) -> String {
-        if self.pipeline.is_empty() { self.id.clone() } else { format!("{}@{}", self.id, self.pipeline) }
-    }
-
     /// What a plugin counts under there.
     pub fn labels<'a>(&'a self, plugin: &'a str) -> [(&'static str, &'a str); 3] {
         [("processor", &self.id), ("pipeline", &self.pipeline), ("plugin", plugin)]
-    }
-
-    /// Shows it in `GET /status`.
-    pub fn show(&self, context: &Context, view: impl Fn() -> Value + Send + Sync + 'static) {
-        context.telemetry.status().publish(&format!("processor:{}", self.name()), view);
     }
 }
 
@@ -47,11 +37,44 @@ pub struct Plugins {
     followed: Option<Followed>,
 }
 
-/// What is followed from start to shutdown.
-struct Followed {
+/// What lies at a path, followed from start to stop.
+pub struct Followed {
     path: PathBuf,
     begin: Box<dyn Fn() -> io::Result<Watch> + Send + Sync>,
     watch: Mutex<Option<Watch>>,
+}
+
+impl Followed {
+    /// What lies at `path`, from when `begin` is called.
+    pub fn new(path: &Path, begin: impl Fn() -> io::Result<Watch> + Send + Sync + 'static) -> Self {
+        Self { path: path.to_owned(), begin: Box::new(begin), watch: Mutex::default() }
+    }
+
+    /// Follows it from now on, if that is not done yet.
+    ///
+    /// # Errors
+    /// If it cannot be watched.
+    pub fn start(&self, context: &Context) -> Result<(), BuildError> {
+        let mut watch = self.watch();
+        if watch.is_none() {
+            let fault = |error| context.error(format_args!("cannot watch {}: {error}", self.path.display()));
+            *watch = Some((self.begin)().map_err(fault)?);
+        }
+        Ok(())
+    }
+
+    /// Follows it no longer.
+    pub async fn stop(&self, deadline: Deadline) {
+        let watch = self.watch().take();
+        if watch.is_some() {
+            // The thread of the directory may be compiling; it is waited for beside the runtime.
+            let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
+        }
+    }
+
+    fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Plugins {
@@ -67,38 +90,23 @@ impl Plugins {
         path: &Path,
         begin: impl Fn() -> io::Result<Watch> + Send + Sync + 'static,
     ) -> Self {
-        let followed = Followed { path: path.to_owned(), begin: Box::new(begin), watch: Mutex::default() };
-        Self { context, stage, followed: Some(followed) }
-    }
-}
-
-impl Followed {
-    fn watch(&self) -> std::sync::MutexGuard<'_, Option<Watch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { context, stage, followed: Some(Followed::new(path, begin)) }
     }
 }
 
 impl Component for Plugins {
     fn start(&self) -> BoxFuture<'_, Result<(), BuildError>> {
-        let begin = |followed: &Followed| {
-            let watch = (followed.begin)().map_err(|error| {
-                self.context.error(format_args!("cannot watch {}: {error}", followed.path.display()))
-            })?;
-            *followed.watch() = Some(watch);
-            Ok(())
-        };
-        Box::pin(std::future::ready(self.followed.as_ref().map_or(Ok(()), begin)))
+        let started = self.followed.as_ref().map_or(Ok(()), |followed| followed.start(&self.context));
+        Box::pin(std::future::ready(started))
     }
 
     fn shutdown(&self, deadline: Deadline) -> BoxFuture<'_, ()> {
         for member in self.stage.members().iter() {
             member.plugin().close();
         }
-        let watch = self.followed.as_ref().and_then(|followed| followed.watch().take());
         Box::pin(async move {
-            if watch.is_some() {
-                // The thread of the directory may be compiling; it is waited for beside the runtime.
-                let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
+            if let Some(followed) = &self.followed {
+                followed.stop(deadline).await;
             }
         })
     }

@@ -105,7 +105,7 @@ impl ProcessorConfig for Config {
         let component = component.ok_or_else(|| context.error("this build comes without the plugin"))?;
         let place = Place::of(&context);
         let options = Options {
-            name: place.name(),
+            name: context.place(),
             role: Role::Batches,
             config: self.plugin_config(context.signal),
             error_mode: Some(ErrorMode::Propagate),
@@ -118,7 +118,7 @@ impl ProcessorConfig for Config {
             None => context.error(format_args!("the plugin inside this binary does not run: {error}")),
         })?);
         let shown = Arc::clone(&plugin);
-        place.show(&context, move || shown.status());
+        context.show(move || shown.status());
         let stage = Arc::new(Stage::single(context.clone(), plugin, next));
         Ok(Arc::new(Plugins::fixed(context, stage)))
     }

@@ -72,8 +72,7 @@ impl MemoryLimiter {
         let counter = |desc| metrics.counter(desc, context.signal, &[("processor", &id)]);
         let (accepted, refused) = (counter(&names::MEMORY_LIMITER_ACCEPTED), counter(&names::MEMORY_LIMITER_REFUSED));
         let shown = Arc::clone(&gate);
-        let pipeline = context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
-        context.telemetry.status().publish(&format!("processor:{id}{pipeline}"), move || {
+        context.show(move || {
             let (limits, used) = (shown.limits(), shown.last_reading());
             json!({
                 "refusing": shown.refuses(), "used_bytes": used,

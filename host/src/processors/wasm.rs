@@ -61,7 +61,7 @@ impl ProcessorConfig for Config {
         })?;
         let place = Place::of(&context);
         let options = Options {
-            name: place.name(),
+            name: context.place(),
             role: Role::Batches,
             config: self.plugin_config(),
             error_mode: self.error_mode,
@@ -78,7 +78,7 @@ impl ProcessorConfig for Config {
         })?;
         let plugin = Arc::new(plugin);
         let shown = Arc::clone(&plugin);
-        place.show(&context, move || shown.status());
+        context.show(move || shown.status());
         let stage = Arc::new(Stage::single(context.clone(), Arc::clone(&plugin), next));
         let (path, rescan) = (file.clone(), self.rescan());
         let follow = move || directory::watch(&file, rescan, Arc::clone(&plugin), module_bytes);

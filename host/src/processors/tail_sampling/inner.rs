@@ -112,8 +112,9 @@ pub(super) struct Inner {
     pub(super) metrics: Arc<Metrics>,
     /// The next stage.
     pub(super) handover: Handover,
+    /// Which processor it is.
+    pub(super) context: Context,
     keyed: Keyed,
-    context: Context,
     epoch: Instant,
     /// Traces were decided: there may be room for others.
     decided: Notify,
@@ -230,12 +231,6 @@ impl Inner {
         }
         drop(storing);
         Ok(())
-    }
-
-    /// As in `tail_sampling/a@traces`.
-    pub(super) fn name(&self) -> String {
-        let pipeline = self.context.pipeline.as_ref().map(|id| format!("@{id}")).unwrap_or_default();
-        format!("{}{pipeline}", self.context.id)
     }
 
     /// Who votes now.

@@ -114,10 +114,10 @@ impl TailSampling {
         // The counts outlive the processor: what it decided while it drained can still be read.
         let shown = Arc::clone(&inner);
         let view = move || shown.metrics.view(&shown.settings.load().rules.policies);
-        context.telemetry.status().publish(&format!("processor:{}", inner.name()), view);
+        context.show(view);
         let asked = Arc::downgrade(&inner);
         let answer = move |question: &Question| Some(why::answer(&*asked.upgrade()?, question));
-        context.telemetry.decisions().answer_with(&inner.name(), answer);
+        context.telemetry.decisions().answer_with(&context.place(), answer);
         Ok(Self { inner, context, tasks: Mutex::default() })
     }
 }

@@ -9,14 +9,14 @@ use super::policy::wasm::ErrorMode as Mode;
 use super::policy::{Answer, layout::Wish};
 use super::shown::{Answers, Shown};
 use crate::component::{BuildError, Context};
-use crate::plugin::directory::{self, Watch};
-use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, config_json, plugin_file, plugin_name};
+use crate::plugin::processor::{Followed, Place};
+use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, config_json, directory, plugin_file, plugin_name};
 use crate::shutdown::Deadline;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tailrace_columns::Decision;
 
 /// Traces that are asked about at a time after a call over more of them had an accident; then they are asked about one by one.
@@ -28,9 +28,8 @@ const ACCIDENTS_MAX: usize = 8;
 pub struct Sampler {
     wish: Wish,
     file: PathBuf,
-    module_bytes: usize,
     plugin: Arc<Plugin>,
-    watch: Mutex<Option<Watch>>,
+    followed: Followed,
 }
 
 impl Sampler {
@@ -56,17 +55,11 @@ impl Sampler {
                 "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
             ))
         })?;
-        let pipeline = context.pipeline.as_ref().map(ToString::to_string).unwrap_or_default();
-        let id = context.id.to_string();
-        let labels = [
-            ("processor", id.as_str()),
-            ("pipeline", pipeline.as_str()),
-            ("policy", wish.policy.as_str()),
-            ("plugin", plugin_name(&settings.module)),
-        ];
-        let place = if pipeline.is_empty() { id.clone() } else { format!("{id}@{pipeline}") };
+        let place = Place::of(context);
+        let [processor, pipeline, plugin] = place.labels(plugin_name(&settings.module));
+        let labels = [processor, pipeline, ("policy", wish.policy.as_str()), plugin];
         let options = Options {
-            name: format!("{place}/{}", wish.policy),
+            name: format!("{}/{}", context.place(), wish.policy),
             role: Role::Traces,
             config: config_json(&settings.config).into(),
             // What a sampler's failure means is said by the policy; this is only what the plugin wishes.
@@ -83,7 +76,9 @@ impl Sampler {
         let plugin = Arc::new(plugin);
         let shown = Arc::clone(&plugin);
         context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
-        Ok(Self { wish: wish.clone(), file, module_bytes, plugin, watch: Mutex::default() })
+        let (path, rescan, followed) = (file.clone(), settings.rescan_interval.get(), Arc::clone(&plugin));
+        let follow = move || directory::watch(&path, rescan, Arc::clone(&followed), module_bytes);
+        Ok(Self { wish: wish.clone(), followed: Followed::new(&file, follow), file, plugin })
     }
 
     /// Follows the file from now on, if that is not done yet.
@@ -91,22 +86,13 @@ impl Sampler {
     /// # Errors
     /// If the directory cannot be watched.
     pub fn start(&self, context: &Context) -> Result<(), BuildError> {
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if watch.is_none() {
-            let rescan = self.wish.settings.rescan_interval.get();
-            let started = directory::watch(&self.file, rescan, Arc::clone(&self.plugin), self.module_bytes);
-            let fault = |error| context.error(format_args!("cannot watch {}: {error}", self.file.display()));
-            *watch = Some(started.map_err(fault)?);
-        }
-        Ok(())
+        self.followed.start(context)
     }
 
     /// Follows the file no longer.
     pub async fn stop(&self, deadline: Deadline) {
         self.plugin.close();
-        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The thread of the directory may be compiling; it is waited for beside the runtime.
-        let _ = deadline.bound(tokio::task::spawn_blocking(move || drop(watch))).await;
+        self.followed.stop(deadline).await;
     }
 
     /// Whether it looks at spans, not only at their counts and times.

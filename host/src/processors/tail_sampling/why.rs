@@ -19,7 +19,7 @@ const PAGE: usize = 1000;
 /// What this processor says.
 pub(super) fn answer(inner: &Inner, question: &Question) -> Answer {
     let clock = Clock { now_ms: inner.now_ms(), now: SystemTime::now() };
-    let name = inner.name();
+    let name = inner.context.place();
     let (mut remembered, mut about) = (Vec::new(), Map::new());
     match question.trace_id {
         Some(id) => {

@@ -48,7 +48,7 @@ pub(super) fn build(
     let folder = Folder::open(options, Box::new(maker)).map_err(|faults| context.error(faults))?;
     stage.set(folder.members());
     let shown = Arc::clone(&folder);
-    Place::of(&context).show(&context, move || shown.status());
+    context.show(move || shown.status());
     let (path, rescan) = (config.directory.clone(), config.rescan());
     let follow = move || directory::watch_folder(&path, rescan, Arc::clone(&folder));
     Ok(Arc::new(Plugins::following(context, stage, &config.directory, follow)))
@@ -63,7 +63,7 @@ impl Loader for Maker {
             .map_err(LoadError)
             .and_then(|(setup, written)| {
                 let options = Options {
-                    name: format!("{}:{}", place.name(), found.name),
+                    name: format!("{}:{}", self.context.place(), found.name),
                     role: Role::Batches,
                     config: setup.config,
                     error_mode: setup.error_mode,
