@@ -4,6 +4,7 @@
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
 mod ingest;
+mod plan;
 
 use super::ballot::Ballot;
 use super::cache::{DecisionCache, Past};
@@ -16,19 +17,18 @@ use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Answer, Facts, Trace, Vote};
 use super::regroup::Unwritable;
 use super::shown::{Answers, Gather, Shown};
-use super::store::{Chain, Chains, Division, NewRun, Store};
+use super::store::{Chain, Chains, Division, NewRun, Portion, Store};
 use super::table::{Entry, Table, Waits};
 use super::tally::{Drop, Early, Tally};
 use crate::pdata::Batch;
 use crate::telemetry::decisions::{Because, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// How many runs of spans are let go of at a time: a trace may have any number of them.
-const RUNS_AT_A_TIME: usize = 5_000;
+/// How much is let go of at a time: a trace may have any number of runs.
+const AT_A_TIME: Portion = Portion { runs: 5_000, bytes: 2 << 20 };
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -77,9 +77,9 @@ pub struct Shard {
     tally: Tally,
     /// What is left of traces that are decided and have many runs, and what is written on them if
     /// they were kept.
-    parting: VecDeque<(Chain, Option<Label>)>,
-    /// Runs that may still be let go of before the lock is given back.
-    runs_left: usize,
+    parting: VecDeque<([u8; 16], Chain, Option<Label>)>,
+    /// What may still be let go of before the lock is given back.
+    left: Portion,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -152,7 +152,7 @@ impl Shard {
             ready: Vec::new(),
             tally: Tally::default(),
             parting: VecDeque::new(),
-            runs_left: RUNS_AT_A_TIME,
+            left: AT_A_TIME,
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -257,7 +257,13 @@ impl Shard {
         if facts.bytes > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts, now_ms);
         }
-        let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
+        let new = NewRun {
+            context: runs.context(run),
+            owner: number,
+            spans: run.spans,
+            pieces: runs.pieces(run),
+            led: run.led,
+        };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
             if self.release_more() {
                 continue;
@@ -329,7 +335,7 @@ impl Shard {
         let mut entry = table.get(number)?;
         if entry.policies != rules.policies.generation() {
             let mut facts = Facts::default();
-            store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
+            store.visit(entry.chain, &entry.id, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
             // Resources and scopes are not held once for each request that they came with.
             facts.bytes = entry.facts.bytes;
             table.set_facts(number, &facts, rules.policies.generation());
@@ -388,31 +394,8 @@ impl Shard {
             self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(facts.spans as usize);
-            self.part(entry.chain, None);
+            self.part(entry.id, entry.chain, None);
         }
-    }
-
-    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
-    /// traces.
-    pub fn plan(&mut self, which: Which, now_ms: u64) {
-        let until_ms = match which {
-            Which::Due => now_ms,
-            Which::Any => u64::MAX,
-            Which::Oldest { .. } => return,
-        };
-        if !self.rules.policies.plans() {
-            return;
-        }
-        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
-        let due: Vec<u32> = due.map(|(_, number)| number).collect();
-        for number in &due {
-            self.known(*number);
-            self.table.set_planned(*number);
-        }
-        let shard = self.number;
-        let entries: Vec<Entry> = due.iter().filter_map(|number| self.table.get(*number)).collect();
-        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
-        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
     }
 
     /// A trace leaves without anybody having voted.
@@ -467,7 +450,7 @@ impl Shard {
             let Some((facts, chain)) = self.known(number) else { continue };
             let Some(id) = self.table.get(number).map(|entry| entry.id) else { continue };
             let mut trace = gather.open(id, self.rules.keyed.hash(&id), facts);
-            self.store.visit(chain, |run| trace.run(&run));
+            self.store.visit(chain, &id, |run| trace.run(&run));
             trace.close();
             if !gather.has_room() {
                 break;
@@ -506,7 +489,7 @@ impl Shard {
             let hash = self.rules.keyed.hash(&id);
             if let Some(entry) = self.table.remove(hash, number) {
                 self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
-                self.store.free(entry.chain);
+                self.part(entry.id, entry.chain, None);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
         }
@@ -524,8 +507,7 @@ impl Shard {
         // With less than a quarter of the wait to go it is left to die.
         let until_ms = now_ms + self.rules.waits.full_ms / 4;
         let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
-        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
-        self.store.compact(slot, &mut owners, now_ms).is_ok()
+        self.store.compact(slot, &mut Owners(&mut self.table), now_ms).is_ok()
     }
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
@@ -576,50 +558,45 @@ impl Shard {
         if let Some(label) = &label {
             self.credits.put(hash, label.policy());
         }
-        self.part(entry.chain, label);
+        self.part(entry.id, entry.chain, label);
     }
 
     /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
-    fn part(&mut self, mut chain: Chain, label: Option<Label>) {
-        let Self { store, leaving, ready, tally, runs_left, .. } = self;
+    fn part(&mut self, id: [u8; 16], mut chain: Chain, label: Option<Label>) {
+        let Self { store, leaving, ready, tally, left, .. } = self;
         let mut unparseable = 0;
-        *runs_left -= match &label {
-            Some(label) => store.release(&mut chain, *runs_left, |run| {
+        match &label {
+            Some(label) => store.release(&mut chain, &id, left, |run| {
                 let ready = &mut |batch| put(ready, tally, batch);
                 unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
             }),
-            None => store.release(&mut chain, *runs_left, |_| {}),
-        };
+            None => store.free(&mut chain, left),
+        }
         tally.unparseable_tracestate(unparseable);
         if !chain.is_empty() {
-            self.parting.push_back((chain, label));
+            self.parting.push_back((id, chain, label));
         }
     }
 
     /// Lets go of more of what is left of decided traces. Returns whether anything was left.
     pub fn release_more(&mut self) -> bool {
-        self.runs_left = RUNS_AT_A_TIME;
-        let Some((chain, label)) = self.parting.pop_front() else { return false };
-        self.part(chain, label);
+        self.left = AT_A_TIME;
+        let Some((id, chain, label)) = self.parting.pop_front() else { return false };
+        self.part(id, chain, label);
         true
     }
 }
 
-/// Finds the trace of a run by the id in its first span.
-struct Owners<'a> {
-    table: &'a mut Table,
-    keyed: Keyed,
-}
+/// The traces in the table, which have a chain each.
+struct Owners<'a>(&'a mut Table);
 
 impl Chains for Owners<'_> {
-    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
-        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
-        let number = self.table.find(self.keyed.hash(id), id)?;
-        Some((number, self.table.get(number)?.chain))
+    fn chain(&self, owner: u32) -> Option<Chain> {
+        self.0.chain(owner)
     }
 
     fn set_chain(&mut self, owner: u32, chain: Chain) {
-        self.table.set_chain(owner, chain);
+        self.0.set_chain(owner, chain);
     }
 }
 

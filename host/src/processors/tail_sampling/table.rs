@@ -66,9 +66,9 @@ pub struct Table {
     map: Box<[HashTable<u32>]>,
     /// Room that each sub-table keeps.
     each: usize,
-    /// Those that wait the full time, those that a root has hastened, and those whose time is over.
-    lists: [List; 3],
-    len: usize,
+    /// Those that wait the full time, those that a root has hastened, those whose time is over, and those of which policies that plan
+    /// have heard.
+    lists: [List; 4],
 }
 
 impl Table {
@@ -79,24 +79,23 @@ impl Table {
             slots: Slots::new(expected),
             map: (0..SUB_TABLES).map(|_| HashTable::with_capacity(each)).collect(),
             each,
-            lists: [List { first: NONE, last: NONE }; 3],
-            len: 0,
+            lists: [List { first: NONE, last: NONE }; 4],
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.slots.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Memory of what is known of them, in bytes.
     pub fn footprint(&self) -> usize {
-        self.len * (self.slots.entry_bytes() + MAP_BYTES)
+        self.slots.footprint() + self.len() * MAP_BYTES
     }
 
     /// The entry of a trace.
@@ -109,6 +108,11 @@ impl Table {
         self.slots.get(number)
     }
 
+    /// Where the spans of the trace of this number are.
+    pub fn chain(&self, number: u32) -> Option<Chain> {
+        self.slots.chain(number)
+    }
+
     /// What is known of a trace, for a generation of policies.
     pub fn set_facts(&mut self, number: u32, facts: &Facts, policies: u16) {
         self.slots.set_facts(number, facts, policies);
@@ -116,7 +120,9 @@ impl Table {
 
     /// Policies that plan have heard of it.
     pub fn set_planned(&mut self, number: u32) {
+        self.unlink(number);
         self.slots.set_planned(number);
+        self.link(number);
     }
 
     /// Where its spans are.
@@ -143,8 +149,7 @@ impl Table {
             }
             table.insert_unique(hash, number, rehash);
         }
-        self.len += 1;
-        self.link(number, Wait::Full);
+        self.link(number);
         number
     }
 
@@ -159,9 +164,7 @@ impl Table {
             }
         }
         self.unlink(number);
-        let entry = self.slots.remove(number)?;
-        self.len -= 1;
-        Some(entry)
+        self.slots.remove(number)
     }
 
     /// The root of a trace has come: it waits from now on, if that ends earlier.
@@ -189,7 +192,7 @@ impl Table {
     fn change_wait(&mut self, number: u32, wait: Wait) {
         self.unlink(number);
         self.slots.set_wait(number, wait);
-        self.link(number, wait);
+        self.link(number);
     }
 
     /// The trace that is due next, and when that is.
@@ -197,9 +200,19 @@ impl Table {
         self.in_order(waits).next()
     }
 
+    /// The same among those of which policies that plan have not heard.
+    pub fn next_unplanned(&self, waits: Waits) -> Option<(u64, u32)> {
+        let [full, after_root, nothing, _] = self.lists.map(|list| list.first);
+        let firsts = [full, after_root, nothing, NONE];
+        self.in_order_from(firsts, waits).next()
+    }
+
     /// All traces in the order in which they are due, and when that is.
     pub fn in_order(&self, waits: Waits) -> impl Iterator<Item = (u64, u32)> {
-        let mut at = self.lists.map(|list| list.first);
+        self.in_order_from(self.lists.map(|list| list.first), waits)
+    }
+
+    fn in_order_from(&self, mut at: [u32; 4], waits: Waits) -> impl Iterator<Item = (u64, u32)> {
         std::iter::from_fn(move || {
             let due_ms = |number: u32| Some(waits.due_ms(self.slots.instants(number)?));
             let head = |(list, number): (usize, &u32)| Some((due_ms(*number)?, *number, list));
@@ -211,9 +224,9 @@ impl Table {
         })
     }
 
-    /// Puts an entry at the end of the list of those that wait so.
-    fn link(&mut self, number: u32, wait: Wait) {
-        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
+    /// Puts an entry at the end of its list.
+    fn link(&mut self, number: u32) {
+        let Some(list) = self.slots.wait(number).and_then(|wait| self.lists.get_mut(list_of(wait))) else { return };
         let last = std::mem::replace(&mut list.last, number);
         if !self.slots.link(last, |links| links.after = number) {
             list.first = number;
@@ -223,8 +236,7 @@ impl Table {
 
     /// Takes an entry out of its list.
     fn unlink(&mut self, number: u32) {
-        let (Some(Links { before, after }), Some((_, wait))) = (self.slots.links(number), self.slots.instants(number))
-        else {
+        let (Some(Links { before, after }), Some(wait)) = (self.slots.links(number), self.slots.wait(number)) else {
             return;
         };
         let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
@@ -237,8 +249,10 @@ impl Table {
     }
 }
 
-fn list_of(wait: Wait) -> usize {
+/// The list of an entry that waits so, and of which policies that plan have heard or not.
+fn list_of((wait, planned): (Wait, bool)) -> usize {
     match wait {
+        _ if planned => 3,
         Wait::Full => 0,
         Wait::AfterRoot(_) => 1,
         Wait::Nothing => 2,
