@@ -7,7 +7,7 @@ use super::policies::Policies;
 use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
 use super::settings::Settings;
-use super::shard::{Room, Shard, Which, Yield};
+use super::shard::{Behind, Room, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
 use super::tally::Metrics;
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     /// Does something in a shard's lock; what came of it is reported and handed on behind it.
-    fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
+    pub(super) fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
         let mut locked = lock(&seat.shard);
         let began = std::time::Instant::now();
         let before = (locked.traces() as i64, locked.bytes() as i64);
@@ -332,7 +332,13 @@ impl Inner {
         if unasked {
             return self.with(seat, |shard| shard.decide_some(which, now_ms));
         }
-        let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
+        let shown = loop {
+            match self.with(seat, |shard| shard.show(which, now_ms)) {
+                Ok(shown) => break shown,
+                Err(Behind) => tokio::task::yield_now().await,
+            }
+        };
+        let Some(shown) = shown else { return false };
         let answers = ask_all(&shown).await;
         shown.policies.renew_roster();
         self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));

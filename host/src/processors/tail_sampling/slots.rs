@@ -226,6 +226,11 @@ impl Slots {
         chunk.memory.bytes().get(number as usize % CHUNK * chunk.shape.len()..)?.first_chunk()
     }
 
+    /// For which generation of policies the facts of an entry are.
+    pub(super) fn policies(&self, number: u32) -> Option<u16> {
+        Some(self.record(number)?.policies())
+    }
+
     /// Where the spans of an entry are.
     pub(super) fn chain(&self, number: u32) -> Option<Chain> {
         Some(self.record(number)?.chain())

@@ -117,6 +117,22 @@ impl Portion {
     }
 }
 
+/// How far the runs of a trace were visited.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    /// The next run.
+    at: RunRef,
+    /// How much had been compacted by then.
+    compacted: u64,
+}
+
+impl Cursor {
+    /// Whether all runs were visited.
+    pub fn is_at_end(&self) -> bool {
+        self.at == RunRef::NONE
+    }
+}
+
 /// There is no number left for another segment. The owner must decide traces before it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
@@ -157,6 +173,8 @@ pub struct Store {
     live: usize,
     /// Where the search for something to compact goes on.
     looked_at: usize,
+    /// How many segments were compacted.
+    compacted: u64,
     /// For unpacking.
     scratch: Vec<u8>,
 }
@@ -176,6 +194,7 @@ impl Store {
             in_use: 0,
             live: 0,
             looked_at: 0,
+            compacted: 0,
             scratch: Vec::new(),
         };
         store.expect_wait(wait_ms);
@@ -223,6 +242,32 @@ impl Store {
         };
         self.edit(at, |run| (run.next, run.before) = (first, before));
         Ok(())
+    }
+
+    /// Where the runs of a trace begin.
+    pub fn cursor(&self, chain: Chain) -> Cursor {
+        Cursor { at: self.first(chain), compacted: self.compacted }
+    }
+
+    /// Whether the run that a cursor points to is still there, if it was not let go of.
+    pub fn is_valid(&self, cursor: &Cursor) -> bool {
+        cursor.compacted == self.compacted
+    }
+
+    /// Calls `with` with the next run of the trace `id`, if there is one.
+    pub fn visit_next<T>(
+        &mut self,
+        chain: Chain,
+        id: &[u8; 16],
+        cursor: &mut Cursor,
+        with: impl FnOnce(OldRun<'_>) -> T,
+    ) -> Option<T> {
+        let run = self.run(cursor.at)?;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let result = with(self.restore(cursor.at, &run, id, &mut scratch));
+        self.scratch = scratch;
+        cursor.at = if cursor.at == chain.tail { RunRef::NONE } else { run.next };
+        Some(result)
     }
 
     /// Calls `each` with the runs of the trace `id` in the order in which they came.

@@ -108,6 +108,11 @@ impl Table {
         self.slots.get(number)
     }
 
+    /// For which generation of policies the facts of the trace of this number are.
+    pub fn generation(&self, number: u32) -> Option<u16> {
+        self.slots.policies(number)
+    }
+
     /// Where the spans of the trace of this number are.
     pub fn chain(&self, number: u32) -> Option<Chain> {
         self.slots.chain(number)

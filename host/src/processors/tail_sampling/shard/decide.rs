@@ -1,5 +1,6 @@
 //! Traces are decided: those that are due, or the oldest because there is no room.
 
+use super::refold::OTHERS;
 use super::{SLICE, Shard};
 use crate::processors::tail_sampling::ballot::Ballot;
 use crate::processors::tail_sampling::history::Decided;
@@ -34,17 +35,22 @@ pub(super) struct Ended {
 impl Shard {
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
     pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
-        let mut decided = 0;
+        self.refold.begin();
+        let (mut decided, mut is_behind) = (0, false);
         while decided < SLICE
             && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
             && (which == Which::Any || due_ms <= now_ms)
         {
+            is_behind = !self.freshen(number);
+            if is_behind {
+                break;
+            }
             let because = self.because(which);
             self.decide(number, now_ms, &[], because, decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided as u64);
-        decided == SLICE
+        is_behind || decided == SLICE
     }
 
     /// Why one of these is decided now. Where there has to be room it is before its time, and counted.
@@ -63,7 +69,12 @@ impl Shard {
 
     /// Decides the trace that would be decided next, before its time. Returns whether there was one.
     pub(super) fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
+        let Some((_, mut number)) = self.table.next_due(self.rules.waits) else { return false };
+        if !self.freshen(number) {
+            // One of the next, rather than to fold a giant anew while a sender waits.
+            let mut others = self.table.in_order(self.rules.waits).take(OTHERS).map(|(_, other)| other);
+            number = others.find(|other| self.is_fresh(*other) == Some(true)).unwrap_or(number);
+        }
         self.tally.early(why);
         self.decide(number, now_ms, &[], why.into(), false);
         true
@@ -91,7 +102,7 @@ impl Shard {
     pub(super) fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
         let Ended { decision, shadow, because } = ended;
         let label = decision.outcome.keeps().then(|| self.label(decision));
-        let Some(entry) = self.table.remove(hash, number) else { return };
+        let Some(entry) = self.remove(hash, number) else { return };
         let decided = Decided {
             hash,
             id: entry.id,
@@ -126,7 +137,7 @@ impl Shard {
             let next = self.table.next_due(self.rules.waits);
             let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
             let hash = self.rules.keyed.hash(&id);
-            if let Some(entry) = self.table.remove(hash, number) {
+            if let Some(entry) = self.remove(hash, number) {
                 self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
                 self.part(entry.id, entry.chain, None);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);

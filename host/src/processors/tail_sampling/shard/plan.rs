@@ -17,19 +17,24 @@ impl Shard {
         if !self.rules.policies.plans() {
             return false;
         }
+        self.refold.begin();
+        let mut is_behind = false;
         let mut entries: Vec<Entry> = Vec::with_capacity(SLICE);
         while entries.len() < SLICE
             && let Some((due_ms, number)) = self.table.next_unplanned(self.rules.waits)
             && due_ms <= until_ms
         {
-            self.known(number);
+            is_behind = !self.freshen(number);
+            if is_behind {
+                break;
+            }
             self.table.set_planned(number);
             entries.extend(self.table.get(number));
         }
         let traces = entries.iter().map(|entry| Trace::new(&entry.id, &entry.facts, now_ms));
         let traces: Vec<Trace<'_>> = traces.map(|trace| Trace { shard: self.number, ..trace }).collect();
         self.rules.policies.tell(self.number, &traces);
-        entries.len() == SLICE
+        is_behind || entries.len() == SLICE
     }
 
     /// Whose plan is made outside of the lock, once all those traces were told, and for which shard.

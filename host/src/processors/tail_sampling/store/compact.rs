@@ -34,6 +34,7 @@ impl Store {
     /// # Errors
     /// [`Full`]: what has not been moved is still where it was.
     pub fn compact(&mut self, slot: u16, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
+        self.compacted += 1;
         let runs = self.segment(slot.into()).map_or(0, |segment| segment.runs());
         for number in 0..runs as u16 {
             self.move_run(RunRef::new(slot, number), chains, now_ms)?;

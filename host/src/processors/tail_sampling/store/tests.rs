@@ -114,10 +114,10 @@ fn beside_a_simple_store() {
                 }
             }
             if step % 100 == 0 {
-                check(&store, &chains, &simple);
+                check(&mut store, &chains, &simple);
             }
         }
-        check(&store, &chains, &simple);
+        check(&mut store, &chains, &simple);
         for (_, mut chain) in std::mem::take(&mut chains.0) {
             store.free(&mut chain, &mut { Portion::ALL });
         }
@@ -125,7 +125,7 @@ fn beside_a_simple_store() {
     }
 }
 
-fn check(store: &Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
+fn check(store: &mut Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
     for (owner, chain) in &chains.0 {
         let mut runs = Runs::new();
         store.visit(*chain, &id(*owner), |run| {
@@ -133,6 +133,10 @@ fn check(store: &Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
             runs.push_back((resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec()));
         });
         assert_eq!(&runs, &simple[owner]);
+        let mut cursor = store.cursor(*chain);
+        let lens = std::iter::from_fn(|| store.visit_next(*chain, &id(*owner), &mut cursor, |run| run.bytes.len()));
+        assert!(lens.eq(runs.iter().map(|run| run.3.len())));
+        assert!(cursor.is_at_end() && store.is_valid(&cursor));
     }
     let kept = |(owner, runs): (&u32, &Runs)| -> usize {
         let led = [&[0x0a, 16], &id(*owner)[..]].concat();
