@@ -64,6 +64,7 @@ pub mod shard;
 pub mod shown;
 mod slots;
 pub mod store;
+mod sub_tables;
 pub mod table;
 pub mod tally;
 mod why;

@@ -1,7 +1,7 @@
 //! The undecided traces: from id to entry, and in the order in which they become due.
 //!
-//! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into sub-tables
-//! for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
+//! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into
+//! [`sub_tables`](super::sub_tables) for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
 //! whose root has come and one for those whose time is over; all are in order of time, for within a list everybody waits
 //! equally long.
 
@@ -9,13 +9,8 @@ use super::policy::Facts;
 pub use super::slots::Entry;
 use super::slots::{Links, NONE, Slots, Wait};
 use super::store::Chain;
+use super::sub_tables::SubTables;
 use crate::telemetry::decisions::Because;
-use hashbrown::HashTable;
-
-/// Sub-tables of the map.
-const SUB_TABLES: usize = 256;
-/// What an entry takes in the map, where that is half full.
-const MAP_BYTES: usize = 2 * (size_of::<u32>() + 1);
 
 /// How long traces wait for their decision, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +58,7 @@ struct List {
 #[derive(Debug)]
 pub struct Table {
     slots: Slots,
-    map: Box<[HashTable<u32>]>,
-    /// Room that each sub-table keeps.
-    each: usize,
+    map: SubTables,
     /// Those that wait the full time, those that a root has hastened, those whose time is over, and those of which policies that plan
     /// have heard.
     lists: [List; 4],
@@ -74,11 +67,9 @@ pub struct Table {
 impl Table {
     /// With room for `expected` traces.
     pub fn new(expected: usize) -> Self {
-        let each = expected.div_ceil(SUB_TABLES);
         Self {
             slots: Slots::new(expected),
-            map: (0..SUB_TABLES).map(|_| HashTable::with_capacity(each)).collect(),
-            each,
+            map: SubTables::new(expected),
             lists: [List { first: NONE, last: NONE }; 4],
         }
     }
@@ -95,12 +86,12 @@ impl Table {
 
     /// Memory of what is known of them, in bytes.
     pub fn footprint(&self) -> usize {
-        self.slots.footprint() + self.len() * MAP_BYTES
+        self.slots.footprint() + self.len() * SubTables::BYTES
     }
 
     /// The entry of a trace.
     pub fn find(&self, hash: u64, id: &[u8; 16]) -> Option<u32> {
-        self.map.get(sub_table(hash))?.find(hash, |number| self.slots.id(*number) == Some(id)).copied()
+        self.map.find(hash, |number| self.slots.id(*number) == Some(id))
     }
 
     /// The entry of this number.
@@ -146,28 +137,14 @@ impl Table {
     ) -> u32 {
         let number = self.slots.add(id, now_ms, policies);
         let slots = &self.slots;
-        if let Some(table) = self.map.get_mut(sub_table(hash)) {
-            let rehash = |number: &u32| slots.id(*number).map_or(0, &rehash);
-            if table.len() * 8 < table.capacity() {
-                // There was a peak.
-                table.shrink_to((table.len() * 2).max(self.each), rehash);
-            }
-            table.insert_unique(hash, number, rehash);
-        }
+        self.map.insert(hash, number, |number| slots.id(*number).map_or(0, &rehash));
         self.link(number);
         number
     }
 
     /// Takes a trace out; its chain and facts are in what is returned.
     pub fn remove(&mut self, hash: u64, number: u32) -> Option<Entry> {
-        if let Some(table) = self.map.get_mut(sub_table(hash))
-            && let Ok(occupied) = table.find_entry(hash, |other| *other == number)
-        {
-            occupied.remove();
-            if table.is_empty() && table.capacity() > self.each * 2 + 64 {
-                *table = HashTable::with_capacity(self.each);
-            }
-        }
+        self.map.remove(hash, number);
         self.unlink(number);
         self.slots.remove(number)
     }
@@ -262,11 +239,6 @@ fn list_of((wait, planned): (Wait, bool)) -> usize {
         Wait::AfterRoot(_) => 1,
         Wait::Nothing => 2,
     }
-}
-
-/// Bits that neither the choice of the shard nor the sub-table itself uses.
-fn sub_table(hash: u64) -> usize {
-    (hash >> 40) as usize % SUB_TABLES
 }
 
 #[cfg(test)]
