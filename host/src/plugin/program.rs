@@ -136,17 +136,12 @@ impl Program {
     /// Compiles a candidate, or finds it compiled already: by this process, or in the cache.
     pub(super) fn compile(candidate: &Candidate, loader: Loader<'_>) -> Result<Arc<Self>, LoadError> {
         static COMPILED: Mutex<Option<HashMap<Hash, Weak<Program>>>> = Mutex::new(None);
-        let known = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known().as_ref().and_then(|programs| programs.get(&candidate.hash)?.upgrade());
-        if let Some(program) = found {
-            return Ok(program);
-        }
-        let program = Arc::new(Self::compile_anew(candidate, loader)?);
-        let mut known = known();
-        let programs = known.get_or_insert_default();
-        programs.retain(|_, program| program.strong_count() > 0);
-        programs.insert(candidate.hash, Arc::downgrade(&program));
-        Ok(program)
+        static TURNS: Mutex<Option<HashMap<Hash, Weak<Mutex<()>>>>> = Mutex::new(None);
+        // Whoever wants the same meanwhile waits for it instead of doing it again.
+        let turn = shared(&TURNS, candidate.hash, || Ok(Arc::default()))?;
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        shared(&COMPILED, candidate.hash, || Self::compile_anew(candidate, loader).map(Arc::new))
+            .map_err(LoadError::tidy)
     }
 
     fn compile_anew(candidate: &Candidate, loader: Loader<'_>) -> Result<Self, LoadError> {
@@ -180,6 +175,29 @@ impl Program {
             pre,
         })
     }
+}
+
+/// What is known under this hash, for as long as somebody has it; else what `make` makes, which is not done under the lock.
+fn shared<T>(
+    known: &Mutex<Option<HashMap<Hash, Weak<T>>>>,
+    hash: Hash,
+    make: impl FnOnce() -> Result<Arc<T>, LoadError>,
+) -> Result<Arc<T>, LoadError> {
+    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let find = |known: &Option<HashMap<Hash, Weak<T>>>| known.as_ref().and_then(|known| known.get(&hash)?.upgrade());
+    if let Some(found) = find(&lock()) {
+        return Ok(found);
+    }
+    let made = make()?;
+    let mut known = lock();
+    // Somebody may have been quicker.
+    if let Some(found) = find(&known) {
+        return Ok(found);
+    }
+    let known = known.get_or_insert_default();
+    known.retain(|_, value| value.strong_count() > 0);
+    known.insert(hash, Arc::downgrade(&made));
+    Ok(made)
 }
 
 /// The component from the cache, or compiled.

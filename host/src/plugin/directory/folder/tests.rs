@@ -40,7 +40,7 @@ fn samplers_are_passed_over() {
     assert_eq!((&plugins[0]["name"], &plugins[0]["state"]), (&"10-sampler".into(), &"sampler".into()));
     assert!(folder.members().is_empty());
     std::fs::remove_file(directory.path().join("10-sampler.wasm")).unwrap();
-    folder.follow();
+    folder.follow(&Loads::new(1, || ()));
     assert_eq!(folder.status()["plugins"], json!([]), "what never ran need not be waited for");
 }
 
@@ -73,7 +73,9 @@ fn no_directory() {
     std::fs::write(path.join("b.yaml"), b"").unwrap();
     std::fs::write(path.join("a.wasm"), b"bytes").unwrap();
     // Seen for the first time, and then found to be stable.
-    assert_eq!((folder.follow(), folder.follow()), (Some(STABLE), None));
+    let loads = Loads::new(1, || ());
+    assert_eq!((folder.follow(&loads), folder.follow(&loads)), (Some(STABLE), None));
+    loads.wait();
     let status = folder.status();
     assert!(status["problem"].is_null(), "{status:#}");
     assert_eq!(
