@@ -128,10 +128,9 @@ impl Bench {
 impl Row {
     /// A quantile beside the good plugin and beside the other, of all turns, in milliseconds.
     pub fn both(&self, q: f64) -> (f64, f64) {
-        let all = |of: fn(&(Vec<u64>, Vec<u64>)) -> &Vec<u64>| {
-            quantile(&sorted(self.turns.iter().flat_map(of).copied().collect()), q)
-        };
-        (all(|turn| &turn.0), all(|turn| &turn.1))
+        let (good, mad): (Vec<_>, Vec<_>) =
+            self.turns.iter().map(|(good, mad)| (good.as_slice(), mad.as_slice())).unzip();
+        (quantile(&sorted(good.concat()), q), quantile(&sorted(mad.concat()), q))
     }
 
     /// The ratio of the two.

@@ -10,6 +10,7 @@ use super::contract::{self, Interfaces};
 use super::engine::{Engine, engine};
 use super::error::LoadError;
 use super::guest::Guest;
+use super::log::cut;
 use super::platform::Platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -153,8 +154,10 @@ impl Program {
         tracing::debug!(hash = candidate.hash.short(), ?origin, ?took, "machine code of a plugin");
         let interfaces = contract::inspect(&engine.wasm, &component)?;
         let pre = engine.linker.instantiate_pre(&component).map_err(|error| {
+            let error = format!("{error:#}");
+            let what = cut(&error, contract::NAMES_BYTES);
             LoadError(format!(
-                "it asks for something that plugins are not given: {error:#} (plugins get \
+                "it asks for something that plugins are not given: {what} (plugins get \
                  tailrace:plugin/host@0.1.0 and WASI 0.2 without files and network)"
             ))
         })?;

@@ -22,7 +22,7 @@ use super::work;
 use crate::component::Draft;
 use crate::pdata::Batch;
 use crate::telemetry::{Counter, Metrics, names};
-use crate::workers::lane::polite;
+use crate::workers::lane::{Work, polite};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tailrace_columns::{Decision, Traces, Union, Wants};
@@ -42,7 +42,7 @@ pub(super) async fn run(
         return Ok(Outcome::Unchanged);
     }
     let (called, metrics, batch) = (Arc::clone(generation), Arc::clone(metrics), batch.clone());
-    call(generation, inside, async move { work::run(&called, &metrics, &batch).await }).await
+    call(generation, inside, Box::pin(async move { work::run(&called, &metrics, &batch).await })).await
 }
 
 /// The same for a draft. While the call runs, the caller's draft is the batch as it was last written.
@@ -60,11 +60,11 @@ pub(super) async fn run_draft(
     let written = Draft::new(draft.parts().0.clone());
     let mut owned = std::mem::replace(draft, written);
     let (called, metrics) = (Arc::clone(generation), Arc::clone(metrics));
-    let (back, ran) = call(generation, inside, async move {
+    let taken = async move {
         let ran = chain::take(&called, &metrics, &mut owned, turn).await;
         (owned, ran)
-    })
-    .await;
+    };
+    let (back, ran) = call(generation, inside, Box::pin(taken)).await;
     *draft = back;
     ran
 }
@@ -77,15 +77,11 @@ pub(super) async fn decide(
     traces: &Arc<Traces>,
 ) -> Result<Vec<Decision>, RunError> {
     let (called, metrics, traces) = (Arc::clone(generation), Arc::clone(metrics), Arc::clone(traces));
-    call(generation, inside, async move { work::decide(&called, &metrics, &traces).await }).await
+    call(generation, inside, Box::pin(async move { work::decide(&called, &metrics, &traces).await })).await
 }
 
 /// Everything about a call, off its worker if it takes long.
-async fn call<T: Send + 'static>(
-    generation: &Generation,
-    inside: Inside,
-    work: impl Future<Output = T> + Send + 'static,
-) -> T {
+async fn call<T: Send + 'static>(generation: &Generation, inside: Inside, work: Work<T>) -> T {
     let habit = &generation.habit;
     match inside {
         None => polite(habit, work).await,

@@ -2,7 +2,7 @@
 //!
 //! A worker serves many pipelines, and the work of one of them may compute: a plugin that loops until its time is over, an
 //! interpreter that takes 20 ms for a batch. Such work is [`polite`]: it begins on its worker, and when a poll of it took
-//! longer than [`PATIENCE`] it goes on in the lane, while its worker only waits for the result. What was slow lately
+//! longer than [`PATIENCE`] it goes on in the lane, while its worker only waits for the result. What was [`SLOW`] lately
 //! begins there ([`Habit`]).
 //!
 //! The lane has as many threads as there are workers, at a lower priority: on a machine with work for all, what is quick goes
@@ -25,6 +25,8 @@ use tokio::sync::watch;
 
 /// How long a poll may keep a worker before the work is moved.
 const PATIENCE: Duration = Duration::from_micros(250);
+/// A poll that is worth a change of threads from the start.
+const SLOW: Duration = Duration::from_millis(1);
 /// How many times in a row work must be quick to begin on a worker again.
 const FORGOTTEN_AFTER: u8 = 20;
 
@@ -69,7 +71,7 @@ impl Lane {
         LANE.set(Some(Arc::clone(self)));
     }
 
-    async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    async fn finish<T: Send + 'static>(&self, work: Timed<T>) -> (T, Duration) {
         let turn = self.next.fetch_add(1, Relaxed) % self.handles.len().max(1);
         let Some(handle) = self.handles.get(turn) else { return work.await };
         let mut task = Ended(handle.spawn(work));
@@ -113,14 +115,13 @@ impl Habit {
     }
 }
 
+/// Work that can be moved from one thread to another.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Does `work`, and gives way to others if it takes long. It is given up when this is dropped, as any future is.
-pub(crate) async fn polite<T, W>(habit: &Arc<Habit>, work: W) -> T
-where
-    T: Send + 'static,
-    W: Future<Output = T> + Send + 'static,
-{
+pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T {
     let Some(lane) = LANE.with_borrow(Clone::clone) else { return work.await };
-    let mut work = Timed { work: Box::pin(work), longest: Duration::ZERO };
+    let mut work = Timed { work, longest: Duration::ZERO };
     if !habit.is_slow() {
         let first = poll_fn(|context| match Pin::new(&mut work).poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -128,24 +129,23 @@ where
             Poll::Pending => Poll::Pending,
         });
         if let Some((done, longest)) = first.await {
-            habit.was(longest >= PATIENCE);
+            habit.was(longest >= SLOW);
             return done;
         }
-        habit.was(true);
     }
     let (done, longest) = lane.finish(work).await;
-    habit.was(longest >= PATIENCE);
+    habit.was(longest >= SLOW);
     done
 }
 
 /// Work, and how long it kept its thread at most.
-struct Timed<W> {
-    work: Pin<Box<W>>,
+struct Timed<T> {
+    work: Work<T>,
     longest: Duration,
 }
 
-impl<W: Future> Future for Timed<W> {
-    type Output = (W::Output, Duration);
+impl<T> Future for Timed<T> {
+    type Output = (T, Duration);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let start = Instant::now();
@@ -230,10 +230,10 @@ mod tests {
         let go = |time| {
             let habit = Arc::clone(&habit);
             let (tell, told) = std::sync::mpsc::channel();
-            workers.spawn(async move { tell.send(polite(&habit, compute(time)).await).unwrap() });
+            workers.spawn(async move { tell.send(polite(&habit, Box::pin(compute(time))).await).unwrap() });
             told.recv().unwrap()
         };
-        let (quick, slow) = (Duration::ZERO, 2 * PATIENCE);
+        let (quick, slow) = (Duration::ZERO, 2 * SLOW);
         assert_eq!(go(quick)[0], "worker-0");
         let moved = go(slow);
         assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
@@ -265,14 +265,14 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let shared = Arc::clone(&habit);
-        let owner = workers.spawn(async move { polite(&shared, for_ever).await });
+        let owner = workers.spawn(async move { polite(&shared, Box::pin(for_ever)).await });
         assert_eq!(began.recv().unwrap(), "slow-0");
         owner.abort();
         told.recv().unwrap();
 
         let (tell, told) = std::sync::mpsc::channel();
-        let panics = workers.spawn(async move { polite(&habit, async { panic!("as it was told") }).await });
-        workers.spawn(async move { tell.send(panics.await.map(|()| ()).unwrap_err().is_panic()) });
+        let panics = workers.spawn(async move { polite(&habit, Box::pin(async { panic!("as it was told") })).await });
+        workers.spawn(async move { tell.send(panics.await.unwrap_err().is_panic()) });
         assert!(told.recv().unwrap());
         threads.stop();
     }
@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_lane_without_workers() {
         let habit = Arc::<Habit>::default();
-        let seen = polite(&habit, compute(2 * PATIENCE)).await;
+        let seen = polite(&habit, Box::pin(compute(2 * SLOW))).await;
         assert!(seen.iter().all(|name| *name == thread()), "{seen:?}");
     }
 
