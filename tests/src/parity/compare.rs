@@ -144,7 +144,7 @@ pub fn smallest(pool: &Pool, traces: &BTreeSet<Vec<u8>>) -> String {
 }
 
 /// Without the words that say nothing.
-fn short(debug: &str) -> String {
+pub fn short(debug: &str) -> String {
     let mut text = debug.to_owned();
     for word in [
         "Some(AnyValue { value: Some(",

@@ -24,6 +24,19 @@ pub fn refused_by_them(why: &str) -> Option<&'static str> {
     reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
 }
 
+/// Why a condition is answered otherwise.
+pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
+    let empty = "OTTL: `IsEmpty` of events or links that are none is true; there it is false";
+    let reasons = [
+        ("event_index", "OTTL: `event_index` has a value; there it is an error in every condition"),
+        ("IsEmpty(events)", empty),
+        ("IsEmpty(span.events)", empty),
+        ("IsEmpty(links)", empty),
+        ("IsEmpty(span.links)", empty),
+    ];
+    reasons.into_iter().find(|(part, _)| condition.contains(part)).map(|(_, reason)| reason)
+}
+
 /// Why a trace is decided otherwise.
 pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'static str> {
     let spans: Vec<&Placed> = pool.spans.iter().filter(|placed| placed.span.trace_id == id).collect();
@@ -35,8 +48,8 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         );
     }
     let text = settings.to_string();
-    if text.contains("event_index") {
-        return Some("OTTL: `event_index` has a value; there it is an error in every condition");
+    if let Some(reason) = evaluated_otherwise(&text) {
+        return Some(reason);
     }
     if text.contains("schema_url") {
         return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
@@ -50,13 +63,7 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         return Some("`latency`: a span without any times does not count, wherever it stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();
-    // The Collector writes a status that is not there, and does not write ids of zeros.
-    let written_anew = |placed: &&Placed| {
-        let zeros = |id: &[u8]| !id.is_empty() && id.iter().all(|byte| *byte == 0);
-        let span = &placed.span;
-        placed.unusual || span.status.is_none() || zeros(&span.span_id) || zeros(&span.parent_span_id)
-    };
-    if sizes && spans.iter().any(written_anew) {
+    if sizes && spans.iter().any(|placed| placed.unusual) {
         return Some("sizes: bytes count as they were sent, however unusually they were written");
     }
     None
