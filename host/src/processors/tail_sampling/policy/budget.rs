@@ -14,10 +14,12 @@ use super::bucket::Bucket;
 use super::per_shard::PerShard;
 use super::{Facts, Layout, Planner, Policy, Trace, Vote};
 use crate::processors::tail_sampling::ot::Threshold;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// The limit.
-pub(super) struct Budget {
+struct Budget {
     bucket: Bucket,
     shards: PerShard<Shard>,
     cost: fn(&Facts) -> u64,
@@ -34,8 +36,7 @@ struct Shard {
 
 impl Budget {
     /// `rate` tokens a second and `burst` at once; a trace takes as many as `cost` says.
-    pub(super) fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &mut Layout) -> Self {
-        layout.read_trace_state();
+    fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &Layout) -> Self {
         let count = layout.shards();
         let share = || {
             let bucket = || Bucket::new(rate as f64 / count as f64, (burst / count as u64).max(1));
@@ -70,7 +71,21 @@ impl Budget {
 }
 
 /// A policy that is nothing but such a limit.
-pub(super) struct Consistent(pub(super) Budget);
+pub(super) struct Consistent(Arc<Budget>);
+
+impl Consistent {
+    /// `rate` tokens a second and `burst` at once, as `settings` say; a trace takes as many as `cost` says.
+    pub(super) fn new(
+        rate: u64,
+        burst: u64,
+        cost: fn(&Facts) -> u64,
+        settings: &dyn Debug,
+        layout: &mut Layout,
+    ) -> Self {
+        layout.read_trace_state();
+        Self(layout.keep(settings, |layout| Budget::new(rate, burst, cost, layout)))
+    }
+}
 
 impl Policy for Consistent {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
@@ -82,7 +97,7 @@ impl Policy for Consistent {
     }
 
     fn planner(&self) -> Option<&dyn Planner> {
-        Some(&self.0)
+        Some(&*self.0)
     }
 
     fn is_pure(&self) -> bool {
