@@ -1,12 +1,14 @@
 //! Differences that are meant, each with its reason. `host/CONFIG.md` lists them for users.
 
-use super::traces::{Placed, Pool};
+use super::traces::{Placed, Pool, When};
 use serde_json::Value;
 
 /// Why Tailrace refuses what the Collector takes.
 pub fn refused_by_us(why: &str) -> Option<&'static str> {
     let reasons = [
         ("must have at least one policy", "`and`, `drop` and `composite` without parts are refused"),
+        ("span-ingest, which cannot know", "`span-ingest`: votes that later spans could take back are refused"),
+        ("takes back", "`span-ingest`: votes that later spans could take back are refused"),
         ("min_value or max_value must be set", "`numeric_attribute` without bounds is refused; the Collector crashes"),
         ("has no `status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
         ("has no `span.status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
@@ -58,6 +60,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
     if several && any(&propagates) {
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
     }
+    let cached = |key: &str| settings["decision_cache"][key].as_i64().is_some_and(|size| size > 0);
+    let late = spans.iter().any(|placed| placed.when == When::Late);
+    if settings["sampling_strategy"] == "span-ingest" && late && !cached("non_sampled_cache_size") {
+        return Some(
+            "`span-ingest`: what comes behind an undecided trace follows it; without a cache it is a new trace there",
+        );
+    }
     let timeless = |placed: &&Placed| placed.span.start_time_unix_nano == 0 && placed.span.end_time_unix_nano == 0;
     if several && spans.iter().any(timeless) && any(&|value| value.get("latency").is_some()) {
         return Some("`latency`: a span without any times does not count, wherever it stands");
@@ -71,9 +80,10 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
 
 /// Why another number of equal traces is kept.
 pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option<&'static str> {
-    let limiter = |value: &Value| value.get("rate_limiting").is_some() || value.get("bytes_limiting").is_some();
+    let limits = ["rate_limiting", "bytes_limiting", "composite"];
+    let limiter = |value: &Value| limits.iter().any(|kind| value.get(kind).is_some());
     if settings["num_shards"].as_u64().is_some_and(|shards| shards > 1) && holds(settings, &limiter) {
-        return Some("limits are those of all shards together; the Collector gives each shard the whole burst");
+        return Some("limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst");
     }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =
