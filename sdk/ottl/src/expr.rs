@@ -91,7 +91,7 @@ impl Expr {
                 Ok(Value::List(List::Made(elements.collect::<Result<_, _>>()?)))
             }
             Self::Map(entries) => {
-                let entries = entries.iter().map(|(key, value)| Ok((key.clone().into(), value.eval(scene)?)));
+                let entries = entries.iter().map(|(key, value)| Ok((key.clone().into(), entry(value.eval(scene)?)?)));
                 Ok(Value::Map(Map::Made(entries.collect::<Result<_, EvalError>>()?)))
             }
             Self::Math(a, op, b) => calculate(&a.eval(scene)?, *op, &b.eval(scene)?),
@@ -103,6 +103,18 @@ impl Expr {
     pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Literal(Value::Text(text)) = self { Some(text) } else { None }
     }
+}
+
+/// The value of an entry of a map: one that an attribute could hold.
+fn entry(value: Value<'_>) -> Result<Value<'_>, EvalError> {
+    match &value {
+        Value::Map(_) => {}
+        Value::List(List::Made(elements)) => {
+            elements.iter().filter(|element| !matches!(element, Value::Map(_))).try_for_each(Value::storable)?;
+        }
+        other => other.storable()?,
+    }
+    Ok(value)
 }
 
 /// Follows keys into maps and lists. A key that a map does not have gives nil, whatever follows it; a value that is there and is

@@ -243,6 +243,11 @@ impl Policies {
         planners.for_each(|planner| planner.plan(shard, now_ms));
     }
 
+    /// What they want to know of spans, and what they keep.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Whether somebody asks for what is around the spans.
     pub fn wants_sizes(&self) -> bool {
         self.layout.wants_sizes()

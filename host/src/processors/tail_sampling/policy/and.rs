@@ -13,6 +13,7 @@
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Planner, Policy, PolicyConfig, Trace, Vote};
 use crate::processors::tail_sampling::ot::Threshold;
+use crate::yaml::Section;
 use serde::Deserialize;
 
 /// Which policies.
@@ -30,6 +31,10 @@ impl PolicyConfig for Config {
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         settings::check_parts_on_ingest(&self.and_sub_policy, "and_sub_policy", fault);
+    }
+
+    fn place(&mut self, section: &Section<'_>) {
+        settings::place_parts(&mut self.and_sub_policy, "and_sub_policy", section);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {

@@ -14,11 +14,13 @@ use super::bucket::Bucket;
 use super::per_shard::PerShard;
 use super::{Facts, Layout, Planner, Policy, Trace, Vote};
 use crate::processors::tail_sampling::ot::Threshold;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// The limit.
-pub(super) struct Budget {
+struct Budget {
     bucket: Bucket,
     shards: PerShard<Shard>,
     cost: fn(&Facts) -> u64,
@@ -37,8 +39,7 @@ struct Shard {
 
 impl Budget {
     /// `rate` tokens a second and `burst` at once; a trace takes as many as `cost` says.
-    pub(super) fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &mut Layout) -> Self {
-        layout.read_trace_state();
+    fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &Layout) -> Self {
         let count = layout.shards();
         let share = || {
             let bucket = || Bucket::new(rate as f64 / count as f64, (burst / count as u64).max(1));
@@ -78,7 +79,21 @@ impl Budget {
 }
 
 /// A policy that is nothing but such a limit.
-pub(super) struct Consistent(pub(super) Budget);
+pub(super) struct Consistent(Arc<Budget>);
+
+impl Consistent {
+    /// `rate` tokens a second and `burst` at once, as `settings` say; a trace takes as many as `cost` says.
+    pub(super) fn new(
+        rate: u64,
+        burst: u64,
+        cost: fn(&Facts) -> u64,
+        settings: &dyn Debug,
+        layout: &mut Layout,
+    ) -> Self {
+        layout.read_trace_state();
+        Self(layout.keep(settings, |layout| Budget::new(rate, burst, cost, layout)))
+    }
+}
 
 impl Policy for Consistent {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
@@ -90,7 +105,7 @@ impl Policy for Consistent {
     }
 
     fn planner(&self) -> Option<&dyn Planner> {
-        Some(&self.0)
+        Some(&*self.0)
     }
 
     fn is_pure(&self) -> bool {

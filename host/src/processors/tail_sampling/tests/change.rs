@@ -81,6 +81,50 @@ async fn smaller_bounds_hold_at_once() {
     assert_eq!((stage.next.spans().len(), line(&stage.context).held), (30, 20));
 }
 
+/// A limiter that has given away its tokens gets no new ones because something else changes, and starts anew with other settings.
+#[tokio::test(start_paused = true)]
+async fn limiters_go_on() {
+    let limiters = [
+        ("rate_limiting", "{spans_per_second: 1, burst_capacity: 60}", "{spans_per_second: 1, burst_capacity: 61}"),
+        (
+            "bytes_limiting",
+            "{bytes_per_second: 1, burst_capacity: 10000}",
+            "{bytes_per_second: 2, burst_capacity: 10000}",
+        ),
+    ];
+    for (kind, same, other) in limiters {
+        for more in ["", "use_tracestate: true, "] {
+            for nested in [false, true] {
+                let section = |settings: &str, wait: &str| {
+                    let limiter = format!("{{name: limit, type: {kind}, {kind}: {settings}}}");
+                    let policy = match nested {
+                        false => limiter,
+                        true => format!("{{name: outer, type: and, and: {{and_sub_policy: [{limiter}]}}}}"),
+                    };
+                    format!("{{policies: [{policy}], {more}decision_wait: {wait}, num_shards: 1}}")
+                };
+                let stage = Stage::start(&section(same, "1s")).await;
+                let kept = async |first: u64| {
+                    let random = |trace: u64| u128::from(trace).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                    let of = |trace| TestSpan { trace: random(trace).to_be_bytes().to_vec(), ..span(trace, "s") };
+                    let spans: Vec<_> = (first..first + 500).map(of).collect();
+                    let before = stage.next.spans().len();
+                    stage.put(&spans).await.unwrap();
+                    pass(1_200).await;
+                    stage.next.spans().len() - before
+                };
+                let (first, second) = (kept(1_000).await, kept(2_000).await);
+                assert!(first >= 60 && second <= 2, "{kind} {more}{nested}: {first}, {second}");
+                stage.change(&section(same, "1100ms")).await.unwrap();
+                let third = kept(3_000).await;
+                stage.change(&section(other, "1100ms")).await.unwrap();
+                let fourth = kept(4_000).await;
+                assert!(third <= 2 && fourth >= 60, "{kind} {more}{nested}: {third}, {fourth}");
+            }
+        }
+    }
+}
+
 /// What would lose something is refused, by the name of its key.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_changed_is_named() {
