@@ -56,6 +56,7 @@ pub mod rewrite;
 pub mod roster;
 pub mod samplers;
 pub mod segment;
+mod settings;
 pub mod shadow;
 pub mod shard;
 pub mod shown;
