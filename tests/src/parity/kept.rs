@@ -83,7 +83,9 @@ pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option
     let limits = ["rate_limiting", "bytes_limiting", "composite"];
     let limiter = |value: &Value| limits.iter().any(|kind| value.get(kind).is_some());
     if settings["num_shards"].as_u64().is_some_and(|shards| shards > 1) && holds(settings, &limiter) {
-        return Some("limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst");
+        return Some(
+            "limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst",
+        );
     }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =
