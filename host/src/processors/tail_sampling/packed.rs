@@ -22,33 +22,38 @@ pub fn is_led(message: &[u8], id: &[u8; 16]) -> bool {
 
 /// Packs records of led spans into `out`, which has [`LEFT_OUT`] bytes less for each.
 pub fn pack(records: &[u8], out: &mut [u8]) {
-    let (mut from, mut to) = (0, 0);
+    let (mut from, mut out) = (0, out);
     while let Some((len, start)) = wire::read_varint(records, from + 1) {
         let end = start + len as usize;
-        for piece in [from + 1..start, start + ID_FIELD..end] {
-            let room = to..to + piece.len();
-            to = room.end;
-            if let (Some(piece), Some(room)) = (records.get(piece), out.get_mut(room)) {
-                room.copy_from_slice(piece);
-            }
-        }
-        from = end;
+        let (Some(head), Some(rest)) = (records.get(from + 1..start), records.get(start + ID_FIELD..end)) else {
+            return;
+        };
+        let Some((room, more)) = out.split_at_mut_checked(head.len() + rest.len()) else { return };
+        let (room_for_head, room) = room.split_at_mut(head.len());
+        // One to three bytes.
+        room_for_head.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
+        room.copy_from_slice(rest);
+        (from, out) = (end, more);
     }
 }
 
 /// Appends the records to `out` from which `packed` was made; they are of the trace `id`.
 pub fn unpack(packed: &[u8], id: &[u8; 16], out: &mut Vec<u8>) {
     let mut from = 0;
-    while let Some((len, start)) = wire::read_varint(packed, from) {
-        let end = start + (len as usize).saturating_sub(ID_FIELD);
-        let (Some(len), Some(rest)) = (packed.get(from..start), packed.get(start..end)) else { return };
-        out.push(SPAN_TAG);
-        out.extend_from_slice(len);
-        out.extend_from_slice(&ID_HEAD);
-        out.extend_from_slice(id);
-        out.extend_from_slice(rest);
+    while let Some((rest, end)) = unpack_head(packed, from, id, out) {
+        out.extend_from_slice(packed.get(rest..end).unwrap_or_default());
         from = end;
     }
+}
+
+/// Appends what was left out of the record that is at `from` in `packed`, and its length. Returns where its rest is.
+pub fn unpack_head(packed: &[u8], from: usize, id: &[u8; 16], out: &mut Vec<u8>) -> Option<(usize, usize)> {
+    let (len, start) = wire::read_varint(packed, from)?;
+    out.push(SPAN_TAG);
+    out.extend_from_slice(packed.get(from..start)?);
+    out.extend_from_slice(&ID_HEAD);
+    out.extend_from_slice(id);
+    Some((start, start + (len as usize).saturating_sub(ID_FIELD)))
 }
 
 #[cfg(test)]

@@ -228,6 +228,13 @@ impl Record<&mut [u8]> {
         self.set_chain(Chain::default());
     }
 
+    /// Nobody's any more; `next` is the next free one.
+    pub(super) fn free(&mut self, next: u32) {
+        self.put(FLAGS, 0);
+        self.set_chain(Chain::default());
+        self.put(AFTER, next.into());
+    }
+
     /// Writes the facts, for which there must be room; returns the numbers if they have to stand beside.
     pub(super) fn set_facts(&mut self, facts: &Facts) -> Option<Wide> {
         let wide = Wide::of(facts);

@@ -47,6 +47,8 @@ pub const RUN_SPANS_MAX: u16 = (1 << SPANS_BITS) - 1;
 pub(super) const SEGMENT_BYTES_MAX: usize = 1 << OFFSET_BITS;
 /// Bytes of a reference.
 pub(super) const REFERENCE: usize = 16;
+/// Where the next run is in it.
+const NEXT: usize = 4;
 
 const SPANS_BITS: u32 = 10;
 const OFFSET_BITS: u32 = 20;
@@ -187,6 +189,14 @@ impl Segment {
         Some(Run::read(*bytes.first_chunk()?))
     }
 
+    /// Another run comes behind the one of this number.
+    pub(super) fn set_next(&mut self, number: usize, next: RunRef) {
+        let place = self.place(number).map(|place| place.start + NEXT..place.start + NEXT + 4);
+        if let Some(bytes) = place.and_then(|place| self.memory.bytes_mut().get_mut(place)) {
+            bytes.copy_from_slice(&next.0.to_le_bytes());
+        }
+    }
+
     /// Changes the reference of this number.
     pub(super) fn set(&mut self, number: usize, run: &Run) {
         let place = self.place(number);
@@ -195,20 +205,22 @@ impl Segment {
         }
     }
 
-    /// Nobody wants the run of this number any more. Returns how many bytes that sets free.
-    pub(super) fn kill(&mut self, number: usize) -> usize {
-        let len = self.run_bytes(number).len();
-        if let Some(run) = self.run(number) {
-            self.set(number, &Run { spans: 0, ..run });
-        }
+    /// Nobody wants `run`, which has this number, any more. Returns how many bytes that sets free.
+    pub(super) fn kill(&mut self, number: usize, run: &Run) -> usize {
+        let len = self.end(number) - run.offset as usize;
+        self.set(number, &Run { spans: 0, ..*run });
         self.live -= len;
         len
     }
 
     /// The bytes of a run.
     pub(super) fn run_bytes(&self, number: usize) -> &[u8] {
-        let offset = |number| self.run(number).map_or(self.len, |run| run.offset as usize);
-        self.memory.bytes().get(offset(number)..offset(number + 1)).unwrap_or_default()
+        let start = self.run(number).map_or(self.len, |run| run.offset as usize);
+        self.memory.bytes().get(start..self.end(number)).unwrap_or_default()
+    }
+
+    fn end(&self, number: usize) -> usize {
+        self.run(number + 1).map_or(self.len, |next| next.offset as usize)
     }
 
     fn place(&self, number: usize) -> Option<Range<usize>> {

@@ -1,6 +1,6 @@
 //! A part of the traces, chosen by a hash of their ids, behind one short lock of its own.
 //!
-//! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
+//! Everything here happens inside that lock and ends soon: a portion of the runs of one request is appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
 mod asked;

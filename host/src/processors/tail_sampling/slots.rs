@@ -102,8 +102,7 @@ impl Chunk {
     fn give_back(&mut self, number: u32) {
         let free = std::mem::replace(&mut self.free, number);
         if let Some(mut record) = self.record_mut(number as usize % CHUNK) {
-            record.clear(&[0; 16]);
-            record.set_links(NONE, free);
+            record.free(free);
             self.used -= 1;
         }
     }

@@ -18,10 +18,11 @@ use super::segment::{Before, Run, RunRef, SEGMENT_BYTES_MAX, Segment};
 pub use compact::Chains;
 
 /// The smallest segment, unless it is made for one large span.
-const SEGMENT_BYTES_MIN: usize = 64 << 10;
-/// The budget has room for at least so many segments; and segments are made so small that at least as many are in use,
-/// if they can be, for one of each lane is not full yet.
+const SEGMENT_BYTES_MIN: usize = 32 << 10;
+/// The budget has room for at least so many segments.
 const SEGMENTS_MIN: usize = 128;
+/// Segments are made so small that at least so many are in use, if they can be: of those of each lane one is not full.
+const IN_USE_MIN: usize = 512;
 /// Lanes at most, and segments of the budget to each lane at least.
 const LANES: (u64, u64) = (16, 8);
 /// Memory for unpacking that is kept between two traces.
@@ -229,18 +230,15 @@ impl Store {
         let due_ms = self.clamp(due_ms, now_ms);
         let slot = self.slot_for(new.len(), due_ms)?;
         let context = self.contexts.hold(&new.context);
-        let run = Run::new(context, new.spans, new.led);
-        let at = self.write(slot, run, new.len(), due_ms, |room| new.write(room));
+        let at = RunRef::new(slot, self.segment(slot.into()).map_or(0, Segment::runs) as u16);
         let last = std::mem::replace(&mut chain.tail, at);
-        let (first, before) = match self.run(last) {
-            Some(mut run) => {
-                let first = std::mem::replace(&mut run.next, at);
-                self.set(last, &run);
-                (first, Before::Run(last))
-            }
+        let mut run = Run::new(context, new.spans, new.led);
+        (run.next, run.before) = match self.run(last) {
+            Some(run) => (run.next, Before::Run(last)),
             None => (at, Before::Owner(new.owner)),
         };
-        self.edit(at, |run| (run.next, run.before) = (first, before));
+        self.set_next(last, at);
+        self.write(slot, run, new.len(), due_ms, |room| new.write(room));
         Ok(())
     }
 
@@ -281,20 +279,31 @@ impl Store {
     }
 
     /// Calls `each` with the runs of the trace `id`, in the order in which they came, and lets go of them, but only of a
-    /// `portion`, which is used up: the others are what is left of `chain`.
+    /// `portion`, which is used up: the others are what is left of `chain`. It gets the context, how many spans there are, and
+    /// their bytes in two pieces.
     pub fn release(
         &mut self,
         chain: &mut Chain,
         id: &[u8; 16],
         portion: &mut Portion,
-        mut each: impl FnMut(OldRun<'_>),
+        mut each: impl FnMut(&Context<'_>, u16, [&[u8]; 2]),
     ) {
         let mut scratch = std::mem::take(&mut self.scratch);
         self.let_go(chain, portion, |store, at, run| {
-            let run = store.restore(at, run, id, &mut scratch);
-            let len = run.bytes.len();
-            each(run);
-            len
+            let context = store.contexts.get(run.context);
+            let kept = store.bytes(at);
+            let mut pieces = [kept, &[]];
+            scratch.clear();
+            if run.led && run.spans == 1 {
+                // Not copied once more than has to be.
+                let rest = packed::unpack_head(kept, 0, id, &mut scratch).map_or(0, |(rest, _)| rest);
+                pieces = [&scratch, kept.get(rest..).unwrap_or_default()];
+            } else if run.led {
+                packed::unpack(kept, id, &mut scratch);
+                pieces = [&scratch, &[]];
+            }
+            each(&context, run.spans, pieces);
+            kept.len()
         });
         self.scratch = scratch;
         // One that was as large as a batch is no measure.
@@ -320,7 +329,7 @@ impl Store {
         }
         if self.run(at).is_some() {
             self.edit(at, |first| first.before = owner.unwrap_or(first.before));
-            self.edit(chain.tail, |last| last.next = at);
+            self.set_next(chain.tail, at);
         } else {
             *chain = Chain::default();
         }
@@ -338,7 +347,7 @@ impl Store {
     /// Lets go of a run, and of its context if that goes with it.
     fn kill(&mut self, at: RunRef, run: &Run, with_context: bool) {
         let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) else { return };
-        self.live -= segment.kill(at.number());
+        self.live -= segment.kill(at.number(), run);
         if segment.live == 0 {
             self.close(at.slot());
         }
@@ -354,13 +363,18 @@ impl Store {
 
     /// A run as it came. `scratch` is where it is unpacked.
     fn restore<'a>(&'a self, at: RunRef, run: &Run, id: &[u8; 16], scratch: &'a mut Vec<u8>) -> OldRun<'a> {
-        let mut bytes = self.segment(at.slot()).map_or(&[][..], |segment| segment.run_bytes(at.number()));
+        let mut bytes = self.bytes(at);
         if run.led {
             scratch.clear();
             packed::unpack(bytes, id, scratch);
             bytes = scratch;
         }
         OldRun { context: self.contexts.get(run.context), spans: run.spans, bytes }
+    }
+
+    /// The bytes of a run as they are kept.
+    fn bytes(&self, at: RunRef) -> &[u8] {
+        self.segment(at.slot()).map_or(&[], |segment| segment.run_bytes(at.number()))
     }
 
     fn segment(&self, slot: usize) -> Option<&Segment> {
@@ -371,16 +385,18 @@ impl Store {
         self.segment(at.slot())?.run(at.number())
     }
 
-    fn set(&mut self, at: RunRef, run: &Run) {
+    fn set_next(&mut self, at: RunRef, next: RunRef) {
         if let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) {
-            segment.set(at.number(), run);
+            segment.set_next(at.number(), next);
         }
     }
 
     fn edit(&mut self, at: RunRef, edit: impl FnOnce(&mut Run)) {
-        if let Some(mut run) = self.run(at) {
+        if let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut)
+            && let Some(mut run) = segment.run(at.number())
+        {
             edit(&mut run);
-            self.set(at, &run);
+            segment.set(at.number(), &run);
         }
     }
 }

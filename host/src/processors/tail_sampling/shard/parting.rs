@@ -30,9 +30,9 @@ impl Shard {
         let Self { store, leaving, ready, tally, left, .. } = self;
         let mut unparseable = 0;
         match &label {
-            Some(label) => store.release(&mut chain, &id, left, |run| {
+            Some(label) => store.release(&mut chain, &id, left, |context, spans, pieces| {
                 let ready = &mut |batch| put(ready, tally, batch);
-                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
+                unparseable += leaving.add(context, spans, pieces, label, ready);
             }),
             None => store.free(&mut chain, left),
         }

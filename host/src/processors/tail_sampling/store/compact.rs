@@ -73,7 +73,7 @@ impl Store {
             (Before::Owner(_), None) => RunRef::NONE,
         };
         if before != at {
-            self.edit(before, |run| run.next = new);
+            self.set_next(before, new);
         }
         if !is_last {
             self.edit(behind, |run| run.before = Before::Run(new));

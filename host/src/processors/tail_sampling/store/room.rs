@@ -1,7 +1,7 @@
 //! Where there is room for a run: segments are taken into use, and out of it.
 
 use super::super::segment::{NUMBERS_MAX, REFERENCE, Segment};
-use super::{Full, SEGMENTS_MIN, Store};
+use super::{Full, IN_USE_MIN, Store};
 
 /// Segments kept for reuse, and how many more for each so many in use: about what a tick of heavy traffic frees.
 pub(super) const POOL: (usize, usize) = (4, 32);
@@ -15,7 +15,7 @@ impl Store {
     /// A segment with room for `len` bytes that are wanted until `due_ms`.
     pub(super) fn slot_for(&mut self, len: usize, due_ms: u64) -> Result<u16, Full> {
         let (smallest, largest) = self.division.segment_bytes;
-        let usual = 1 << (self.in_use / (2 * SEGMENTS_MIN)).max(1).ilog2();
+        let usual = 1 << (self.in_use / IN_USE_MIN).max(1).ilog2();
         let usual = usual.clamp(smallest, largest);
         let lane = due_ms / self.lane_ms;
         // One that would leave much of a segment unused gets one of its own.

@@ -96,9 +96,9 @@ fn beside_a_simple_store() {
                         let most = random.usize(..4);
                         let expected = most.min(runs.len());
                         let mut portion = Portion { runs: most, ..Portion::ALL };
-                        store.release(chain, &id(owner), &mut portion, |run| {
-                            let Context { resource, scope, .. } = run.context;
-                            let run = (resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec());
+                        store.release(chain, &id(owner), &mut portion, |context, spans, pieces| {
+                            let Context { resource, scope, .. } = context;
+                            let run = (resource.to_vec(), scope.to_vec(), spans, pieces.concat());
                             assert_eq!(Some(run), runs.pop_front());
                         });
                         assert_eq!((most - portion.runs, chain.is_empty()), (expected, runs.is_empty()));
@@ -303,7 +303,7 @@ fn a_trace_of_a_million_runs() {
     let mut runs = 0;
     while !chain.is_empty() {
         let mut portion = Portion { runs: 1_000, bytes: 600 };
-        store.release(&mut chain, &id(0), &mut portion, |run| assert_eq!(run.bytes.len(), 60));
+        store.release(&mut chain, &id(0), &mut portion, |_, _, pieces| assert_eq!(pieces.concat().len(), 60));
         assert!(portion.bytes == 0 || chain.is_empty());
         runs += 1_000 - portion.runs;
     }
