@@ -357,7 +357,11 @@ impl Report<'_> {
         let unmarked = self.gates.record && sampled <= 0;
         Scope {
             unchanged: !self.gates.tracestate && !self.gates.record,
-            late: !forgets(sampled) && !forgets(other) && !unmarked,
+            until: match forgets(sampled) || forgets(other) || unmarked {
+                false => When::Late,
+                true if case.settings.get("decision_wait_after_root_received").is_some() => When::Early,
+                true => When::Between,
+            },
             // There only what was voted on is marked, not what came before.
             marks: case.settings["sampling_strategy"] != "span-ingest",
         }
