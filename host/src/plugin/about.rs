@@ -6,11 +6,12 @@ use super::bindings::types;
 use super::compile::Urgency;
 use super::contract::Role;
 use super::error::LoadError;
+use super::generation::NAME_BYTES;
 use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::PluginLog;
+use super::log::{PluginLog, cut, one_line, tidy};
 use super::metrics::PluginMetrics;
 use super::options::ErrorMode;
 use super::platform::Platform;
@@ -68,6 +69,7 @@ impl About {
         let program = compile(candidate)?;
         let compiled_in = start.elapsed();
         super::blocking(Self::ask_instance(program, config, role, limits.clone(), compiled_in))?
+            .map_err(LoadError::tidy)
     }
 
     async fn ask_instance(
@@ -89,12 +91,12 @@ impl About {
                 let wish = Wish::of(&stated);
                 Interest::check(stated, kind).map(|_| wish).map_err(|error| error.to_string())
             }
-            Ok(Err(answer)) => Err(answer),
-            Err(failure) => Err(format!("in configure: {failure}")),
+            Ok(Err(answer)) => Err(tidy(&answer)),
+            Err(failure) => Err(tidy(&format!("in configure: {failure}"))),
         };
         Ok(Self {
-            name: info.name,
-            version: info.version,
+            name: one_line(cut(&info.name, NAME_BYTES)).into_owned(),
+            version: one_line(cut(&info.version, NAME_BYTES)).into_owned(),
             config_schema: info.config_schema,
             error_mode: info.error_mode.map(|mode| match mode {
                 StatedMode::Propagate => ErrorMode::Propagate,

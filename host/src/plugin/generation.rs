@@ -4,13 +4,14 @@
 //! blocks, and runs beside the data path.
 
 use super::bindings::lifecycle;
+use super::compile::{self, LOOK};
 use super::contract::Kind;
 use super::error::{Failure, LoadError, RunError};
 use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::{PluginLog, cut};
+use super::log::{PluginLog, cut, one_line};
 use super::metrics::PluginMetrics;
 use super::options::{ErrorMode, Options};
 use super::pool::Pool;
@@ -19,6 +20,8 @@ use super::quarantine::{Input, Quarantine};
 use super::rollback::{Probation, Verdict};
 use super::state;
 use crate::pdata::Signal;
+use crate::workers::lane::Habit;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -26,7 +29,7 @@ use tailrace_columns::{Columns, Traces};
 use tokio::time::Instant;
 
 /// Longest name and version of a plugin.
-const NAME_BYTES: usize = 100;
+pub(super) const NAME_BYTES: usize = 100;
 
 /// What runs between two swaps.
 pub(super) struct Generation {
@@ -37,6 +40,8 @@ pub(super) struct Generation {
     pub(super) wants_spans: bool,
     pub(super) interest: Interest,
     pub(super) pool: Pool,
+    /// Whether its calls take long.
+    pub(super) habit: Arc<Habit>,
     pub(super) limits: Arc<Limits>,
     pub(super) name: String,
     pub(super) version: String,
@@ -66,21 +71,35 @@ impl Generation {
             let message = format!("it has {} bytes; module_mib allows {limit}", candidate.len());
             return Err(LoadError(message));
         }
-        Self::of(Program::compile(candidate, loader)?, number, options, metrics, probation)
+        Self::of(Program::compile(candidate, loader)?, number, options, metrics, probation, loader.cancelled)
     }
 
-    /// Makes generation `number` of a program.
+    /// Makes generation `number` of a program, unless it is not wanted any more.
     pub(super) fn of(
         program: Arc<Program>,
         number: u64,
         options: &Arc<Options>,
         metrics: &PluginMetrics,
         probation: Probation,
+        cancelled: &AtomicBool,
     ) -> Result<Self, LoadError> {
         // Guests run in futures with timers. Loading happens wherever a thread may block, with or without a runtime
         // around, so it brings its own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
-        runtime.block_on(Self::start(program, number, options, metrics, probation))
+        let started = runtime.block_on(async {
+            let mut start = pin!(Self::start(program, number, options, metrics, probation));
+            // A guest may sleep, and nobody waits for it when the collector ends.
+            loop {
+                tokio::select! {
+                    started = &mut start => return started,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if cancelled.load(Relaxed) {
+                    return Err(compile::ending());
+                }
+            }
+        });
+        started.map_err(LoadError::tidy)
     }
 
     async fn start(
@@ -125,9 +144,10 @@ impl Generation {
             wants_spans,
             interest,
             pool,
+            habit: Arc::default(),
             limits,
-            name: cut(&info.name, NAME_BYTES).to_owned(),
-            version: cut(&info.version, NAME_BYTES).to_owned(),
+            name: one_line(cut(&info.name, NAME_BYTES)).into_owned(),
+            version: one_line(cut(&info.version, NAME_BYTES)).into_owned(),
             options: Arc::clone(options),
             wish: info.error_mode.map(|mode| match mode {
                 lifecycle::ErrorMode::Propagate => ErrorMode::Propagate,

@@ -7,6 +7,7 @@ use super::imports::{self, Opened, Patterns, PluginSeries};
 use super::limits::{Limits, Memory};
 use super::log::{LastWords, PluginLog, Printed};
 use super::wasi;
+use crate::workers::lane::Moment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -142,7 +143,7 @@ pub(super) struct CallClock {
     born: Instant,
     budget: Duration,
     used: Duration,
-    /// When it went on computing, in nanoseconds since `born`. Shared with the futures that yield.
+    /// The [`Moment`] when it went on computing. Shared with the futures that yield.
     resumed: Arc<AtomicU64>,
 }
 
@@ -155,13 +156,13 @@ impl CallClock {
     pub(super) fn begin(&mut self, budget: Duration) {
         self.budget = budget;
         self.used = Duration::ZERO;
-        self.resumed.store(nanos(self.born), Relaxed);
+        self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
     }
 
     /// What has been computed so far is added up.
     fn pause(&mut self) {
-        let now = nanos(self.born);
-        self.used += Duration::from_nanos(now.saturating_sub(self.resumed.swap(now, Relaxed)));
+        let now = Moment::now(self.born);
+        self.used += now.since(Moment::from_bits(self.resumed.swap(now.to_bits(), Relaxed)));
     }
 
     /// The call is over.
@@ -181,15 +182,14 @@ impl CallClock {
 
     /// Called now and then in the midst of a long call into the host: let others work, or end the call.
     async fn breathe(&mut self) -> Result<(), TimedOut> {
-        let computed = nanos(self.born).saturating_sub(self.resumed.load(Relaxed));
-        let computed = Duration::from_nanos(computed);
+        let computed = Moment::now(self.born).since(Moment::from_bits(self.resumed.load(Relaxed)));
         if self.used + computed >= self.budget {
             return Err(TimedOut(self.budget));
         }
         if computed >= TICK {
             self.used += computed;
             tokio::task::yield_now().await;
-            self.resumed.store(nanos(self.born), Relaxed);
+            self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl CallClock {
             1,
             Box::pin(async move {
                 tokio::task::yield_now().await;
-                resumed.store(nanos(born), Relaxed);
+                resumed.store(Moment::now(born).to_bits(), Relaxed);
             }),
         ))
     }
@@ -233,8 +233,4 @@ impl Pace<'_> {
         }
         Ok(())
     }
-}
-
-fn nanos(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -18,8 +18,7 @@ use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
 const WAITING_FACTOR: u32 = 10;
-/// The same for what happens once per instance: nothing sleeps for good reasons there, and a plugin that does keeps the others
-/// of its directory waiting.
+/// The same for what happens once per instance: nothing sleeps for good reasons there.
 const START_WAITING_FACTOR: u32 = 2;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
@@ -52,7 +51,9 @@ struct Budget {
 }
 
 impl Budget {
-    const START: Self = Self { computing: Limits::START, in_all: Limits::START.saturating_mul(START_WAITING_FACTOR) };
+    fn of_the_start(limits: &Limits) -> Self {
+        Self { computing: limits.start_timeout, in_all: limits.start_timeout.saturating_mul(START_WAITING_FACTOR) }
+    }
 
     fn of_a_call(limits: &Limits) -> Self {
         Self { computing: limits.timeout, in_all: limits.timeout.saturating_mul(WAITING_FACTOR) }
@@ -82,7 +83,8 @@ impl Instance {
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
-        let made = within!(Budget::START, &mut store, program, program.pre.instantiate_async(&mut store));
+        let made =
+            within!(Budget::of_the_start(limits), &mut store, program, program.pre.instantiate_async(&mut store));
         let made = made.and_then(|instance| {
             let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
             let (lifecycle, at, store) = (&program.lifecycle, &program.exports, &mut store);
@@ -107,12 +109,22 @@ impl Instance {
 
     /// Who it says it is.
     pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
-        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_describe(&mut self.store))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            self.lifecycle.call_describe(&mut self.store)
+        )
     }
 
     /// Hands it its configuration; the inner error is its answer.
     pub(super) async fn configure(&mut self, config: &str) -> Result<Result<lifecycle::Interest, String>, Failure> {
-        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_configure(&mut self.store, config))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            self.lifecycle.call_configure(&mut self.store, config)
+        )
     }
 
     /// Runs an `attributes` plugin over the columns of a batch.
@@ -168,7 +180,12 @@ impl Instance {
     /// Whether a `sampler` plugin wants whole spans.
     pub(super) async fn wants_spans(&mut self) -> Result<bool, Failure> {
         let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
-        within!(Budget::START, &mut self.store, self.program, guest.call_wants_spans(&mut self.store))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_wants_spans(&mut self.store)
+        )
     }
 
     /// Asks a `sampler` plugin about traces.
