@@ -84,9 +84,9 @@ impl Shard {
         }
     }
 
-    /// Decides the trace that would be decided next, before its time. Returns whether there was one.
-    pub(super) fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
+    /// Decides the oldest trace, before its time. Returns whether there was one.
+    pub(super) fn decide_oldest(&mut self, now_ms: u64, why: Early) -> bool {
+        let Some(number) = self.table.oldest() else { return false };
         self.tally.early(why);
         self.decide(number, now_ms, &[], why.into(), false);
         true
