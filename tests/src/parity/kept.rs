@@ -55,6 +55,13 @@ pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
     reasons.into_iter().find(|(part, _)| condition.contains(part)).map(|(_, reason)| reason)
 }
 
+/// Why a condition with a part of a text is answered otherwise.
+pub fn cut_otherwise(condition: &str, spans: &[Placed]) -> Option<&'static str> {
+    let wide = |placed: &Placed| !format!("{placed:?}").is_ascii();
+    let cuts = condition.contains("Substring(") && spans.iter().any(wide);
+    cuts.then_some("OTTL: half a character is a replacement character; there it is bytes that are no text")
+}
+
 /// Why a trace is decided otherwise.
 pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'static str> {
     let spans: Vec<&Placed> = pool.spans.iter().filter(|placed| placed.span.trace_id == id).collect();
@@ -67,6 +74,10 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
     }
     let text = settings.to_string();
     if let Some(reason) = evaluated_otherwise(&text) {
+        return Some(reason);
+    }
+    let cut: Vec<Placed> = spans.iter().map(|placed| (*placed).clone()).collect();
+    if let Some(reason) = cut_otherwise(&text, &cut) {
         return Some(reason);
     }
     if text.contains("schema_url") {
@@ -104,6 +115,10 @@ pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option
         return Some(
             "limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst",
         );
+    }
+    let composite = holds(settings, &|value| value.get("composite").is_some());
+    if composite && ours <= 2 * theirs && theirs <= 2 * ours {
+        return Some("`composite` counts by the second: a tick, or two shards, may decide in two of them");
     }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =
