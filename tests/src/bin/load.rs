@@ -198,7 +198,7 @@ impl Template {
         let span_ids = find(&[&[0x12, 8][..], &[0xb9; 8]].concat());
         assert_eq!((trace_ids.len(), span_ids.len()), (SPANS, SPANS));
         println!("{} bytes a span", frame.len() / SPANS);
-        Self { frame, trace_ids, span_ids, next: std::process::id().into() }
+        Self { frame, trace_ids, span_ids, next: u64::from(std::process::id()) << 32 }
     }
 
     fn next_request(&mut self) -> Bytes {
