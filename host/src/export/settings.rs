@@ -7,9 +7,9 @@
 //! ```
 
 use crate::pdata::Batch;
-use crate::yaml::{Check, GoDuration};
+use crate::yaml::{self, Check, GoDuration};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 /// What [`super::exporter`] puts around a sender.
@@ -63,8 +63,8 @@ pub struct QueueSettings {
     pub block_on_overflow: bool,
     /// Answer when the batch has been sent, not when it is queued.
     pub wait_for_result: bool,
-    /// Merge small batches, split large ones. Off unless written.
-    #[serde(deserialize_with = "present")]
+    /// Merge small batches, split large ones. Off unless written; `batch:` without a value is one with the defaults.
+    #[serde(deserialize_with = "yaml::present")]
     pub batch: Option<GatherSettings>,
     /// How many encoded bytes may wait and be under way, whatever `sizer` says. Ours; the Collector has no such key.
     pub queue_bytes_max: usize,
@@ -172,11 +172,6 @@ impl GatherSettings {
             check.error(&format!("{key}.max_size"), "must be greater than or equal to `min_size`");
         }
     }
-}
-
-/// `batch:` without a value is a batch with the defaults, as in the Collector.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GatherSettings>, D::Error> {
-    Ok(Some(Option::<GatherSettings>::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 /// `retry_on_failure`.

@@ -194,7 +194,7 @@ impl Plugin {
 
     /// The same plugin with other options, as the next generation: it counts on in the same series. Blocks like
     /// [`Self::offer`]; a program that is compiled already is not compiled again. This one is as it was, and may go on
-    /// running.
+    /// running; who asks notes why it does, with [`Self::refuse`].
     ///
     /// # Errors
     /// What the plugin has against its options, or what is wrong with the file.
@@ -204,8 +204,7 @@ impl Plugin {
         options: Options,
         labels: &[(&'static str, &str)],
     ) -> Result<Self, LoadError> {
-        let refuse = |error: &LoadError| self.inner.refuse(Some(candidate.hash()), &error.to_string());
-        let inner = self.inner.reconfigured(candidate, options).inspect_err(refuse)?;
+        let inner = self.inner.reconfigured(candidate, options)?;
         inner.show_quarantine(labels);
         Ok(Self { inner })
     }

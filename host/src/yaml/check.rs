@@ -32,6 +32,13 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Faults at those of these keys that are set although they mean nothing here: the key, whether it is set, and why not.
+    pub fn unsupported<'k>(&mut self, keys: impl IntoIterator<Item = (&'k str, bool, &'k str)>) {
+        for (key, _, why) in keys.into_iter().filter(|(_, set, _)| *set) {
+            self.error(key, format!("{why}; remove the key"));
+        }
+    }
+
     /// Something that works but should be changed.
     pub fn warning(&mut self, key: &str, message: impl Into<String>) {
         let found = path::find(self.section.path, self.section.node, key);

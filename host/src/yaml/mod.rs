@@ -26,7 +26,7 @@ pub use duration::GoDuration;
 pub use node::{Key, Node, Origin, Value};
 pub use parse::{BYTES_MAX, parse};
 pub use problem::{Problem, Problems, Severity, nearest};
-pub use read::{Section, Settings, from_str};
+pub use read::{Section, Settings, from_str, present};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::fault::{At, Kind, address, unknown_key};
 use super::path::{self, Trail};
 use super::{Check, Node, Origin, Problems, parse};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 /// How many faults of one section are shown: more than anybody reads.
 const FAULTS_MAX: usize = 100;
@@ -162,6 +163,14 @@ fn by_address(node: &Node, wanted: usize) -> Option<&Node> {
     }
     let in_list = node.items().iter().find_map(|item| by_address(item, wanted));
     in_list.or_else(|| node.entries().iter().find_map(|(_, value)| by_address(value, wanted)))
+}
+
+/// For `deserialize_with`: a section that is there, even without a value, is on, as in the Collector.
+///
+/// # Errors
+/// Those of the section.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(Some(Option::deserialize(from)?.unwrap_or_default()))
 }
 
 /// Reads settings from text, as a test or a file of one component's settings does; `source` names it in messages.

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::fmt::Debug;
 use std::path::Path;
-use tailrace_sdk::Signal;
+use tailrace_sdk::{Decision, Signal};
 
 /// Runs every case in `folder`; `run` configures a plugin and sends it one request. Returns how many there were.
 ///
@@ -25,13 +25,9 @@ pub fn cases(folder: &Path, mut run: impl FnMut(&str, Signal, &[u8]) -> Result<V
     let mut count = 0;
     for case in std::fs::read_dir(folder).unwrap() {
         let case = case.unwrap().path();
-        let read = |file: &str| -> Json {
-            let text = std::fs::read_to_string(case.join(file)).unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
-        };
-        let config = read("config.json").to_string();
-        let input = read("input.json");
-        let mut expected = if bless { Json::Object(serde_json::Map::new()) } else { read("expected.json") };
+        let config = read(&case, "config.json").to_string();
+        let input = read(&case, "input.json");
+        let mut expected = if bless { Json::Object(serde_json::Map::new()) } else { read(&case, "expected.json") };
         for (signal, key) in [(Signal::Traces, "traces"), (Signal::Metrics, "metrics"), (Signal::Logs, "logs")] {
             let Some(input) = input.get(key) else { continue };
             count += 1;
@@ -52,6 +48,42 @@ pub fn cases(folder: &Path, mut run: impl FnMut(&str, Signal, &[u8]) -> Result<V
         }
     }
     count
+}
+
+/// Runs every case of a sampler in `folder`, whose `expected.json` has `{"decisions": {"TRACE ID": "sample"}}`; `run` configures a
+/// sampler and asks it about the traces of one request. Returns how many there were.
+///
+/// # Panics
+/// If a case does not come out as expected, or cannot be read.
+pub fn sampler_cases(folder: &Path, mut run: impl FnMut(&str, &[u8]) -> Vec<([u8; 16], Decision)>) -> usize {
+    let mut count = 0;
+    for case in std::fs::read_dir(folder).unwrap() {
+        let case = case.unwrap().path();
+        let input: Traces = serde_json::from_value(key(read(&case, "input.json"), "traces")).unwrap();
+        let decisions = run(&read(&case, "config.json").to_string(), &input.encode_to_vec());
+        let decided = decisions.into_iter().map(|(id, decision)| {
+            let decision = match decision {
+                Decision::Sample(_) => "sample",
+                Decision::NotSampled => "not-sampled",
+                Decision::Drop => "drop",
+                Decision::Undecided => "undecided",
+            };
+            (format!("{:032x}", u128::from_be_bytes(id)), Json::from(decision))
+        });
+        let decided = Json::Object(decided.collect());
+        assert_eq!(decided, key(read(&case, "expected.json"), "decisions"), "{}", case.display());
+        count += 1;
+    }
+    count
+}
+
+fn key(mut json: Json, key: &str) -> Json {
+    json.get_mut(key).map_or(Json::Null, Json::take)
+}
+
+fn read(case: &Path, file: &str) -> Json {
+    let text = std::fs::read_to_string(case.join(file)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
 }
 
 /// What comes out, as JSON, if it is as expected.

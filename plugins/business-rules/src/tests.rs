@@ -1,8 +1,7 @@
 //! The cases in `cases/`, each a folder with `config.json`, `input.json` and `expected.json`; and what has no case.
 
 use super::*;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
-use prost::Message;
+use actions::testing::sampler_cases;
 use serde_json::Value as Json;
 use std::path::Path;
 use tailrace_sdk::testing;
@@ -11,29 +10,9 @@ use tailrace_sdk::testing;
 #[test]
 fn cases() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let mut count = 0;
-    for case in std::fs::read_dir(folder).unwrap() {
-        let case = case.unwrap().path();
-        let read = |file: &str| -> Json {
-            let text = std::fs::read_to_string(case.join(file)).unwrap();
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}/{file}: {error}", case.display()))
-        };
-        let mut plugin = testing::sampler::<BusinessRules>(&read("config.json").to_string()).unwrap();
-        let input: Traces = serde_json::from_value(read("input.json")["traces"].clone()).unwrap();
-        let decisions = plugin.run(&input.encode_to_vec()).unwrap();
-        let shown = decisions.iter().map(|(id, decision)| {
-            let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            let decision = match decision {
-                Decision::Sample(None) => "sample",
-                Decision::NotSampled => "not-sampled",
-                other => panic!("{other:?} is nothing that this plugin says"),
-            };
-            (id, Json::from(decision))
-        });
-        let shown = Json::Object(shown.collect());
-        assert_eq!(shown, read("expected.json")["decisions"], "{}", case.display());
-        count += 1;
-    }
+    let count = sampler_cases(&folder, |config, traces| {
+        testing::sampler::<BusinessRules>(config).unwrap().run(traces).unwrap()
+    });
     assert!(count >= 4, "{count} cases are too few to be all of them");
 }
 

@@ -5,7 +5,7 @@ use super::writer::{Rotation, SharedWriter, Target};
 use crate::component::{BuildError, Context, Exporter, ExporterConfig};
 use crate::export::{SendSettings, exporter};
 use crate::otlp::compression::Compression;
-use crate::yaml::{Check, GoDuration, Settings};
+use crate::yaml::{self, Check, GoDuration, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(super) struct Config {
     /// Keep what is in the file; without this (and without rotation) it is emptied at the start.
     append: bool,
     /// Begin a new file when this one is full; off unless written.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "yaml::present")]
     rotation: Option<RotationSettings>,
     /// By when a record must be in the file. Records are written at once.
     flush_interval: GoDuration,
@@ -148,10 +148,6 @@ impl Default for RotationSettings {
     fn default() -> Self {
         Self { max_megabytes: 100, max_days: 0, max_backups: 100, localtime: false }
     }
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<RotationSettings>, D::Error> {
-    Ok(Some(Option::<RotationSettings>::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 /// `compression`.

@@ -8,7 +8,7 @@ use crate::export::client::{Headers, Tls, TlsSettings};
 use crate::export::{QueueSettings, RetrySettings, SendSettings, exporter};
 use crate::otlp::compression::Compression;
 use crate::pdata::Signal;
-use crate::yaml::{Check, GoDuration, Settings};
+use crate::yaml::{self, Check, GoDuration, Settings};
 use http::uri::Authority;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -30,7 +30,7 @@ pub(super) struct Config {
     /// Time for one attempt; 0 is no limit.
     timeout: GoDuration,
     /// HTTP/2 pings; off unless written.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "yaml::present")]
     keepalive: Option<Keepalive>,
     /// `round_robin` over all addresses of the endpoint, or `pick_first`.
     balancer_name: Balancer,
@@ -73,15 +73,12 @@ impl Default for Config {
 
 impl Settings for Config {
     fn check(&self, check: &mut Check<'_>) {
-        let unsupported = [
+        check.unsupported([
             ("auth", self.auth.is_some(), "authenticators are not supported yet"),
             ("middlewares", self.middlewares.is_some(), "middlewares are not supported yet"),
             ("write_buffer_size", self.write_buffer_size.is_some(), "has no counterpart: writes are not buffered"),
             ("read_buffer_size", self.read_buffer_size.is_some(), "has no counterpart"),
-        ];
-        for (key, _, why) in unsupported.into_iter().filter(|(_, set, _)| *set) {
-            check.error(key, format!("{why}; remove the key"));
-        }
+        ]);
         if let Err(message) = self.endpoint.parse::<Target>() {
             check.error("endpoint", message);
         }
@@ -153,10 +150,6 @@ impl Default for Keepalive {
         let ten = GoDuration(Duration::from_secs(10));
         Self { time: ten, timeout: ten, permit_without_stream: false }
     }
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Keepalive>, D::Error> {
-    Ok(Some(Option::<Keepalive>::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 /// `compression`, as gRPC has it.

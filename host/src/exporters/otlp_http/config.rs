@@ -103,7 +103,7 @@ impl Default for Config {
 
 impl Settings for Config {
     fn check(&self, check: &mut Check<'_>) {
-        let unsupported = [
+        check.unsupported([
             ("profiles_endpoint", self.profiles_endpoint.is_some(), "profiles are not supported"),
             ("max_conns_per_host", self.max_conns_per_host.is_some(), "use sending_queue.num_consumers"),
             ("proxy_url", self.proxy_url.is_some(), "proxies are not supported yet"),
@@ -112,10 +112,7 @@ impl Settings for Config {
             ("middlewares", self.middlewares.is_some(), "middlewares are not supported yet"),
             ("write_buffer_size", self.write_buffer_size.is_some(), "has no counterpart: writes are not buffered"),
             ("read_buffer_size", self.read_buffer_size.is_some(), "has no counterpart"),
-        ];
-        for (key, _, why) in unsupported.into_iter().filter(|(_, set, _)| *set) {
-            check.error(key, format!("{why}; remove the key"));
-        }
+        ]);
         let endpoints = [
             ("endpoint", &self.endpoint),
             ("traces_endpoint", &self.traces_endpoint),

@@ -1,17 +1,15 @@
 //! The processor at work: batches in, shards, decisions in time, batches out.
 
 use super::BACKLOG_BYTES_MAX;
-use super::config::{Config, SamplingStrategy};
+use super::config::Config;
 use super::intake::{Keyed, Runs};
 use super::policies::Policies;
-use super::policy::Layout;
 use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
-use super::shadow::Shadow;
-use super::shard::{Room, Rules, Shard, Which, Yield};
+use super::settings::Settings;
+use super::shard::{Behind, Room, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
-use super::table::Waits;
 use super::tally::Metrics;
 use crate::component::handover::{Bound, Handover};
 use crate::component::{BuildError, ConsumeError, Consumer, Context};
@@ -20,79 +18,8 @@ use crate::shutdown::Deadline;
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
-
-/// Shortest and longest time between two ticks.
-const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
-
-/// What can be changed while it runs.
-pub(super) struct Settings {
-    /// What the shards do and hold.
-    pub(super) rules: Rules,
-    /// Time between two looks at what is due.
-    pub(super) tick: Duration,
-    block_on_overflow: bool,
-    drop_pending_traces_on_shutdown: bool,
-}
-
-impl Settings {
-    /// From a configuration, as the successor of `old`. Loads plugins; blocks.
-    ///
-    /// # Errors
-    /// What is wrong with a plugin.
-    pub(super) fn new(
-        config: &Config,
-        context: &Context,
-        metrics: &Metrics,
-        shards: usize,
-        keyed: Keyed,
-        old: Option<&Policies>,
-    ) -> Result<Self, BuildError> {
-        let (policies, shadow, layout) = config.policies(shards);
-        let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
-        let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
-        let first_match = config.sample_on_first_match;
-        let in_shadow = |shadow| Shadow::new(context, Policies::new(shadow, Layout::default(), first_match));
-        let policies = Policies::new(policies, layout, first_match)
-            .in_service(generation, samplers, |name| metrics.of_policy(name))
-            .with_shadow(Some(shadow).filter(|shadow| !shadow.is_empty()).map(in_shadow))
-            .enrolled(old);
-        let (sampled, not_sampled) = config.cache_sizes();
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let after_root = config.decision_wait_after_root_received.0;
-        let wait = config.decision_wait.0;
-        let rules = Rules {
-            policies: Arc::new(policies),
-            keyed,
-            waits: Waits { full_ms: millis(wait), after_root_ms: (!after_root.is_zero()).then(|| millis(after_root)) },
-            traces_max: config.num_traces.div_ceil(shards),
-            bytes_max: (config.max_memory_mib << 20) / shards,
-            trace_bytes_max: match config.maximum_trace_size_bytes {
-                0 => u64::MAX,
-                bytes => bytes,
-            },
-            trace_spans_max: match config.maximum_trace_spans {
-                0 => u32::MAX,
-                spans => spans,
-            },
-            traces_expected: config.expected_traces().div_ceil(shards),
-            cache: (sampled.div_ceil(shards), not_sampled.div_ceil(shards)),
-            history: config.decision_history.size.div_ceil(shards),
-            spans_shown_max: config.wasm_max_spans_per_trace,
-            on_ingest: config.sampling_strategy == SamplingStrategy::SpanIngest,
-            labels: config.labels(),
-        };
-        let shorter = if after_root.is_zero() { wait } else { wait.min(after_root) };
-        Ok(Self {
-            rules,
-            tick: (shorter / 20).clamp(TICK.0, TICK.1),
-            block_on_overflow: config.block_on_overflow,
-            drop_pending_traces_on_shutdown: config.drop_pending_traces_on_shutdown,
-        })
-    }
-}
 
 /// A shard, and what others want of its keeper.
 pub(super) struct Seat {
@@ -226,7 +153,13 @@ impl Inner {
         let now_ms = self.now_ms();
         for (seat, numbers) in self.seats.iter().zip(&parts) {
             if !numbers.is_empty() {
-                self.with(seat, |shard| shard.append(&runs, numbers, &mut strays, now_ms));
+                // Policies that vote on arrival see what arrived of a trace and a resource together.
+                let mut rest = numbers.as_slice();
+                while !rest.is_empty() {
+                    let (portion, others) = rest.split_at(runs.portion(rest, settings.rules.on_ingest));
+                    self.with(seat, |shard| shard.append(&runs, portion, &mut strays, now_ms));
+                    rest = others;
+                }
             }
         }
         drop(storing);
@@ -312,13 +245,15 @@ impl Inner {
     }
 
     /// Does something in a shard's lock; what came of it is reported and handed on behind it.
-    fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
+    pub(super) fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
         let mut locked = lock(&seat.shard);
+        let began = std::time::Instant::now();
         let before = (locked.traces() as i64, locked.bytes() as i64);
         let result = act(&mut locked);
         let change = (locked.traces() as i64 - before.0, locked.bytes() as i64 - before.1);
         let harvest = locked.harvest();
         drop(locked);
+        self.metrics.locked.record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         self.metrics.on_memory.add(change.0);
         self.metrics.bytes.add(change.1);
         self.report(harvest);
@@ -375,7 +310,11 @@ impl Inner {
     /// undecided.
     async fn decide_all(&self, seat: &Seat, which: Which) {
         let now_ms = self.now_ms();
-        self.with(seat, |shard| shard.plan(which, now_ms));
+        while self.with(seat, |shard| shard.plan_some(which, now_ms)) {
+            tokio::task::yield_now().await;
+        }
+        let (policies, number) = self.with(seat, |shard| shard.planners());
+        policies.plan(number, now_ms);
         loop {
             self.handover.any_room().await;
             // First what is left of those that are decided.
@@ -393,7 +332,13 @@ impl Inner {
         if unasked {
             return self.with(seat, |shard| shard.decide_some(which, now_ms));
         }
-        let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
+        let shown = loop {
+            match self.with(seat, |shard| shard.show(which, now_ms)) {
+                Ok(shown) => break shown,
+                Err(Behind) => tokio::task::yield_now().await,
+            }
+        };
+        let Some(shown) = shown else { return false };
         let answers = ask_all(&shown).await;
         shown.policies.renew_roster();
         self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));

@@ -1,34 +1,40 @@
 //! A part of the traces, chosen by a hash of their ids, behind one short lock of its own.
 //!
-//! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
+//! Everything here happens inside that lock and ends soon: a portion of the runs of one request is appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
+mod asked;
+mod decide;
 mod ingest;
+mod parting;
+mod plan;
+mod refold;
+
+pub use asked::Behind;
+pub use decide::Which;
+use decide::{shadow_votes, votes};
+use refold::Refold;
 
 use super::ballot::Ballot;
 use super::cache::{DecisionCache, Past};
 use super::credits::Credits;
-use super::fold;
-use super::history::{Decided, History};
+use super::history::History;
 use super::intake::{Keyed, Run, Runs};
 use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
-use super::policy::{Answer, Facts, Trace, Vote};
-use super::regroup::Unwritable;
-use super::shown::{Answers, Gather, Shown};
-use super::store::{Chain, Chains, Division, NewRun, Store};
+use super::policy::{Answer, Facts, Trace};
+use super::store::{Chain, Division, NewRun, Portion, Store};
 use super::table::{Entry, Table, Waits};
-use super::tally::{Drop, Early, Tally};
+use super::tally::{Early, Tally};
 use crate::pdata::Batch;
 use crate::telemetry::decisions::{Because, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tailrace_otlp::{SpanView, wire};
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// How many runs of spans are let go of at a time: a trace may have any number of them.
-const RUNS_AT_A_TIME: usize = 5_000;
+/// How much is let go of at a time: a trace may have any number of runs.
+const AT_A_TIME: Portion = Portion { runs: 5_000, bytes: 2 << 20 };
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -77,9 +83,11 @@ pub struct Shard {
     tally: Tally,
     /// What is left of traces that are decided and have many runs, and what is written on them if
     /// they were kept.
-    parting: VecDeque<(Chain, Option<Label>)>,
-    /// Runs that may still be let go of before the lock is given back.
-    runs_left: usize,
+    parting: VecDeque<([u8; 16], Chain, Option<Label>)>,
+    /// What may still be let go of before the lock is given back.
+    left: Portion,
+    /// The trace that is being folded for policies that are new.
+    refold: Refold,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -111,31 +119,6 @@ struct Bounds {
     bytes: usize,
 }
 
-/// Which traces are to be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Those whose time has come.
-    Due,
-    /// All.
-    Any,
-    /// The oldest, until there is room for so many new traces, and memory for more spans.
-    Oldest {
-        /// How many.
-        room_for: usize,
-    },
-}
-
-impl Which {
-    /// Why they are decided; the oldest because there is no room.
-    fn because(self) -> Because {
-        match self {
-            Self::Due => Because::Due,
-            Self::Any => Because::Shutdown,
-            Self::Oldest { .. } => Because::Traces,
-        }
-    }
-}
-
 impl Shard {
     /// An empty one, of this number.
     pub fn new(number: usize, rules: Rules) -> Self {
@@ -152,7 +135,8 @@ impl Shard {
             ready: Vec::new(),
             tally: Tally::default(),
             parting: VecDeque::new(),
-            runs_left: RUNS_AT_A_TIME,
+            left: AT_A_TIME,
+            refold: Refold::default(),
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -234,6 +218,7 @@ impl Shard {
         strays: &mut impl Iterator<Item = &'s [Answer]>,
         now_ms: u64,
     ) {
+        self.refold.begin();
         let bounds = self.bounds(runs, numbers);
         if self.rules.on_ingest {
             return self.ingest(runs, numbers, bounds, now_ms);
@@ -251,13 +236,22 @@ impl Shard {
             Ok(number) => number,
             Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
-        let Some((mut facts, mut chain)) = self.known(number) else { return };
-        let due_ms = self.table.get(number).map_or(now_ms, |entry| entry.due_ms(self.rules.waits));
-        facts.fold(&runs.facts_for(run, &self.rules.policies));
+        let Some(entry) = self.table.get(number) else { return };
+        let is_fresh = entry.policies == self.rules.policies.generation();
+        let due_ms = entry.due_ms(self.rules.waits);
+        let Entry { mut facts, mut chain, .. } = entry;
+        let more = runs.facts_for(run, &self.rules.policies);
+        facts.fold(&more);
         if facts.bytes > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts, now_ms);
         }
-        let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
+        let new = NewRun {
+            context: runs.context(run),
+            owner: number,
+            spans: run.spans,
+            pieces: runs.pieces(run),
+            led: run.led,
+        };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
             if self.release_more() {
                 continue;
@@ -270,14 +264,16 @@ impl Shard {
                 return self.follow(runs, run, id, past, now_ms);
             }
         }
-        self.table.set_facts(number, &facts, self.rules.policies.generation());
+        match is_fresh {
+            true => self.table.set_facts(number, &facts, self.rules.policies.generation()),
+            false => self.fold_stale(number, entry.facts, &more),
+        }
         self.table.set_chain(number, chain);
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
         let full = facts.spans >= self.rules.trace_spans_max;
-        if full && self.may_ask(facts.spans) {
-            // Those who have to be asked are asked at the next tick.
+        if full && self.may_wait(facts.spans, is_fresh) {
             self.tally.early_if(self.table.expire(number), Early::Spans);
         } else if full {
             self.tally.early_if(!self.table.is_expired(number), Early::Spans);
@@ -316,26 +312,12 @@ impl Shard {
         Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
-    /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
-    /// spans for so long, but only an eighth more.
-    fn may_ask(&self, spans: u32) -> bool {
+    /// Whether a trace that has all the spans it may have waits for the next tick: for the plugins to be asked about it, or to
+    /// be folded anew in pieces. It goes on taking spans for so long, but only an eighth more.
+    fn may_wait(&self, spans: u32, is_fresh: bool) -> bool {
         let most = self.rules.trace_spans_max;
-        !self.rules.policies.samplers().is_empty() && spans < most.saturating_add(most / 8)
-    }
-
-    /// What is known of a trace, for the policies of now, and where its spans are.
-    fn known(&mut self, number: u32) -> Option<(Facts, Chain)> {
-        let Self { table, store, rules, .. } = self;
-        let mut entry = table.get(number)?;
-        if entry.policies != rules.policies.generation() {
-            let mut facts = Facts::default();
-            store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            // Resources and scopes are not held once for each request that they came with.
-            facts.bytes = entry.facts.bytes;
-            table.set_facts(number, &facts, rules.policies.generation());
-            entry.facts = facts;
-        }
-        Some((entry.facts, entry.chain))
+        let has_to = !self.rules.policies.samplers().is_empty() || (!is_fresh && spans > refold::SPANS_AT_A_TIME);
+        has_to && spans < most.saturating_add(most / 8)
     }
 
     /// Late spans do as was decided about their trace.
@@ -369,298 +351,13 @@ impl Shard {
         }
     }
 
-    /// A run goes out without having been stored.
-    fn leave(&mut self, runs: &Runs<'_>, run: &Run, label: &Label) {
-        let Self { leaving, ready, tally, .. } = self;
-        let ready = &mut |batch| put(ready, tally, batch);
-        let unparseable = leaving.add(&runs.context(run), run.spans, runs.pieces(run), label, ready);
-        tally.unparseable_tracestate(unparseable);
-    }
-
-    /// What is to be written on the spans of the trace about which this was decided just now.
-    fn label(&self, decision: Decision) -> Label {
-        Label::new(&self.rules.labels, &self.rules.policies, decision, self.number)
-    }
-
     fn drop_too_large(&mut self, hash: u64, number: u32, facts: Facts, now_ms: u64) {
-        if let Some(mut entry) = self.table.remove(hash, number) {
+        if let Some(mut entry) = self.remove(hash, number) {
             entry.facts = facts;
             self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(facts.spans as usize);
-            self.part(entry.chain, None);
+            self.part(entry.id, entry.chain, None);
         }
-    }
-
-    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as long as there are
-    /// traces.
-    pub fn plan(&mut self, which: Which, now_ms: u64) {
-        let until_ms = match which {
-            Which::Due => now_ms,
-            Which::Any => u64::MAX,
-            Which::Oldest { .. } => return,
-        };
-        if !self.rules.policies.plans() {
-            return;
-        }
-        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
-        let due: Vec<u32> = due.map(|(_, number)| number).collect();
-        for number in &due {
-            self.known(*number);
-            self.table.set_planned(*number);
-        }
-        let shard = self.number;
-        let entries: Vec<Entry> = due.iter().filter_map(|number| self.table.get(*number)).collect();
-        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
-        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
-    }
-
-    /// A trace leaves without anybody having voted.
-    fn unvoted(&mut self, hash: u64, entry: &Entry, verdict: Verdict, because: Because, now_ms: u64) {
-        self.ballot.clear();
-        let Self { ballot: votes, history, rules, .. } = self;
-        let Entry { id, facts, arrived_ms, .. } = entry;
-        let decided = Decided { hash, id: *id, facts, arrived_ms: *arrived_ms, verdict, because, shadow: None, votes };
-        history.put(&decided, &rules.policies.roster(), now_ms);
-    }
-
-    /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
-    pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
-        let mut decided = 0;
-        while decided < SLICE
-            && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
-            && (which == Which::Any || due_ms <= now_ms)
-        {
-            self.decide(number, now_ms, &[], which.because(), decided == 0);
-            decided += 1;
-        }
-        self.tally.extrapolate(decided as u64);
-        decided == SLICE
-    }
-
-    /// Shows at most [`SLICE`] of these traces, and no more bytes than one call may have.
-    pub fn show(&mut self, which: Which, now_ms: u64) -> Option<Shown> {
-        let waits = self.rules.waits;
-        let with_spans = self.rules.policies.samplers().iter().any(|sampler| sampler.sees_spans());
-        let mut gather = Gather::new(self.rules.spans_shown_max, with_spans);
-        let mut freed = 0;
-        let meant: Vec<u32> = self
-            .table
-            .in_order(waits)
-            .enumerate()
-            .take_while(|(before, (due_ms, number))| {
-                let wanted = match which {
-                    Which::Due => *due_ms <= now_ms,
-                    Which::Any => true,
-                    Which::Oldest { room_for } => {
-                        self.table.len() + room_for > self.rules.traces_max + before
-                            || self.bytes() > self.rules.bytes_max + freed
-                    }
-                };
-                freed += self.table.get(*number).map_or(0, |entry| entry.facts.bytes as usize);
-                wanted
-            })
-            .map(|(_, (_, number))| number)
-            .take(SLICE)
-            .collect();
-        for number in meant {
-            let Some((facts, chain)) = self.known(number) else { continue };
-            let Some(id) = self.table.get(number).map(|entry| entry.id) else { continue };
-            let mut trace = gather.open(id, self.rules.keyed.hash(&id), facts);
-            self.store.visit(chain, |run| trace.run(&run));
-            trace.close();
-            if !gather.has_room() {
-                break;
-            }
-        }
-        gather.finish(Arc::clone(&self.rules.policies))
-    }
-
-    /// Decides what was shown, as far as it is still here and undecided. If the policies changed meanwhile, nothing is decided:
-    /// others have to be asked.
-    pub fn decide_shown(&mut self, shown: &Shown, answers: &Answers, which: Which, now_ms: u64) {
-        if shown.policies.generation() != self.rules.policies.generation() {
-            return;
-        }
-        let mut decided = 0;
-        for (at, trace) in shown.traces.iter().enumerate() {
-            let Some(number) = self.table.find(trace.hash, &trace.id) else { continue };
-            let mut because = which.because();
-            if let Which::Oldest { .. } = which {
-                let full = self.table.len() >= self.rules.traces_max;
-                let early = if full { Early::Traces } else { Early::Memory };
-                self.tally.early(early);
-                because = early.into();
-            }
-            self.decide(number, now_ms, answers.of(at), because, decided == 0);
-            decided += 1;
-        }
-        self.tally.extrapolate(decided);
-    }
-
-    /// Drops at most [`SLICE`] undecided traces because this is the end. Returns whether there are more.
-    pub fn drop_any(&mut self, now_ms: u64) -> bool {
-        for _ in 0..SLICE {
-            let next = self.table.next_due(self.rules.waits);
-            let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
-            let hash = self.rules.keyed.hash(&id);
-            if let Some(entry) = self.table.remove(hash, number) {
-                self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
-                self.store.free(entry.chain);
-                self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
-            }
-        }
-        true
-    }
-
-    /// The end of a tick: what was gathered goes out even if it fills no batch.
-    pub fn flush(&mut self) {
-        let Self { leaving, ready, tally, .. } = self;
-        leaving.flush(&mut |batch| put(ready, tally, batch));
-    }
-
-    /// Compacts one segment that early decisions left mostly dead, if there is one. Returns whether there was.
-    pub fn compact(&mut self, now_ms: u64) -> bool {
-        // With less than a quarter of the wait to go it is left to die.
-        let until_ms = now_ms + self.rules.waits.full_ms / 4;
-        let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
-        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
-        self.store.compact(slot, &mut owners, now_ms).is_ok()
-    }
-
-    /// Decides the trace that would be decided next, before its time. Returns whether there was one.
-    fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some((_, number)) = self.table.next_due(self.rules.waits) else { return false };
-        self.tally.early(why);
-        self.decide(number, now_ms, &[], why.into(), false);
-        true
-    }
-
-    /// Decides a trace. One of a slice is `timed` for all of them: clocks cost more than votes.
-    fn decide(&mut self, number: u32, now_ms: u64, answers: &[Answer], because: Because, timed: bool) {
-        let Some((facts, _)) = self.known(number) else { return };
-        self.ballot.clear();
-        let Self { table, tally, ballot, rules, .. } = self;
-        let Some(entry) = table.get(number) else { return };
-        let (planned, because) = (entry.planned, entry.because(because));
-        let trace = Trace { answers, shard: self.number, planned, ..Trace::new(&entry.id, &facts, now_ms) };
-        tally.about(&facts);
-        let decision = match rules.on_ingest {
-            false => rules.policies.decide(&trace, votes(tally, ballot, timed)),
-            // They voted on every span as it arrived, and nobody wanted it.
-            true => Decision::NOT_SAMPLED,
-        };
-        let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);
-        let hash = rules.keyed.hash(&entry.id);
-        self.finish(number, hash, Ended { decision, shadow, because }, now_ms);
-    }
-
-    /// The trace is decided: its spans go out or away. The votes are on the ballot.
-    fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
-        let Ended { decision, shadow, because } = ended;
-        let label = decision.outcome.keeps().then(|| self.label(decision));
-        let Some(entry) = self.table.remove(hash, number) else { return };
-        let decided = Decided {
-            hash,
-            id: entry.id,
-            facts: &entry.facts,
-            arrived_ms: entry.arrived_ms,
-            verdict: decision.outcome.into(),
-            because,
-            shadow,
-            votes: &self.ballot,
-        };
-        self.history.put(&decided, &self.rules.policies.roster(), now_ms);
-        self.tally.decided(decision, entry.facts.spans as usize, now_ms.saturating_sub(entry.arrived_ms));
-        self.cache.put(hash, decision.outcome, now_ms);
-        if let Some(label) = &label {
-            self.credits.put(hash, label.policy());
-        }
-        self.part(entry.chain, label);
-    }
-
-    /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
-    fn part(&mut self, mut chain: Chain, label: Option<Label>) {
-        let Self { store, leaving, ready, tally, runs_left, .. } = self;
-        let mut unparseable = 0;
-        *runs_left -= match &label {
-            Some(label) => store.release(&mut chain, *runs_left, |run| {
-                let ready = &mut |batch| put(ready, tally, batch);
-                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
-            }),
-            None => store.release(&mut chain, *runs_left, |_| {}),
-        };
-        tally.unparseable_tracestate(unparseable);
-        if !chain.is_empty() {
-            self.parting.push_back((chain, label));
-        }
-    }
-
-    /// Lets go of more of what is left of decided traces. Returns whether anything was left.
-    pub fn release_more(&mut self) -> bool {
-        self.runs_left = RUNS_AT_A_TIME;
-        let Some((chain, label)) = self.parting.pop_front() else { return false };
-        self.part(chain, label);
-        true
-    }
-}
-
-/// Finds the trace of a run by the id in its first span.
-struct Owners<'a> {
-    table: &'a mut Table,
-    keyed: Keyed,
-}
-
-impl Chains for Owners<'_> {
-    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
-        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
-        let number = self.table.find(self.keyed.hash(id), id)?;
-        Some((number, self.table.get(number)?.chain))
-    }
-
-    fn set_chain(&mut self, owner: u32, chain: Chain) {
-        self.table.set_chain(owner, chain);
-    }
-}
-
-/// How a trace ended.
-struct Ended {
-    decision: Decision,
-    /// What the shadow policies would have done.
-    shadow: Option<Verdict>,
-    because: Because,
-}
-
-/// Asks the shadow policies, if there are any, behind the others.
-fn shadow_votes(
-    policies: &Policies,
-    trace: &Trace<'_>,
-    decision: Decision,
-    tally: &mut Tally,
-    ballot: &mut Ballot,
-) -> Option<Verdict> {
-    let vote = |policy, vote| ballot.put(policies.count() + policy, vote);
-    policies.shadow().map(|shadow| shadow.decide(trace, decision, &mut tally.shadow, vote).into())
-}
-
-/// Counts votes, and the time of each if they are timed, and puts them on the ballot.
-fn votes(tally: &mut Tally, ballot: &mut Ballot, timed: bool) -> impl FnMut(usize, Vote) {
-    let mut clock = timed.then(std::time::Instant::now);
-    move |policy, vote| {
-        tally.vote(policy, vote);
-        ballot.put(policy, vote);
-        if let Some(started) = &mut clock {
-            let now = std::time::Instant::now();
-            let took = now.duration_since(std::mem::replace(started, now));
-            tally.time(policy, took.as_nanos() as u64);
-        }
-    }
-}
-
-/// A batch is ready, or its spans are lost for good and counted.
-fn put(ready: &mut Vec<Batch>, tally: &mut Tally, batch: Result<Batch, Unwritable>) {
-    match batch {
-        Ok(batch) => ready.push(batch),
-        Err(Unwritable { spans }) => tally.dropped(Drop::Unwritable, spans),
     }
 }

@@ -5,6 +5,7 @@ mod ingest;
 mod labels;
 mod limits;
 mod model;
+mod pending;
 mod samplers;
 mod why;
 

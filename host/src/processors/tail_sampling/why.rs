@@ -109,7 +109,7 @@ fn agrees(record: &Record) -> Option<bool> {
 fn decision(processor: &str, remembered: &Remembered, clock: &Clock) -> Value {
     let Remembered { record, roster, .. } = remembered;
     let mut shown = json!({
-        "trace_id": hex(&record.id),
+        "trace_id": format!("{:032x}", u128::from_be_bytes(record.id)),
         "processor": processor,
         "outcome": record.verdict.word(),
         "because": record.because.word(),
@@ -243,8 +243,4 @@ fn word(vote: Vote) -> &'static str {
         Vote::Dropped => "dropped",
         Vote::Error => "error",
     }
-}
-
-fn hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

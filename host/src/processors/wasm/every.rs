@@ -79,7 +79,9 @@ impl Loader for Maker {
                 loaded.map_err(|error| match (error.about_configuration(), written) {
                     (Some(answer), Some(node)) => {
                         let section = Section { path: "config", node: &node };
-                        LoadError(format!("it refuses its configuration:\n{}", faults(&section, answer, "")))
+                        let faults = faults(&section, answer, "").to_string();
+                        let (faults, several) = (faults.trim_end(), faults.trim_end().contains('\n'));
+                        LoadError(format!("it refuses its configuration:{}{faults}", if several { "\n" } else { " " }))
                     }
                     _ => error,
                 })

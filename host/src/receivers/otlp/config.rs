@@ -9,8 +9,8 @@ pub(super) use http::{Cors, Http};
 pub(super) use limits::Limits;
 
 use crate::yaml::endpoint::HostPort;
-use crate::yaml::{Check, Settings};
-use serde::{Deserialize, Deserializer};
+use crate::yaml::{self, Check, Settings};
+use serde::Deserialize;
 
 /// The section `receivers::otlp`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,16 +27,11 @@ pub(super) struct Config {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Protocols {
     /// OTLP/gRPC.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "yaml::present")]
     pub(super) grpc: Option<Grpc>,
     /// OTLP/HTTP, protobuf and JSON.
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "yaml::present")]
     pub(super) http: Option<Http>,
-}
-
-/// A key that is there, even without a value, is on.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 impl Settings for Config {
@@ -63,9 +58,17 @@ fn localhost(port: u16) -> HostPort {
     HostPort { host: "localhost".to_owned(), port }
 }
 
-/// What this version does not do, in one voice.
-fn unsupported(what: &str) -> String {
-    format!("{what} not supported yet; remove this key")
+/// Faults at what the Collector's servers can do and these cannot yet; each is whether it is set.
+fn unsupported(fault: &mut Fault<'_>, tls: bool, auth: bool, include_metadata: bool, middlewares: bool) {
+    let keys = [
+        ("tls", tls, "TLS of receivers is"),
+        ("auth", auth, "authentication is"),
+        ("include_metadata", include_metadata, "client metadata is"),
+        ("middlewares", middlewares, "middlewares are"),
+    ];
+    for (key, _, what) in keys.into_iter().filter(|(_, set, _)| *set) {
+        fault(key, format!("{what} not supported yet; remove this key"));
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! many spans and bytes it has. A vote to keep or to drop is final: the trace leaves at once, with what had been stored of
 //! it, and so do the spans that follow. Everything else is stored; when it is due nobody is asked again, and it is not kept.
 
-use super::{Bounds, Ended, Shard, shadow_votes, votes};
+use super::decide::{Ended, shadow_votes, votes};
+use super::{Bounds, Shard};
 use crate::processors::tail_sampling::intake::{Run, Runs};
 use crate::processors::tail_sampling::policy::{Facts, Trace};
 use crate::telemetry::decisions::Because;
@@ -44,7 +45,7 @@ impl Shard {
                 return false;
             }
         };
-        let Some((mut total, _)) = self.known(number) else { return false };
+        let Some(mut total) = self.known(number).map(|entry| entry.facts) else { return false };
         let mut facts = Facts::default();
         piece.iter().for_each(|of| facts.fold(&runs.facts_for(of.run, &self.rules.policies)));
         total.fold(&facts);

@@ -1,5 +1,6 @@
 //! `sampling_strategy: span-ingest`, in stories and beside a model of its own.
 
+use super::pending::{Pending, Waits};
 use super::*;
 use std::collections::BTreeMap;
 
@@ -91,21 +92,11 @@ async fn bounds_and_strays() {
     assert_eq!((names(&stage.next.spans()), stage.dropped("not_sampled")), (vec!["c", "e"], 1));
 }
 
-struct Pending {
-    due_ms: u64,
-    turn: u64,
-    hastened: bool,
-    spans: Vec<TestSpan>,
-}
-
 /// Pieces, votes and what is pending; no shards, no folding, no segments.
 struct Model {
-    wait_ms: u64,
-    after_root_ms: u64,
     traces_max: usize,
     vetoes: bool,
-    turns: u64,
-    pending: BTreeMap<Vec<u8>, Pending>,
+    pending: Pending,
     decided: BTreeMap<Vec<u8>, bool>,
     kept: Vec<String>,
     not_sampled: usize,
@@ -132,21 +123,14 @@ impl Model {
         }
     }
 
-    fn first_due(&self) -> Option<(u64, Vec<u8>)> {
-        let order = |(_, pending): &(&Vec<u8>, &Pending)| (pending.due_ms, pending.turn);
-        self.pending.iter().min_by_key(order).map(|(id, pending)| (pending.due_ms, id.clone()))
-    }
-
     fn give_up(&mut self, id: &[u8]) {
-        let spans = self.pending.remove(id).unwrap().spans;
+        let spans = self.pending.remove(id);
         self.decided.insert(id.to_vec(), false);
         self.out(spans, None, false);
     }
 
     fn tick(&mut self, now_ms: u64) {
-        while let Some((due_ms, id)) = self.first_due()
-            && due_ms <= now_ms
-        {
+        while let Some(id) = self.pending.due(now_ms) {
             self.give_up(&id);
         }
     }
@@ -174,25 +158,18 @@ impl Model {
         if let Some(kept) = self.decided.get(&id).copied() {
             return self.out(piece, Some(kept), true);
         }
-        if !self.pending.contains_key(&id) && self.pending.len() >= self.traces_max {
-            let (_, oldest) = self.first_due().unwrap();
+        if !self.pending.contains(&id) && self.pending.len() >= self.traces_max {
+            let oldest = self.pending.first().unwrap();
             self.give_up(&oldest);
         }
-        let before = self.pending.get(&id).map_or(0, |pending| pending.spans.len());
-        let decision = self.vote(&piece, before + piece.len());
-        self.turns += 1;
+        let decision = self.vote(&piece, self.pending.count(&id) + piece.len());
         if decision.is_some() {
-            let mut spans = self.pending.remove(&id).map(|pending| pending.spans).unwrap_or_default();
+            let mut spans = self.pending.remove(&id);
             spans.extend(piece);
             self.decided.insert(id, decision == Some(true));
             return self.out(spans, decision, false);
         }
-        let fresh = Pending { due_ms: now_ms + self.wait_ms, turn: self.turns, hastened: false, spans: Vec::new() };
-        let pending = self.pending.entry(id).or_insert(fresh);
-        if !pending.hastened && piece.iter().any(|span| span.root) && now_ms + self.after_root_ms < pending.due_ms {
-            (pending.due_ms, pending.turn, pending.hastened) = (now_ms + self.after_root_ms, self.turns, true);
-        }
-        pending.spans.extend(piece);
+        self.pending.add(&id, piece, now_ms);
     }
 }
 
@@ -237,12 +214,9 @@ async fn beside_a_model() {
         let start = Instant::now();
         let tick = stage.processor.inner.settings.load().tick;
         let mut model = Model {
-            wait_ms,
-            after_root_ms,
             traces_max,
             vetoes,
-            turns: 0,
-            pending: BTreeMap::new(),
+            pending: Pending::new(Waits { full_ms: wait_ms, after_root_ms: Some(after_root_ms) }),
             decided: BTreeMap::new(),
             kept: Vec::new(),
             not_sampled: 0,
@@ -290,7 +264,7 @@ async fn beside_a_model() {
             assert_eq!(stage.metric("sampling_traces_on_memory", "") as usize, model.pending.len());
         }
         stage.shutdown(Duration::from_secs(600)).await;
-        while let Some((_, id)) = model.first_due() {
+        while let Some(id) = model.pending.first() {
             model.give_up(&id);
         }
         model.kept.sort();

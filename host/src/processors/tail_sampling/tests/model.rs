@@ -3,6 +3,7 @@
 
 mod rules;
 
+use super::pending::{Pending, Waits};
 use super::{Seen, Stage, TestSpan, id};
 use crate::component::ConsumeError;
 use crate::component::testing::{Answer, line, settle};
@@ -11,24 +12,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An undecided trace of the model.
-#[derive(Default)]
-struct Pending {
-    due_ms: u64,
-    /// Order among those that are due at the same time.
-    turn: u64,
-    hastened: bool,
-    spans: Vec<TestSpan>,
-}
-
 struct Model {
     rules: Vec<Rule>,
     first_match: bool,
-    wait_ms: u64,
-    after_root_ms: Option<u64>,
     traces_max: usize,
-    turns: u64,
-    pending: BTreeMap<Vec<u8>, Pending>,
+    pending: Pending,
     decided: BTreeMap<Vec<u8>, bool>,
     kept: Vec<Seen>,
     dropped: usize,
@@ -53,22 +41,15 @@ impl Model {
     }
 
     fn decide(&mut self, id: &[u8], now_ms: u64) {
-        let spans = self.pending.remove(id).unwrap().spans;
+        let spans = self.pending.remove(id);
         let keep = self.keeps(id, &spans, now_ms);
         self.decided.insert(id.to_vec(), keep);
         self.out(spans, keep);
     }
 
-    fn first_due(&self) -> Option<(u64, Vec<u8>)> {
-        let order = |(_, pending): &(&Vec<u8>, &Pending)| (pending.due_ms, pending.turn);
-        self.pending.iter().min_by_key(order).map(|(id, pending)| (pending.due_ms, id.clone()))
-    }
-
     /// A tick decides what is due.
     fn tick(&mut self, now_ms: u64) {
-        while let Some((due_ms, id)) = self.first_due()
-            && due_ms <= now_ms
-        {
+        while let Some(id) = self.pending.due(now_ms) {
             self.decide(&id, now_ms);
         }
     }
@@ -86,32 +67,19 @@ impl Model {
                 self.out(vec![span.clone()], keep);
                 continue;
             }
-            if !self.pending.contains_key(id) && self.pending.len() >= self.traces_max {
-                let (_, oldest) = self.first_due().unwrap();
-                self.decide(&oldest, now_ms);
+            if !self.pending.contains(id) {
+                self.shrink(self.traces_max - 1, now_ms);
             }
-            self.turns += 1;
-            let fresh = Pending { due_ms: now_ms + self.wait_ms, turn: self.turns, ..Pending::default() };
-            let pending = self.pending.entry(id.clone()).or_insert(fresh);
-            pending.spans.push(span.clone());
-            if let (true, false, Some(wait)) = (span.root, pending.hastened, self.after_root_ms)
-                && now_ms + wait < pending.due_ms
-            {
-                (pending.due_ms, pending.turn, pending.hastened) = (now_ms + wait, self.turns, true);
-            }
+            self.pending.add(id, vec![span.clone()], now_ms);
         }
     }
 
-    /// Fewer traces may be held than before.
-    fn shrink(&mut self, now_ms: u64) {
-        while self.pending.len() > self.traces_max {
-            let (_, oldest) = self.first_due().unwrap();
+    /// So many traces stay; the oldest are decided.
+    fn shrink(&mut self, traces: usize, now_ms: u64) {
+        while self.pending.len() > traces {
+            let oldest = self.pending.first().unwrap();
             self.decide(&oldest, now_ms);
         }
-    }
-
-    fn held(&self) -> usize {
-        self.pending.values().map(|pending| pending.spans.len()).sum()
     }
 }
 
@@ -160,11 +128,8 @@ async fn beside_a_model() {
         let mut model = Model {
             rules,
             first_match,
-            wait_ms,
-            after_root_ms,
             traces_max,
-            turns: 0,
-            pending: BTreeMap::new(),
+            pending: Pending::new(Waits { full_ms: wait_ms, after_root_ms }),
             decided: BTreeMap::new(),
             kept: Vec::new(),
             dropped: 0,
@@ -195,7 +160,7 @@ async fn beside_a_model() {
                 model.traces_max = if overflows { random.usize(1..30) } else { traces_max };
                 stage.change(&section(&model.rules, model.first_match, model.traces_max)).await.unwrap();
                 settle().await;
-                model.shrink(now_ms);
+                model.shrink(model.traces_max, now_ms);
                 assert_eq!(start.elapsed().as_millis() as u64, now_ms, "a change takes no time");
             }
             let first = now_ms / 300;
@@ -232,13 +197,13 @@ async fn beside_a_model() {
             model.take(&spans, now_ms);
             let line = line(&stage.context);
             let out = line.handed_on as usize + line.dropped.values().sum::<u64>() as usize;
-            assert!(out <= model.kept.len() + model.dropped && line.held as usize >= model.held());
+            assert!(out <= model.kept.len() + model.dropped && line.held as usize >= model.pending.spans());
             assert_eq!(line.dropped.values().sum::<u64>() as usize, model.dropped, "not sampled or vetoed");
             assert_eq!(stage.processor.inner.metrics.on_memory.get() as usize, model.pending.len());
         }
         let end_ms = start.elapsed().as_millis() as u64;
         stage.shutdown(Duration::from_secs(600)).await;
-        while let Some((_, id)) = model.first_due() {
+        while let Some(id) = model.pending.first() {
             model.decide(&id, end_ms);
         }
         model.kept.sort();

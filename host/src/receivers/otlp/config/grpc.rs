@@ -108,18 +108,8 @@ impl Grpc {
         if self.read_buffer_size.is_some_and(|size| size > READ_BUFFER_MAX) {
             fault("read_buffer_size", format!("must be at most {READ_BUFFER_MAX}"));
         }
-        if self.tls.is_some() {
-            fault("tls", unsupported("TLS of receivers is"));
-        }
-        if self.auth.is_some() {
-            fault("auth", unsupported("authentication is"));
-        }
-        if self.include_metadata {
-            fault("include_metadata", unsupported("client metadata is"));
-        }
-        if !self.middlewares.is_empty() {
-            fault("middlewares", unsupported("middlewares are"));
-        }
+        let (tls, auth, middlewares) = (self.tls.is_some(), self.auth.is_some(), !self.middlewares.is_empty());
+        unsupported(fault, tls, auth, self.include_metadata, middlewares);
         if self.keepalive.enforcement_policy.is_some() {
             fault(
                 "keepalive.enforcement_policy",

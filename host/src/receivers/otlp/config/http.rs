@@ -176,17 +176,7 @@ impl Http {
                 fault(&format!("cors.allowed_origins[{index}]"), "only one * is possible".to_owned());
             }
         }
-        if self.tls.is_some() {
-            fault("tls", unsupported("TLS of receivers is"));
-        }
-        if self.auth.is_some() {
-            fault("auth", unsupported("authentication is"));
-        }
-        if self.include_metadata {
-            fault("include_metadata", unsupported("client metadata is"));
-        }
-        if !self.middlewares.is_empty() {
-            fault("middlewares", unsupported("middlewares are"));
-        }
+        let (tls, auth, middlewares) = (self.tls.is_some(), self.auth.is_some(), !self.middlewares.is_empty());
+        unsupported(fault, tls, auth, self.include_metadata, middlewares);
     }
 }
