@@ -86,7 +86,7 @@ mod tests {
         assert_eq!((index.len(), span(0).name().to_str(), span(1).name().to_str()), (2, "a", "b"));
         assert_ne!(span(0).trace_id(), span(1).trace_id());
         let [attribute] = span(1).attributes().collect::<Vec<_>>().try_into().unwrap();
-        assert_eq!((attribute.key().to_str(), attribute.value()), ("k", Value::from("v")));
+        assert_eq!((attribute.key.to_str(), attribute.value), ("k", Value::from("v")));
         assert!(Spans::new().request().is_empty());
     }
 }
