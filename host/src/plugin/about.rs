@@ -6,12 +6,11 @@ use super::bindings::types;
 use super::compile::Urgency;
 use super::contract::Role;
 use super::error::LoadError;
-use super::generation::NAME_BYTES;
 use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::{PluginLog, cut, one_line, tidy};
+use super::log::{self, PluginLog, tidy};
 use super::metrics::PluginMetrics;
 use super::options::ErrorMode;
 use super::platform::Platform;
@@ -95,8 +94,8 @@ impl About {
             Err(failure) => Err(tidy(&format!("in configure: {failure}"))),
         };
         Ok(Self {
-            name: one_line(cut(&info.name, NAME_BYTES)).into_owned(),
-            version: one_line(cut(&info.version, NAME_BYTES)).into_owned(),
+            name: log::name(&info.name),
+            version: log::name(&info.version),
             config_schema: info.config_schema,
             error_mode: info.error_mode.map(|mode| match mode {
                 StatedMode::Propagate => ErrorMode::Propagate,

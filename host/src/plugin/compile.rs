@@ -5,13 +5,13 @@
 //! itself again as `tailrace __compile`, hands it the bytes that it has hashed, and takes machine code back:
 //!
 //! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), its niceness is
-//!   10 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
+//!   19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
 //! - it opens no file, writes none, gets no environment, and dies with the thread that waits for it;
 //! - `compile.concurrency` of them run at once, one by default.
 //!
 //! A process is also what a thread cannot be: killed. The program is `/proc/self/exe`, the very build that runs, even if
 //! the file on disk has been replaced, so its machine code fits. Where a process cannot be started (no such program is
-//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 10, which is said
+//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 19, which is said
 //! in the log and in `GET /plugins`; such a thread is no longer waited for after the time, but cannot be ended.
 //!
 //! In a container with a limit on processor time the compiler takes from the same quota as the workers, whatever its

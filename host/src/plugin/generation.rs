@@ -11,7 +11,7 @@ use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::{PluginLog, cut, one_line};
+use super::log::{self, PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::options::{ErrorMode, Options};
 use super::pool::Pool;
@@ -20,16 +20,12 @@ use super::quarantine::{Input, Quarantine};
 use super::rollback::{Probation, Verdict};
 use super::state;
 use crate::pdata::Signal;
-use crate::workers::lane::Habit;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tailrace_columns::{Columns, Traces};
 use tokio::time::Instant;
-
-/// Longest name and version of a plugin.
-pub(super) const NAME_BYTES: usize = 100;
 
 /// What runs between two swaps.
 pub(super) struct Generation {
@@ -40,8 +36,6 @@ pub(super) struct Generation {
     pub(super) wants_spans: bool,
     pub(super) interest: Interest,
     pub(super) pool: Pool,
-    /// Whether its calls take long.
-    pub(super) habit: Arc<Habit>,
     pub(super) limits: Arc<Limits>,
     pub(super) name: String,
     pub(super) version: String,
@@ -144,10 +138,9 @@ impl Generation {
             wants_spans,
             interest,
             pool,
-            habit: Arc::default(),
             limits,
-            name: one_line(cut(&info.name, NAME_BYTES)).into_owned(),
-            version: one_line(cut(&info.version, NAME_BYTES)).into_owned(),
+            name: log::name(&info.name),
+            version: log::name(&info.version),
             options: Arc::clone(options),
             wish: info.error_mode.map(|mode| match mode {
                 lifecycle::ErrorMode::Propagate => ErrorMode::Propagate,

@@ -142,27 +142,29 @@ pub(super) struct TimedOut(Duration);
 pub(super) struct CallClock {
     born: Instant,
     budget: Duration,
-    used: Duration,
+    /// Nanoseconds of the call so far. Shared with who waits for it.
+    used: Arc<AtomicU64>,
     /// The [`Moment`] when it went on computing. Shared with the futures that yield.
     resumed: Arc<AtomicU64>,
 }
 
 impl CallClock {
     pub(super) fn new() -> Self {
-        Self { born: Instant::now(), budget: Duration::ZERO, used: Duration::ZERO, resumed: Arc::default() }
+        Self { born: Instant::now(), budget: Duration::ZERO, used: Arc::default(), resumed: Arc::default() }
     }
 
     /// A call with this much time begins.
     pub(super) fn begin(&mut self, budget: Duration) {
         self.budget = budget;
-        self.used = Duration::ZERO;
+        self.used.store(0, Relaxed);
         self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
     }
 
     /// What has been computed so far is added up.
     fn pause(&mut self) {
         let now = Moment::now(self.born);
-        self.used += now.since(Moment::from_bits(self.resumed.swap(now.to_bits(), Relaxed)));
+        let computed = now.since(Moment::from_bits(self.resumed.swap(now.to_bits(), Relaxed)));
+        self.add(computed);
     }
 
     /// The call is over.
@@ -172,7 +174,20 @@ impl CallClock {
 
     /// Time that calls have computed since this was last asked for, or since the last call began.
     pub(super) fn take_used(&mut self) -> Duration {
-        std::mem::take(&mut self.used)
+        Duration::from_nanos(self.used.swap(0, Relaxed))
+    }
+
+    /// The nanoseconds that the call has computed, for who cannot look at the clock while it runs.
+    pub(super) fn shown(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.used)
+    }
+
+    fn add(&self, computed: Duration) {
+        self.used.fetch_add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Relaxed))
     }
 
     /// For a call into the host that may take long.
@@ -183,11 +198,11 @@ impl CallClock {
     /// Called now and then in the midst of a long call into the host: let others work, or end the call.
     async fn breathe(&mut self) -> Result<(), TimedOut> {
         let computed = Moment::now(self.born).since(Moment::from_bits(self.resumed.load(Relaxed)));
-        if self.used + computed >= self.budget {
+        if self.used() + computed >= self.budget {
             return Err(TimedOut(self.budget));
         }
         if computed >= TICK {
-            self.used += computed;
+            self.add(computed);
             tokio::task::yield_now().await;
             self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
         }
@@ -197,7 +212,7 @@ impl CallClock {
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.pause();
-        if self.used >= self.budget {
+        if self.used() >= self.budget {
             return Err(TimedOut(self.budget).into());
         }
         let (born, resumed) = (self.born, Arc::clone(&self.resumed));

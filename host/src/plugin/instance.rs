@@ -11,15 +11,20 @@ use super::interest::to_contract;
 use super::limits::Limits;
 use super::program::Program;
 use crate::pdata::Signal;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tailrace_columns::{Additions, Columns, Edits, Traces};
+use tokio::time::error::Elapsed;
 use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
 const WAITING_FACTOR: u32 = 10;
 /// The same for what happens once per instance: nothing sleeps for good reasons there.
 const START_WAITING_FACTOR: u32 = 2;
+/// In which part of its time a call must get on to be waited for again.
+const PROGRESS: u32 = 50;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
 
@@ -65,9 +70,9 @@ impl Budget {
 macro_rules! within {
     ($budget:expr, $store:expr, $program:expr, $call:expr) => {{
         let budget: Budget = $budget;
-        begin($store, budget);
+        let used = begin($store, budget);
         let ticking = $program.engine.ticking();
-        let made = tokio::time::timeout(budget.in_all, $call).await;
+        let made = while_it_works(budget, &used, $call).await;
         drop(ticking);
         outcome(made, $store, budget)
     }};
@@ -248,18 +253,40 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<Guest>, budget: Budget) {
+/// Gives what it has computed, while it does.
+fn begin(store: &mut Store<Guest>, budget: Budget) -> Arc<AtomicU64> {
     let guest = store.data_mut();
     guest.clock.begin(budget.computing);
     guest.words.take();
     // What an earlier call wanted and lived without does not explain an accident of this one.
     guest.memory.take_refused();
+    let used = guest.clock.shown();
     store.set_epoch_deadline(1);
+    used
+}
+
+/// Waits for a call, but not for one that waits itself. On a busy machine it may wait for a processor, which is not its fault:
+/// as long as it uses up its time in parts of at least [`PROGRESS`] it may go on.
+async fn while_it_works<T>(budget: Budget, used: &AtomicU64, call: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut call = pin!(call);
+    let mut before = Duration::ZERO;
+    loop {
+        match tokio::time::timeout(budget.in_all, &mut call).await {
+            Ok(made) => return Ok(made),
+            Err(elapsed) => {
+                let now = Duration::from_nanos(used.load(Relaxed));
+                if now.saturating_sub(before) < budget.computing / PROGRESS {
+                    return Err(elapsed);
+                }
+                before = now;
+            }
+        }
+    }
 }
 
 /// Sorts what came of a call into values and accidents.
 fn outcome<T>(
-    made: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    made: Result<wasmtime::Result<T>, Elapsed>,
     store: &mut Store<Guest>,
     budget: Budget,
 ) -> Result<T, Failure> {
@@ -322,4 +349,31 @@ fn projection(columns: &Columns) -> types::Projection<'_> {
 
 fn not_exported(interface: &str) -> Failure {
     Failure::new(Incident::Start, format!("it does not export `{interface}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that waits is given up after its time; one that gets on, slowly, is not.
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_and_working_goes_on() {
+        let budget = Budget { computing: Duration::from_millis(100), in_all: Duration::from_secs(1) };
+        let used = AtomicU64::new(0);
+        let start = tokio::time::Instant::now();
+        assert!(while_it_works(budget, &used, std::future::pending::<()>()).await.is_err());
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+        for (step_ms, seconds) in [(2, 20), (1, 2)] {
+            let works = async {
+                for _ in 0..20 {
+                    used.fetch_add(step_ms * 1_000_000, Relaxed);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            used.store(0, Relaxed);
+            let start = tokio::time::Instant::now();
+            let ended = while_it_works(budget, &used, works).await;
+            assert_eq!((start.elapsed().as_secs(), ended.is_ok()), (seconds, step_ms == 2), "{step_ms} ms a second");
+        }
+    }
 }

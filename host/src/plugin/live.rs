@@ -19,6 +19,7 @@ use super::swap::{Offer, Swaps};
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
 use crate::telemetry::Metrics;
+use crate::workers::lane::step_aside;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -111,7 +112,12 @@ impl Plugin {
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
         let loader = Loader { platform, urgency, cancelled };
-        let load = || swaps.first(loader, candidate, &options, &metrics);
+        let load = || {
+            if urgency == Urgency::Reload {
+                step_aside();
+            }
+            swaps.first(loader, candidate, &options, &metrics)
+        };
         let died = |_| Err(LoadError::new("loading it ended in a panic of the host"));
         let (first, instead_of) = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);

@@ -82,6 +82,8 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
+/// Longest name and version of a plugin.
+const NAME_BYTES: usize = 100;
 /// Longest text about a file.
 const WORDS_BYTES: usize = 2048;
 
@@ -96,6 +98,11 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
         if breaks_a_line(c) { line.extend(c.escape_default()) } else { line.push(c) }
     }
     Cow::Owned(line)
+}
+
+/// A name that a guest gives itself, fit to be shown.
+pub(super) fn name(text: &str) -> String {
+    cut(&one_line(cut(text, NAME_BYTES)), NAME_BYTES).to_owned()
 }
 
 /// Whether there is no such character in it.

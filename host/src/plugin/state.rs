@@ -81,15 +81,10 @@ pub(super) async fn decide(
 }
 
 /// Everything about a call, off its worker if it takes long.
-async fn call<T: Send + 'static>(generation: &Generation, inside: Inside, work: Work<T>) -> T {
-    let habit = &generation.habit;
-    match inside {
-        None => polite(habit, work).await,
-        Some(inside) => {
-            let habit = Arc::clone(habit);
-            to_the_end(inside, async move { polite(&habit, work).await }).await
-        }
-    }
+async fn call<T: Send + 'static>(generation: &Arc<Generation>, inside: Inside, work: Work<T>) -> T {
+    let Some(inside) = inside else { return polite(&generation.pool.habit, work).await };
+    let generation = Arc::clone(generation);
+    to_the_end(inside, async move { polite(&generation.pool.habit, work).await }).await
 }
 
 /// What is called in a version that keeps something runs to the end even if the sender goes away in the middle: the

@@ -20,7 +20,7 @@ use super::options::Options;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};
-use crate::workers::lower_priority;
+use crate::workers::lane::step_aside;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -288,7 +288,7 @@ impl Inner {
     pub(super) fn act_on(self: &Arc<Self>, number: u64, verdict: Verdict) {
         let plugin = Arc::clone(self);
         let act = move || {
-            lower_priority();
+            step_aside();
             match verdict {
                 Verdict::Good => plugin.confirm(number),
                 Verdict::Bad(reason) => plugin.take_back(number, &reason),

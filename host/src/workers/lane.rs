@@ -25,15 +25,18 @@ use tokio::sync::watch;
 
 /// How long a poll may keep a worker before the work is moved.
 const PATIENCE: Duration = Duration::from_micros(250);
-/// A poll that is worth a change of threads from the start.
-const SLOW: Duration = Duration::from_millis(1);
-/// How many times in a row work must be quick to begin on a worker again.
+/// What takes so long at a time is worth a change of threads from the start.
+pub(crate) const SLOW: Duration = Duration::from_millis(1);
+/// How many times work must be quick to begin on a worker again.
 const FORGOTTEN_AFTER: u8 = 20;
+
+/// The number of threads that are not of the lane, but as slow.
+const ASIDE: u8 = u8::MAX;
 
 thread_local! {
     /// The lane of the worker that runs on this thread.
     static LANE: RefCell<Option<Arc<Lane>>> = const { RefCell::new(None) };
-    /// The number of this thread in the lane, from 1.
+    /// The number of this thread in the lane, from 1; 0 is a thread of normal priority.
     static NUMBER: Cell<u8> = const { Cell::new(0) };
 }
 
@@ -51,7 +54,7 @@ impl Lane {
         stopped: &watch::Receiver<bool>,
     ) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
         let (mut handles, mut threads) = (Vec::new(), Vec::new());
-        for number in 1..=u8::try_from(count.max(1)).unwrap_or(u8::MAX) {
+        for number in 1..=u8::try_from(count.max(1)).unwrap_or(ASIDE).min(ASIDE - 1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
             let mut stopped = stopped.clone();
@@ -105,10 +108,13 @@ impl Habit {
         self.0.load(Relaxed) > 0
     }
 
-    fn was(&self, slow: bool) {
-        if slow {
-            self.0.store(FORGOTTEN_AFTER, Relaxed);
-        } else if self.is_slow() {
+    fn was_slow(&self) {
+        self.0.store(FORGOTTEN_AFTER, Relaxed);
+    }
+
+    /// It was done, and took less than [`SLOW`]. Its owner says so: that nothing was to be done is no reason to trust it.
+    pub(crate) fn was_quick(&self) {
+        if self.is_slow() {
             // Two at once may both count: it is a habit, no ledger.
             let _ = self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
         }
@@ -129,12 +135,16 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
             Poll::Pending => Poll::Pending,
         });
         if let Some((done, longest)) = first.await {
-            habit.was(longest >= SLOW);
+            if longest >= SLOW {
+                habit.was_slow();
+            }
             return done;
         }
     }
     let (done, longest) = lane.finish(work).await;
-    habit.was(longest >= SLOW);
+    if longest >= SLOW {
+        habit.was_slow();
+    }
     done
 }
 
@@ -155,9 +165,16 @@ impl<T> Future for Timed<T> {
     }
 }
 
+/// Makes this thread one of low priority, for work that may take long beside the workers: like a thread of the lane, but its
+/// owner gives it its work.
+pub(crate) fn step_aside() {
+    lower_priority();
+    NUMBER.set(ASIDE);
+}
+
 /// A moment, to tell how long a thread has computed since.
 ///
-/// On a worker that is the time that passed. A thread of the lane may have to wait for a processor, and that is not the
+/// On a worker that is the time that passed. A thread of low priority may have to wait for a processor, and that is not the
 /// fault of the work: there it is the processor's time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
@@ -221,8 +238,8 @@ mod tests {
         seen
     }
 
-    /// Quick work never leaves its worker; slow work does, and begins in the lane the next time. After it was quick often
-    /// enough it is trusted again.
+    /// Quick work does not leave its worker; slow work does, and begins in the lane the next time, until it was quick often
+    /// enough.
     #[test]
     fn slow_work_gives_way() {
         let (workers, threads) = Workers::start(1).unwrap();
@@ -238,9 +255,9 @@ mod tests {
         let moved = go(slow);
         assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
         assert!(go(quick).iter().all(|thread| thread == "slow-0"), "what was slow begins in the lane");
-        // A machine that is busy with other things may make quick work slow.
-        let back = (0..10_000).any(|_| go(quick).iter().all(|thread| thread == "worker-0"));
-        assert!(back, "it is never trusted again");
+        (0..FORGOTTEN_AFTER).for_each(|_| habit.was_quick());
+        habit.was_quick();
+        assert_eq!(go(quick)[0], "worker-0", "it is trusted again");
         threads.stop();
     }
 
@@ -255,7 +272,7 @@ mod tests {
         }
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        habit.was(true);
+        habit.was_slow();
         let (tell, told) = std::sync::mpsc::channel();
         let (begun, began) = std::sync::mpsc::channel();
         let gone = Gone(tell);

@@ -111,9 +111,9 @@ impl Drop for WorkerThreads {
     }
 }
 
-/// Of work beside the workers that takes long: it gets a tenth of a processor that has other work. At 19, with less than a
-/// fiftieth, it would take minutes on a busy machine.
-const NICENESS: i32 = 10;
+/// Of work beside the workers that takes long. At 19 it gets what they leave, and hardly anything (a sixtieth) of a processor
+/// that has no time to spare; at 10, a tenth, the scheduler let waking workers wait for it for milliseconds.
+const NICENESS: i32 = 19;
 
 /// Lowers the priority of this thread and of those that it starts (elsewhere than on Linux that would be the whole process,
 /// and is left).

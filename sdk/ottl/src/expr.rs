@@ -99,6 +99,11 @@ impl Expr {
         }
     }
 
+    /// The value that it always is, if it is a literal.
+    pub(crate) fn as_literal(&self) -> Option<Value<'static>> {
+        if let Self::Literal(value) = self { Some(value.clone()) } else { None }
+    }
+
     /// The text that it always is, if it is a literal.
     pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Literal(Value::Text(text)) = self { Some(text) } else { None }
@@ -106,7 +111,7 @@ impl Expr {
 }
 
 /// The value of an entry of a map: one that an attribute could hold.
-fn entry(value: Value<'_>) -> Result<Value<'_>, EvalError> {
+pub(crate) fn entry(value: Value<'_>) -> Result<Value<'_>, EvalError> {
     match &value {
         Value::Map(_) => {}
         Value::List(List::Made(elements)) => {

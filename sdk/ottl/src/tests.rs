@@ -164,6 +164,9 @@ fn what_holds() {
             r#"String({"k": [{"a": 1}, nil]}) == "{\"k\":[{\"a\":1},null]}" and String([attributes["none"]]) == "[null]""#,
             r#"ContainsValue([1, "a"], 1.0) and not ContainsValue([[1], "a"], [1.0]) and Index([1, 2], 2.0) == 1"#,
             r#"Int(1.0e300) == -9223372036854775807 - 1 and Int(-1.0e300) == Int(1.0e300) and Int(9.3e18) < 0"#,
+            // Lists and maps of literals are literals, and what is always so settles a condition before anything is looked at.
+            r#"not (Len(kind) == 1 and [1] < nil) and not ({"k": [1, "a"]} == nil and Len(kind) == 1)"#,
+            r#"({} != nil or Len(kind) == 1)"#,
             r#"String(1.0e300) == "1e+300" and String(0.0000001) == "1e-07" and String(0.000001) == "0.000001""#,
             r#"{"a": nil} != {"b": 1} and {"a": nil} != {"b": nil} and {"a": nil} == {"a": nil}"#,
             r#"attributes["list"][9] == 1 or true"#,

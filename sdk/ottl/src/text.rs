@@ -90,10 +90,13 @@ fn json_bytes(text: &mut String, bytes: &[u8]) {
     let _ = write!(text, "[{}]", numbers.join(","));
 }
 
-/// Keys in alphabetical order, as Go's encoder writes a map.
+/// Keys in alphabetical order, as Go's encoder writes a map; of several values of one key it has the last.
 fn json_map(text: &mut String, map: &Map<'_>) -> Result<(), EvalError> {
     let mut entries: Vec<_> = map.iter().collect();
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    entries.reverse();
+    entries.dedup_by(|(later, _), (kept, _)| later == kept);
+    entries.reverse();
     text.push('{');
     for (number, (key, value)) in entries.iter().enumerate() {
         if number > 0 {

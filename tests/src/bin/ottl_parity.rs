@@ -108,7 +108,8 @@ fn main() -> ExitCode {
             }
             Ok(ours) => {
                 compared += ours.len();
-                differing(*about, &spans, &ours, &theirs.answers).map(|what| (kept::evaluated_otherwise(text), what))
+                differing(*about, &spans, &ours, &theirs.answers)
+                    .map(|what| (kept::evaluated_otherwise(text).or_else(|| kept::cut_otherwise(text, &spans)), what))
             }
         };
         match difference {

@@ -231,7 +231,8 @@ async fn exchange(peers: &[Peer; 2], pools: &Pools, sink: &Wire) -> bool {
         send(peers, pools, When::Between).await;
         in_time &= started.elapsed() < WAIT;
         assert!(took < WAIT, "sending took {took:?}: with fewer traces it is done before decisions begin");
-        tokio::time::sleep((took + WAIT).saturating_sub(started.elapsed())).await;
+        // Some of them began a trace.
+        tokio::time::sleep(WAIT).await;
         quiet(sink, Duration::from_secs(2)).await;
         send(peers, pools, When::Late).await;
         in_time
@@ -357,7 +358,11 @@ impl Report<'_> {
         let unmarked = self.gates.record && sampled <= 0;
         Scope {
             unchanged: !self.gates.tracestate && !self.gates.record,
-            late: !forgets(sampled) && !forgets(other) && !unmarked,
+            until: match forgets(sampled) || forgets(other) || unmarked {
+                false => When::Late,
+                true if case.settings.get("decision_wait_after_root_received").is_some() => When::Early,
+                true => When::Between,
+            },
             // There only what was voted on is marked, not what came before.
             marks: case.settings["sampling_strategy"] != "span-ingest",
         }

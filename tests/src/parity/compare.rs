@@ -108,8 +108,8 @@ impl Difference {
 pub struct Scope {
     /// Spans come out as they went in; else both write the same on them.
     pub unchanged: bool,
-    /// Also spans that came late.
-    pub late: bool,
+    /// Spans that came no later than that.
+    pub until: When,
     /// Also what says which policy kept them, and with which probability.
     pub marks: bool,
 }
@@ -117,7 +117,7 @@ pub struct Scope {
 /// Compares what came out of a case.
 pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs, scope: Scope) -> Difference {
     let mut difference = Difference::default();
-    for placed in pool.spans.iter().filter(|placed| scope.late || placed.when != When::Late) {
+    for placed in pool.spans.iter().filter(|placed| placed.when <= scope.until) {
         let (theirs, ours) = (otelcol.get(&placed.uid), tailrace.get(&placed.uid));
         match (theirs, ours) {
             (Some(_), None) => _ = difference.only_otelcol.insert(placed.span.trace_id.clone()),

@@ -26,8 +26,24 @@ pub fn refused_by_them(why: &str) -> Option<&'static str> {
     reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
 }
 
+/// Whether the list of a `Split` is used as such, not by its elements.
+fn splits_into_a_list(condition: &str) -> bool {
+    condition.match_indices("Split(").any(|(at, _)| {
+        let (mut depth, mut quoted) = (0, false);
+        let end = condition[at..].char_indices().find(|(_, c)| {
+            quoted ^= *c == '"';
+            depth += if quoted { 0 } else { i32::from(*c == '(') - i32::from(*c == ')') };
+            *c == ')' && !quoted && depth == 0
+        });
+        end.is_some_and(|(end, _)| !condition[at + end + 1..].starts_with('['))
+    })
+}
+
 /// Why a condition is answered otherwise.
 pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
+    if splits_into_a_list(condition) {
+        return Some("OTTL: what `Split` gives equals a list with the same elements; there it equals none");
+    }
     let empty = "OTTL: `IsEmpty` of events or links that are none is true; there it is false";
     let reasons = [
         ("event_index", "OTTL: `event_index` has a value; there it is an error in every condition"),
@@ -37,6 +53,13 @@ pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
         ("IsEmpty(span.links)", empty),
     ];
     reasons.into_iter().find(|(part, _)| condition.contains(part)).map(|(_, reason)| reason)
+}
+
+/// Why a condition with a part of a text is answered otherwise.
+pub fn cut_otherwise(condition: &str, spans: &[Placed]) -> Option<&'static str> {
+    let wide = |placed: &Placed| !format!("{placed:?}").is_ascii();
+    let cuts = condition.contains("Substring(") && spans.iter().any(wide);
+    cuts.then_some("OTTL: half a character is a replacement character; there it is bytes that are no text")
 }
 
 /// Why a trace is decided otherwise.
@@ -53,6 +76,10 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
     if let Some(reason) = evaluated_otherwise(&text) {
         return Some(reason);
     }
+    let cut: Vec<Placed> = spans.iter().map(|placed| (*placed).clone()).collect();
+    if let Some(reason) = cut_otherwise(&text, &cut) {
+        return Some(reason);
+    }
     if text.contains("schema_url") {
         return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
     }
@@ -61,7 +88,9 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
     }
     let cached = |key: &str| settings["decision_cache"][key].as_i64().is_some_and(|size| size > 0);
-    let late = spans.iter().any(|placed| placed.when == When::Late);
+    let rooted = settings.get("decision_wait_after_root_received").is_some();
+    let follows = |placed: &&Placed| placed.when == When::Late || rooted && placed.when == When::Between;
+    let late = spans.iter().any(follows);
     if settings["sampling_strategy"] == "span-ingest" && late && !cached("non_sampled_cache_size") {
         return Some(
             "`span-ingest`: what comes behind an undecided trace follows it; without a cache it is a new trace there",
@@ -86,6 +115,10 @@ pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option
         return Some(
             "limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst",
         );
+    }
+    let composite = holds(settings, &|value| value.get("composite").is_some());
+    if composite && ours <= 2 * theirs && theirs <= 2 * ours {
+        return Some("`composite` counts by the second: a tick, or two shards, may decide in two of them");
     }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =

@@ -20,7 +20,7 @@ const BASE_NS: u64 = 1_700_000_000_000_000_000;
 pub const EQUAL: i64 = 1_000_000;
 
 /// When spans are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
     /// Before any decision.
     Early,

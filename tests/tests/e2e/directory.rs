@@ -305,3 +305,15 @@ async fn neighbours_in_a_pipeline_count_for_themselves() {
         assert_eq!(seen(request), ("****".to_owned(), vec!["first".to_owned()]), "each did its part, in order");
     });
 }
+
+/// A processor in the pipelines of three signals, and a sidecar that its plugin refuses: one fault, said once, with its place.
+#[tokio::test]
+async fn a_fault_is_said_once() {
+    let plugins = PluginDirectory::with("10-redact", &guest("redact"));
+    std::fs::write(plugins.path().join("10-redact.yaml"), "config: {keys: []}").unwrap();
+    let settings = format!("{{directory: '{}'}}", plugins.path().display());
+    let text = yaml(&["traces", "metrics", "logs"], &[("wasm", &settings)], &[("nop", "{}")]);
+    let said = Host::try_start(&[format!("yaml:{text}")], &[]).await.err().expect("it is refused");
+    assert_eq!(said.matches("10-redact.yaml:1:").count(), 1, "{said}");
+    assert!(said.contains("it refuses its configuration: "), "{said}");
+}

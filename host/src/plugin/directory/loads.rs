@@ -3,7 +3,7 @@
 //! As many threads as `load.concurrency` of the extension `plugins` says, each as long as there is something to load. Jobs
 //! beyond wait in their order. Dropping [`Loads`] forgets those, tells the rest that nobody wants them any more, and waits for them.
 
-use crate::workers::lower_priority;
+use crate::workers::lane::step_aside;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -84,7 +84,7 @@ impl Drop for Loads {
 impl Shared {
     fn run(&self) {
         // Batches flow meanwhile, and a guest that starts may compute.
-        lower_priority();
+        step_aside();
         loop {
             let mut state = self.state();
             let Some(job) = state.waiting.pop_front() else {

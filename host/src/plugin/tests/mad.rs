@@ -231,8 +231,8 @@ async fn what_is_mad_from_the_start_never_runs() {
 
 /// What a file has inside comes into messages, but neither a megabyte of it nor a line that looks like one of the host, nor
 /// anything that a terminal obeys.
-#[tokio::test]
-async fn words_of_a_file_stay_words() {
+#[test]
+fn words_of_a_file_stay_words() {
     let lifecycle = "(instance $i) (export \"tailrace:plugin/lifecycle@0.1.0\" (instance $i))";
     for (text, words) in [
         (format!("(component (import \"{}\" (func)) {lifecycle})", "b".repeat(90_000)), "plugins get"),

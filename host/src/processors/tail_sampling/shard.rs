@@ -257,8 +257,8 @@ impl Shard {
                 continue;
             }
             // No numbers are left for segments. The oldest makes room; if that is this one, it goes on as a late span.
-            let gone = self.table.next_due(self.rules.waits).is_some_and(|(_, next)| next == number);
-            self.decide_next(now_ms, Early::Memory);
+            let gone = self.table.oldest() == Some(number);
+            self.decide_oldest(now_ms, Early::Memory);
             if gone {
                 let past = self.cache.get(run.hash, now_ms).unwrap_or(Past { kept: false, age_s: 0 });
                 return self.follow(runs, run, id, past, now_ms);
@@ -279,7 +279,7 @@ impl Shard {
             self.tally.early_if(!self.table.is_expired(number), Early::Spans);
             self.decide(number, now_ms, &[], Because::Spans, false);
         }
-        while self.bytes() > bounds.bytes && (self.release_more() || self.decide_next(now_ms, Early::Memory)) {}
+        while self.bytes() > bounds.bytes && (self.release_more() || self.decide_oldest(now_ms, Early::Memory)) {}
     }
 
     /// The entry of the trace of `run`, which may be new.
@@ -293,7 +293,7 @@ impl Shard {
         if let Some(past) = self.cache.get(run.hash, now_ms) {
             return Err(past);
         }
-        while self.table.len() >= bounds.traces && self.decide_next(now_ms, Early::Traces) {}
+        while self.table.len() >= bounds.traces && self.decide_oldest(now_ms, Early::Traces) {}
         self.tally.new_trace();
         let keyed = self.rules.keyed;
         Ok(self.table.insert(run.hash, id, now_ms, self.rules.policies.generation(), |id| keyed.hash(id)))

@@ -1,4 +1,4 @@
-//! The undecided traces: from id to entry, and in the order in which they become due.
+//! The undecided traces: from id to entry, in the order in which they become due, and in that in which they began to wait.
 //!
 //! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into
 //! [`sub_tables`](super::sub_tables) for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
@@ -29,6 +29,16 @@ impl Waits {
             Wait::AfterRoot(root_ms) => root_ms + self.after_root_ms.unwrap_or(self.full_ms),
             Wait::Nothing => 0,
         }
+    }
+}
+
+/// Since when a trace that arrived at this time waits as it does. Where room is needed, who waits longest goes first: those that
+/// have just come with a root are due sooner than others, but not older.
+fn since_ms((arrived_ms, wait): (u64, Wait)) -> u64 {
+    match wait {
+        Wait::Full => arrived_ms,
+        Wait::AfterRoot(root_ms) => root_ms,
+        Wait::Nothing => 0,
     }
 }
 
@@ -184,25 +194,38 @@ impl Table {
 
     /// The same among those of which policies that plan have not heard.
     pub fn next_unplanned(&self, waits: Waits) -> Option<(u64, u32)> {
-        let [full, after_root, nothing, _] = self.lists.map(|list| list.first);
-        let firsts = [full, after_root, nothing, NONE];
-        self.in_order_from(firsts, waits).next()
+        let [full, after_root, nothing, _] = self.firsts();
+        self.merged([full, after_root, nothing, NONE], move |instants| waits.due_ms(instants)).next()
     }
 
     /// All traces in the order in which they are due, and when that is.
     pub fn in_order(&self, waits: Waits) -> impl Iterator<Item = (u64, u32)> {
-        self.in_order_from(self.lists.map(|list| list.first), waits)
+        self.merged(self.firsts(), move |instants| waits.due_ms(instants))
     }
 
-    fn in_order_from(&self, mut at: [u32; 4], waits: Waits) -> impl Iterator<Item = (u64, u32)> {
+    /// The trace that has waited longest.
+    pub fn oldest(&self) -> Option<u32> {
+        self.by_age().next()
+    }
+
+    /// All traces, those that have waited longest first.
+    pub fn by_age(&self) -> impl Iterator<Item = u32> {
+        self.merged(self.firsts(), since_ms).map(|(_, number)| number)
+    }
+
+    fn firsts(&self) -> [u32; 4] {
+        self.lists.map(|list| list.first)
+    }
+
+    /// Traces in the order of an instant by which each list is in order already, and that instant; `at` is where the lists begin.
+    fn merged(&self, mut at: [u32; 4], instant: impl Fn((u64, Wait)) -> u64) -> impl Iterator<Item = (u64, u32)> {
         std::iter::from_fn(move || {
-            let due_ms = |number: u32| Some(waits.due_ms(self.slots.instants(number)?));
-            let head = |(list, number): (usize, &u32)| Some((due_ms(*number)?, *number, list));
-            let (due_ms, number, list) = at.iter().enumerate().filter_map(head).min()?;
+            let head = |(list, number): (usize, &u32)| Some((instant(self.slots.instants(*number)?), list, *number));
+            let (instant, list, number) = at.iter().enumerate().filter_map(head).min()?;
             if let (Some(at), Some(links)) = (at.get_mut(list), self.slots.links(number)) {
                 *at = links.after;
             }
-            Some((due_ms, number))
+            Some((instant, number))
         })
     }
 
@@ -262,6 +285,10 @@ mod tests {
         table.hasten(numbers[1], 55_000, waits);
         assert!(table.expire(numbers[4000]) && table.expire(numbers[3500]) && !table.expire(numbers[4000]));
         let order: Vec<u32> = table.in_order(waits).map(|(_, number)| number).collect();
+        // By age those whose time is over come first (with the one that came at 0), and the root of 2000 came behind all others that are there.
+        let age: Vec<u64> = table.by_age().filter_map(|number| Some(table.get(number)?.arrived_ms)).collect();
+        assert_eq!((table.oldest(), &age[..4], age[4999]), (Some(numbers[0]), &[0, 4000, 3500, 1][..], 2000));
+        assert_eq!(age[4998], 3000, "its root came at 5,000");
         let mut left = Vec::new();
         while let Some((_, number)) = table.next_due(waits) {
             assert_eq!(number, order[left.len()]);

@@ -247,6 +247,7 @@ impl Term {
             Self::Int(number) => Some(Value::Int(*number)),
             Self::Float(number) => Some(Value::Float(*number)),
             Self::Text(text) => Some(Value::Text((*text).to_owned())),
+            Self::List(terms) => terms.iter().map(Self::literal).collect::<Option<Vec<_>>>().map(Value::Made),
             _ => None,
         }
     }

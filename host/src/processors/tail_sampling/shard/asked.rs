@@ -20,9 +20,11 @@ impl Shard {
         let with_spans = self.rules.policies.samplers().iter().any(|sampler| sampler.sees_spans());
         let mut gather = Gather::new(self.rules.spans_shown_max, with_spans);
         let mut freed = 0;
-        let meant: Vec<u32> = self
-            .table
-            .in_order(waits)
+        let order: Box<dyn Iterator<Item = (u64, u32)> + '_> = match which {
+            Which::Oldest { .. } => Box::new(self.table.by_age().map(|number| (0, number))),
+            Which::Due | Which::Any => Box::new(self.table.in_order(waits)),
+        };
+        let meant: Vec<u32> = order
             .enumerate()
             .take_while(|(before, (due_ms, number))| {
                 let wanted = match which {

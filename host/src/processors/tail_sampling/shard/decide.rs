@@ -67,12 +67,12 @@ impl Shard {
         }
     }
 
-    /// Decides the trace that would be decided next, before its time. Returns whether there was one.
-    pub(super) fn decide_next(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some((_, mut number)) = self.table.next_due(self.rules.waits) else { return false };
+    /// Decides the oldest trace, before its time. Returns whether there was one.
+    pub(super) fn decide_oldest(&mut self, now_ms: u64, why: Early) -> bool {
+        let Some(mut number) = self.table.oldest() else { return false };
         if !self.freshen(number) {
             // One of the next, rather than to fold a giant anew while a sender waits.
-            let mut others = self.table.in_order(self.rules.waits).take(OTHERS).map(|(_, other)| other);
+            let mut others = self.table.by_age().take(OTHERS);
             number = others.find(|other| self.is_fresh(*other) == Some(true)).unwrap_or(number);
         }
         self.tally.early(why);
