@@ -68,6 +68,7 @@ mod swap;
 mod view;
 mod wasi;
 mod work;
+mod written;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -88,6 +89,7 @@ pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
 pub use settings::{LimitsConfig, SomeLimits, config_json, plugin_file, plugin_name, usual_directory};
 pub use swap::Offer;
+pub use written::Written;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started
 /// inside a runtime. Blocks.

@@ -30,8 +30,7 @@ use crate::component::{
 use crate::pdata::Signal;
 use crate::plugin::processor::{Place, Plugins};
 use crate::plugin::stage::Stage;
-use crate::plugin::{Options, Plugin, Role, directory, faults};
-use crate::yaml::Section;
+use crate::plugin::{Options, Plugin, Role, Written, directory};
 use std::sync::Arc;
 
 /// Makes `wasm` processors.
@@ -39,7 +38,7 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     info: ComponentInfo { kind: "wasm", deprecated: &[], signals: &Signal::ALL, stability: Stability::Alpha },
     parse: |section, problems| {
         let mut config = parse::<Config>(section, problems)?;
-        config.written = section.node.get("config").map(|node| (format!("{}::config", section.path), node.clone()));
+        config.written = Written::at(section);
         Some(config as _)
     },
 };
@@ -54,10 +53,11 @@ impl ProcessorConfig for Config {
         let limits = self.limits.limits(context.workers.count());
         let module_bytes = limits.module_bytes;
         let candidate = directory::read(&file, module_bytes).map_err(|error| {
-            context.error(format_args!(
-                "cannot read plugin {:?}: {error} (put a component there, or set `directory` or `module`)",
-                self.module
-            ))
+            let module = &self.module;
+            let message = format!(
+                "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
+            );
+            self.written.error(&context, "module", message)
         })?;
         let place = Place::of(&context);
         let options = Options {
@@ -69,13 +69,7 @@ impl ProcessorConfig for Config {
         };
         let labels = place.labels(self.name());
         let plugin = Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels);
-        let plugin = plugin.map_err(|error| match (error.about_configuration(), &self.written) {
-            (Some(answer), Some((path, node))) => {
-                let says = format!(" (says {})", file.display());
-                context.faults(&faults(&Section { path, node }, answer, &says))
-            }
-            _ => context.error(format_args!("cannot use {} as a plugin: {error}", file.display())),
-        })?;
+        let plugin = plugin.map_err(|error| self.written.refused(&context, &file, &error))?;
         let plugin = Arc::new(plugin);
         let shown = Arc::clone(&plugin);
         context.show(move || shown.status());

@@ -71,9 +71,117 @@ pub(crate) fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
 }
 
 fn same_lists(a: &List<'_>, b: &List<'_>) -> bool {
+    if let (List::Items(_), _) | (_, List::Items(_)) = (a, b) {
+        return matches!((a, b), (List::Items(a), List::Items(b)) if a == b);
+    }
     a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(&a, &b))
 }
 
 fn same_maps(a: &Map<'_>, b: &Map<'_>) -> bool {
     a.len() == b.len() && a.iter().all(|(key, value)| b.find(&key).is_some_and(|other| same(&value, &other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Items;
+    use crate::prelude::*;
+
+    /// Each value with each other, as `ottl.ValueComparator` of the Collector compares them: `=` equal, `<` and `>` smaller and
+    /// greater, `e` equal without any order, `!` different without any order.
+    const TABLE: &str = "\
+        =!!!!!!!!!!=!!!!!!!!!!!!!!!! nil
+        !=<!!!!!!!!!!!!!!!!!!!!!!!!! false
+        !>=!!!!!!!!!!!!!!!!!!!!!!!!! true
+        !!!=<=<!!!!!!!!!!!!!!!!!!!!! 1
+        !!!>=>>!!!!!!!!!!!!!!!!!!!!! 2
+        !!!=<=<!!!!!!!!!!!!!!!!!!!!! 1.0
+        !!!><>=!!!!!!!!!!!!!!!!!!!!! 1.5
+        !!!!!!!!!!!!!!!!!!!!!!!!!!!! NaN
+        !!!!!!!!=<<!!!!!!!!!!!!!!!!! no text
+        !!!!!!!!>=<!!!!!!!!!!!!!!!!! a
+        !!!!!!!!>>=!!!!!!!!!!!!!!!!! b
+        =!!!!!!!!!!=!!!!!!!!!!!!!!!! no bytes
+        !!!!!!!!!!!!=<!!!!!!!!!!!!!! bytes 1
+        !!!!!!!!!!!!>=!!!!!!!!!!!!!! bytes 1 0
+        !!!!!!!!!!!!!!e!!!!!!!!!!!!! trace id 1
+        !!!!!!!!!!!!!!!e!!!!!!!!!!!! span id 1
+        !!!!!!!!!!!!!!!!e!!!!!!!!!!! span id 2
+        !!!!!!!!!!!!!!!!!=<!!!!!!!!! time 1
+        !!!!!!!!!!!!!!!!!>=!!!!!!!!! time 2
+        !!!!!!!!!!!!!!!!!!!=<!!!!!!! duration 1
+        !!!!!!!!!!!!!!!!!!!>=!!!!!!! duration 2
+        !!!!!!!!!!!!!!!!!!!!!e!e!!!! made [1]
+        !!!!!!!!!!!!!!!!!!!!!!e!!!!! made [1.0]
+        !!!!!!!!!!!!!!!!!!!!!e!e!!!! stored [1]
+        !!!!!!!!!!!!!!!!!!!!!!!!ee!! stored []
+        !!!!!!!!!!!!!!!!!!!!!!!!ee!! made []
+        !!!!!!!!!!!!!!!!!!!!!!!!!!e! {k: 1}
+        !!!!!!!!!!!!!!!!!!!!!!!!!!!e {}";
+
+    fn values() -> Vec<Value<'static>> {
+        let (made, stored) = (|values| Value::List(List::Made(values)), |values| Value::List(List::Stored(values)));
+        vec![
+            Value::Nil,
+            Value::Bool(false),
+            Value::Bool(true),
+            Value::Int(1),
+            Value::Int(2),
+            Value::Float(1.0),
+            Value::Float(1.5),
+            Value::Float(f64::NAN),
+            Value::Text("".into()),
+            Value::Text("a".into()),
+            Value::Text("b".into()),
+            Value::Bytes(Cow::Borrowed(&[])),
+            Value::Bytes(Cow::Borrowed(&[1])),
+            Value::Bytes(Cow::Borrowed(&[1, 0])),
+            Value::TraceId([1; 16]),
+            Value::SpanId([1; 8]),
+            Value::SpanId([2; 8]),
+            Value::Time(1),
+            Value::Time(2),
+            Value::Duration(1),
+            Value::Duration(2),
+            made(vec![Value::Int(1)]),
+            made(vec![Value::Float(1.0)]),
+            stored(vec![Value::Int(1)]),
+            stored(vec![]),
+            made(vec![]),
+            Value::Map(Map::Made(vec![("k".into(), Value::Int(1))])),
+            Value::Map(Map::Made(vec![])),
+        ]
+    }
+
+    #[test]
+    fn every_type_with_every_other() {
+        const OPS: [Op; 6] = [Op::Equal, Op::NotEqual, Op::Less, Op::LessEqual, Op::Greater, Op::GreaterEqual];
+        let sign = |a: &Value<'_>, b: &Value<'_>| match OPS.map(|op| u8::from(compare(a, op, b))) {
+            [1, 0, 0, 1, 0, 1] => '=',
+            [0, 1, 1, 1, 0, 0] => '<',
+            [0, 1, 0, 0, 1, 1] => '>',
+            [0, 1, 0, 0, 0, 0] => '!',
+            [1, 0, 0, 0, 0, 0] => 'e',
+            odd => panic!("{a:?} {b:?}: {odd:?}"),
+        };
+        let values = values();
+        let rows: Vec<&str> = TABLE.lines().map(str::trim).collect();
+        assert_eq!(rows.len(), values.len());
+        for (a, row) in values.iter().zip(rows) {
+            let (signs, name) = row.split_once(' ').unwrap();
+            assert_eq!(values.iter().map(|b| sign(a, b)).collect::<String>(), signs, "{name}");
+        }
+    }
+
+    /// Events and links are what they are only beside themselves.
+    #[test]
+    fn events_and_links() {
+        let items = |links| Value::List(List::Items(Items { links, count: 2 }));
+        let list = Value::List(List::Stored(vec![]));
+        for (a, b, expected) in
+            [(items(true), items(true), true), (items(true), items(false), false), (items(true), list, false)]
+        {
+            assert_eq!((compare(&a, Op::Equal, &b), compare(&a, Op::NotEqual, &b)), (expected, !expected));
+        }
+    }
 }

@@ -91,7 +91,7 @@ impl Expr {
                 Ok(Value::List(List::Made(elements.collect::<Result<_, _>>()?)))
             }
             Self::Map(entries) => {
-                let entries = entries.iter().map(|(key, value)| Ok((key.clone().into(), value.eval(scene)?)));
+                let entries = entries.iter().map(|(key, value)| Ok((key.clone().into(), entry(value.eval(scene)?)?)));
                 Ok(Value::Map(Map::Made(entries.collect::<Result<_, EvalError>>()?)))
             }
             Self::Math(a, op, b) => calculate(&a.eval(scene)?, *op, &b.eval(scene)?),
@@ -99,10 +99,27 @@ impl Expr {
         }
     }
 
+    /// The value that it always is, if it is a literal.
+    pub(crate) fn as_literal(&self) -> Option<Value<'static>> {
+        if let Self::Literal(value) = self { Some(value.clone()) } else { None }
+    }
+
     /// The text that it always is, if it is a literal.
     pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Literal(Value::Text(text)) = self { Some(text) } else { None }
     }
+}
+
+/// The value of an entry of a map: one that an attribute could hold.
+pub(crate) fn entry(value: Value<'_>) -> Result<Value<'_>, EvalError> {
+    match &value {
+        Value::Map(_) => {}
+        Value::List(List::Made(elements)) => {
+            elements.iter().filter(|element| !matches!(element, Value::Map(_))).try_for_each(Value::storable)?;
+        }
+        other => other.storable()?,
+    }
+    Ok(value)
 }
 
 /// Follows keys into maps and lists. A key that a map does not have gives nil, whatever follows it; a value that is there and is

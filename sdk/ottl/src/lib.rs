@@ -48,7 +48,7 @@ mod value;
 pub use error::{EvalError, ParseError};
 pub use path::{Context, Scene};
 pub use trace_state::entry as trace_state_entry;
-pub use value::{List, Map, Value};
+pub use value::{Items, List, Map, Value};
 
 /// A condition, parsed and resolved.
 #[derive(Clone, Debug)]

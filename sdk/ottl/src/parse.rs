@@ -11,13 +11,13 @@
 //! ```
 
 use crate::compare::{Op, compare};
-use crate::expr::{Condition, Expr, Key};
+use crate::expr::{Condition, Expr, Key, entry};
 use crate::functions::{self, Argument};
 use crate::lex::{Kind, Token, tokens};
 use crate::math::Math;
 use crate::path::Path;
 use crate::prelude::*;
-use crate::{Context, ParseError, Value};
+use crate::{Context, List, Map, ParseError, Value};
 
 /// Deepest nesting of parentheses, lists, functions and negations.
 const DEPTH_MAX: usize = 64;
@@ -228,7 +228,9 @@ impl<'t> Parser<'t> {
             }
             elements.push(self.value()?);
         }
-        Ok(Expr::List(elements))
+        // Of literals it is one.
+        let values: Option<Vec<_>> = elements.iter().map(Expr::as_literal).collect();
+        Ok(values.map_or(Expr::List(elements), |values| Expr::Literal(Value::List(List::Made(values)))))
     }
 
     fn map(&mut self) -> Result<Expr, ParseError> {
@@ -243,7 +245,9 @@ impl<'t> Parser<'t> {
             self.expect(':')?;
             entries.push((key.clone().into_owned(), self.value()?));
         }
-        Ok(Expr::Map(entries))
+        let value = |(key, value): &(String, Expr)| Some((key.clone().into(), entry(value.as_literal()?).ok()?));
+        let values: Option<Vec<_>> = entries.iter().map(value).collect();
+        Ok(values.map_or(Expr::Map(entries), |values| Expr::Literal(Value::Map(Map::Made(values)))))
     }
 
     fn sum(&mut self) -> Result<Expr, ParseError> {

@@ -1,7 +1,7 @@
 //! Paths: what of a span, its event, scope and resource a condition can name.
 
 use crate::prelude::*;
-use crate::{List, Map, Value};
+use crate::{Items, List, Map, Value};
 use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView};
 
 /// What a condition is about.
@@ -186,9 +186,9 @@ impl Path {
             Self::Attributes => Value::Map(Map::Attributes(span.attributes())),
             Self::DroppedAttributes => count(span.dropped_attributes_count()),
             // Only their number can be of use in a condition.
-            Self::Events => Value::List(List::Made(span.events().map(|_| Value::Nil).collect())),
+            Self::Events => Value::List(List::Items(Items { links: false, count: span.events().count() })),
             Self::DroppedEvents => count(span.dropped_events_count()),
-            Self::Links => Value::List(List::Made(span.links().map(|_| Value::Nil).collect())),
+            Self::Links => Value::List(List::Items(Items { links: true, count: span.links().count() })),
             Self::DroppedLinks => count(span.dropped_links_count()),
             Self::StatusCode => Value::Int(span.status_code_number().into()),
             Self::Flags => count(span.flags()),

@@ -158,7 +158,16 @@ fn what_holds() {
             r#"IsInCIDR("10.1.2.3", ["192.168.0.0/16", "10.0.0.0/8"]) and not IsInCIDR("11.0.0.1", ["10.0.0.0/8"]) and not IsInCIDR("x", [])"#,
             r#"IsInCIDR("2001:db8::1", ["2001:db8::/32"]) and IsInCIDR("1.2.3.4", ["0.0.0.0/0"]) and not IsInCIDR("1.2.3.4", ["::/0"])"#,
             r#"ParseInt("ff", 16) == 255 and ParseInt("-12", 10) == -12 and Hex(nil) == "" and flags == 0"#,
-            r#"String(1.0e300) == "1e+300" and String(0.0000001) == "1e-7" and String(0.000001) == "0.000001""#,
+            r#"String(start_time) == "\"1970-01-01T00:00:01Z\"" and String(end_time) == "\"1970-01-01T00:00:03.5Z\"""#,
+            r#"String(span_id) == "[205,205,205,205,205,205,205,205]" and String(Duration("1s")) == "1000000000""#,
+            r#"String([attributes, 1.5, links, [events], "<"]) == "[{},1.5,{},[{}],\"\\u003c\"]" and String(events) == "{}""#,
+            r#"String({"k": [{"a": 1}, nil]}) == "{\"k\":[{\"a\":1},null]}" and String([attributes["none"]]) == "[null]""#,
+            r#"ContainsValue([1, "a"], 1.0) and not ContainsValue([[1], "a"], [1.0]) and Index([1, 2], 2.0) == 1"#,
+            r#"Int(1.0e300) == -9223372036854775807 - 1 and Int(-1.0e300) == Int(1.0e300) and Int(9.3e18) < 0"#,
+            // Lists and maps of literals are literals, and what is always so settles a condition before anything is looked at.
+            r#"not (Len(kind) == 1 and [1] < nil) and not ({"k": [1, "a"]} == nil and Len(kind) == 1)"#,
+            r#"({} != nil or Len(kind) == 1)"#,
+            r#"String(1.0e300) == "1e+300" and String(0.0000001) == "1e-07" and String(0.000001) == "0.000001""#,
             r#"{"a": nil} != {"b": 1} and {"a": nil} != {"b": nil} and {"a": nil} == {"a": nil}"#,
             r#"attributes["list"][9] == 1 or true"#,
             r#"attributes["none"] == nil and attributes["none"] == attributes["nothing"] and not attributes["none"] < 0x01"#,
@@ -221,6 +230,12 @@ fn values_that_do_not_fit() {
         (r#"Int(attributes["list"]) == 1"#, "a string, number or bool is expected, not a list"),
         (r#"IsInCIDR("10.0.0.1", ["10.0.0.0"])"#, "is no network"),
         (r#"ConvertCase(name, "kebab") == name"#, "is no case"),
+        (r#"String([Double("inf")]) == """#, "has no text"),
+        (r#"Hex(span_id) == """#, "is expected, not a span id"),
+        (r#"ContainsValue([attributes], 1)"#, "a map cannot be an element here"),
+        (r#"Index([1, span_id], 1) == 0"#, "a span id cannot be an element here"),
+        (r#"{"k": start_time} == nil"#, "a time cannot be an element here"),
+        (r#"ContainsValue(links, 1)"#, "only the number can be asked"),
     ] {
         let error = Condition::parse(text, Context::Span).unwrap().eval(&scene(&sample)).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");

@@ -1,5 +1,6 @@
 //! What paths, literals and functions give.
 
+use crate::EvalError;
 use crate::prelude::*;
 use tailrace_otlp::Value as Otlp;
 use tailrace_otlp::view::{ArrayView, Attributes, KvListView};
@@ -40,8 +41,21 @@ pub enum Value<'a> {
 pub enum List<'a> {
     /// The array of an attribute.
     Otlp(ArrayView<'a>),
-    /// Made by a literal or a function.
+    /// Made by a function, as an attribute could hold it.
+    Stored(Vec<Value<'a>>),
+    /// Made by a literal: it may hold anything.
     Made(Vec<Value<'a>>),
+    /// The events or links of the span, of which only the number can be known.
+    Items(Items),
+}
+
+/// Events or links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Items {
+    /// Links, or else events.
+    pub links: bool,
+    /// How many.
+    pub count: usize,
 }
 
 /// A map: of the span, or made by the condition.
@@ -74,6 +88,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Makes sure that an attribute could hold it, as [`List::storable`] says.
+    pub(crate) fn storable(&self) -> Result<(), EvalError> {
+        match self {
+            Self::List(list @ List::Made(_)) => list.storable(),
+            Self::TraceId(_) | Self::SpanId(_) | Self::Time(_) | Self::Duration(_) | Self::List(_) | Self::Map(_) => {
+                Err(EvalError::new(format!("{} cannot be an element here", self.type_name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Its type, as messages call it.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
@@ -94,11 +119,12 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Its elements.
+    /// Its elements; none of [`Items`].
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + '_ {
         let (otlp, made) = match self {
             Self::Otlp(array) => (Some(*array), None),
-            Self::Made(values) => (None, Some(values)),
+            Self::Stored(values) | Self::Made(values) => (None, Some(values)),
+            Self::Items(_) => (None, None),
         };
         let otlp = otlp.into_iter().flat_map(|array| array.iter().map(Value::of));
         otlp.chain(made.into_iter().flatten().cloned())
@@ -108,7 +134,25 @@ impl<'a> List<'a> {
     pub fn len(&self) -> usize {
         match self {
             Self::Otlp(array) => array.iter().count(),
-            Self::Made(values) => values.len(),
+            Self::Stored(values) | Self::Made(values) => values.len(),
+            Self::Items(items) => items.count,
+        }
+    }
+
+    /// Whether an attribute holds it, or could.
+    pub(crate) fn is_stored(&self) -> bool {
+        !matches!(self, Self::Made(_))
+    }
+
+    /// Makes sure that an attribute could hold it, which many functions ask for.
+    ///
+    /// # Errors
+    /// A list made by a literal with an element that is stored already, a map or another list, or has a type that no attribute has.
+    pub(crate) fn storable(&self) -> Result<(), EvalError> {
+        match self {
+            Self::Made(values) => values.iter().try_for_each(Value::storable),
+            Self::Items(_) => Err(EvalError::new("of events and links only the number can be asked")),
+            _ => Ok(()),
         }
     }
 

@@ -3,11 +3,14 @@
 //! the same. Seeds are printed; the count is fixed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may")]
 
+mod property;
 mod tree;
 
 use fastrand::Rng;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value};
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 use tailrace_otlp::{ResourceView, ScopeView, SpanView};
 use tailrace_ottl::{Condition, Context, Scene};
@@ -23,6 +26,8 @@ const SIGNS: [char; 25] = [
 ];
 /// How many spoiled texts.
 const SPOILED: usize = 20_000;
+/// How many spoiled inputs of the fuzz target.
+const INPUTS: usize = 20_000;
 
 fn value(random: &mut Rng, depth: u32) -> AnyValue {
     let value = match random.u32(..if depth == 0 { 7 } else { 9 }) {
@@ -118,4 +123,32 @@ fn spoiled_texts() {
             Err(error) => assert!(error.at <= joined.len() && joined.is_char_boundary(error.at), "{joined}: {error}"),
         }
     }
+}
+
+/// The property of the fuzz target, on conditions and requests with some bytes changed, doubled or taken away.
+#[test]
+fn spoiled_bytes() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = Rng::with_seed(seed);
+    let (mut input, mut answers) = (Vec::new(), 0);
+    for number in 0..INPUTS {
+        if number % 5 == 0 {
+            let text = Test::random(&mut random, 3).print(random.bool());
+            let event = Event { name: "a".to_owned(), attributes: attributes(&mut random, 2), ..Event::default() };
+            let spans = vec![Span { events: vec![event], ..span(&mut random) }, span(&mut random)];
+            let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+            let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+            input = [text.as_bytes(), &[0], &ExportTraceServiceRequest { resource_spans }.encode_to_vec()].concat();
+        }
+        let at = random.usize(..input.len());
+        match random.u8(..4) {
+            0 => _ = input.remove(at),
+            1 => input[at] = random.u8(..),
+            2 => input[at] ^= 1 << random.u8(..8),
+            _ => input.insert(at, random.u8(..)),
+        }
+        answers += property::check(&input);
+    }
+    assert!(answers > INPUTS / 20, "{answers} answers: nearly nothing was evaluated");
 }

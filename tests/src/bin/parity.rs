@@ -13,13 +13,13 @@ use clap::Parser;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tailrace_tests::parity::compare::{Outs, compare, count, outs, smallest};
+use tailrace_tests::parity::compare::{Outs, Scope, compare, count, outs, smallest};
 use tailrace_tests::parity::kept;
-use tailrace_tests::parity::peers::{Kind, Peer, named, refused, yaml};
-use tailrace_tests::parity::policies::{Case, TYPES, Traffic, case};
-use tailrace_tests::parity::traces::{Pool, equal, random};
+use tailrace_tests::parity::peers::{Binary, Kind, Peer, named, refused, yaml};
+use tailrace_tests::parity::policies::{Case, TYPES, Times, Traffic, WHOLE_AT_ONCE, blocking_case, case};
+use tailrace_tests::parity::traces::{Pool, When, equal, random, whole};
 use tailrace_tests::wire::Wire;
 
 #[derive(Parser)]
@@ -49,8 +49,16 @@ struct Cli {
 
 /// How many processors share a process.
 const ROUND: usize = 100;
-/// `decision_wait`: everything on time is sent within it.
-const WAIT: Duration = Duration::from_secs(4);
+/// `decision_wait`: everything but late spans is sent within it.
+const WAIT: Duration = Duration::from_secs(15);
+/// `decision_wait_after_root_received`, of some.
+const ROOT_WAIT: Duration = Duration::from_secs(4);
+/// When spans are sent for which a trace with a root is decided already. The Collector decides up to a second late.
+const BETWEEN: Duration = Duration::from_secs(11);
+/// Everything before is sent by then, or what waits for roots cannot be compared.
+const EARLY: Duration = Duration::from_secs(5);
+/// Traces for the processor that makes senders wait.
+const BLOCKING_TRACES: usize = 150;
 
 #[derive(Default)]
 struct Totals {
@@ -105,13 +113,30 @@ async fn main() -> std::process::ExitCode {
 
 async fn round(cli: &Cli, seed: u64, kinds: &[&'static str], cases: usize, totals: &mut Totals) {
     let mut rng = Rng::with_seed(seed);
-    let wait = format!("{}s", WAIT.as_secs());
-    let mut cases: BTreeMap<usize, Case> =
-        (0..cases).map(|number| (number, case(&mut rng, kinds[number % kinds.len()], &wait))).collect();
-    let pools = [random(&mut rng, cli.traces), equal(&mut rng, 30, 5)];
-    let ours = refused(&cli.tailrace, &yaml(&cases));
+    let gates = Gates { tracestate: rng.u32(..3) == 0, record: rng.u32(..3) == 0 };
+    let binary = |path: &Path| Binary { path: path.to_owned(), flags: gates.flags() };
+    let (otelcol_binary, tailrace_binary) = (binary(&cli.otelcol), binary(&cli.tailrace));
+    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+    let times = Times { wait: seconds(WAIT), root_wait: seconds(ROOT_WAIT) };
+    let kind = |number: usize| kinds[number % kinds.len()];
+    let limits = |number| matches!(kind(number), "rate_limiting" | "bytes_limiting" | "composite");
+    // One is enough: a sender that waits keeps the others waiting.
+    let blocking = (0..cases).rev().find(|number| !limits(*number));
+    let mut cases: BTreeMap<usize, Case> = (0..cases)
+        .map(|number| match blocking == Some(number) {
+            true => (number, blocking_case(&mut rng, kind(number))),
+            false => (number, case(&mut rng, kind(number), &times, gates.tracestate)),
+        })
+        .collect();
+    let pools = Pools {
+        random: random(&mut rng, cli.traces),
+        equal: equal(&mut rng, 30, 5),
+        whole: whole(&mut rng, cli.traces, WHOLE_AT_ONCE),
+        blocking: whole(&mut rng, BLOCKING_TRACES, 1),
+    };
+    let ours = refused(&tailrace_binary, &yaml(Kind::Tailrace, &cases));
     let sink = Wire::start().await;
-    let (otelcol, theirs) = start_otelcol(cli, &mut cases, sink.address()).await;
+    let (otelcol, theirs) = start_otelcol(&otelcol_binary, &mut cases, sink.address()).await;
     for (number, case) in &cases {
         if let Some(why) = ours.get(number) {
             let what = format!("{}: only tailrace refuses", case.kind);
@@ -129,24 +154,24 @@ async fn round(cli: &Cli, seed: u64, kinds: &[&'static str], cases: usize, total
     let Some(mut otelcol) = otelcol else { return };
     if cases.keys().any(|number| ours.contains_key(number)) {
         cases.retain(|number, _| !ours.contains_key(number));
-        let again = Peer::start(Kind::Otelcol, &cli.otelcol, &yaml(&cases), sink.address()).await;
+        let again = Peer::start(Kind::Otelcol, &otelcol_binary, &yaml(Kind::Otelcol, &cases), sink.address()).await;
         otelcol = again.unwrap_or_else(|log| panic!("otelcol does not start:\n{log}"));
     }
-    let tailrace = Peer::start(Kind::Tailrace, &cli.tailrace, &yaml(&cases), sink.address()).await;
+    let tailrace = Peer::start(Kind::Tailrace, &tailrace_binary, &yaml(Kind::Tailrace, &cases), sink.address()).await;
     let tailrace = tailrace.unwrap_or_else(|log| panic!("tailrace does not start:\n{log}"));
-    exchange(&[otelcol, tailrace], &pools, &sink).await;
-    report(cli, &cases, &pools, &sink, totals);
+    let in_time = exchange(&[otelcol, tailrace], &pools, &sink).await;
+    Report { cli, cases: &cases, pools: &pools, gates, in_time }.write(&sink, totals);
 }
 
 /// Starts the Collector with the cases that it does not refuse; what it refuses it names one by one.
 async fn start_otelcol(
-    cli: &Cli,
+    binary: &Binary,
     cases: &mut BTreeMap<usize, Case>,
     sink: SocketAddr,
 ) -> (Option<Peer>, BTreeMap<usize, (Case, String)>) {
     let mut refused = BTreeMap::new();
     loop {
-        match Peer::start(Kind::Otelcol, &cli.otelcol, &yaml(cases), sink).await {
+        match Peer::start(Kind::Otelcol, binary, &yaml(Kind::Otelcol, cases), sink).await {
             Ok(peer) => return (Some(peer), refused),
             Err(log) => {
                 let found: Vec<_> = named(&log).into_iter().filter(|(number, _)| cases.contains_key(number)).collect();
@@ -160,31 +185,86 @@ async fn start_otelcol(
     }
 }
 
-/// Sends everything to both, in the same order, and waits until nothing more comes.
-async fn exchange(peers: &[Peer], pools: &[Pool; 2], sink: &Wire) {
-    let [random, equal] = pools;
+/// The Collector's feature gates that both get.
+#[derive(Clone, Copy)]
+struct Gates {
+    tracestate: bool,
+    record: bool,
+}
+
+impl Gates {
+    fn flags(self) -> Vec<String> {
+        let gates = [(self.tracestate, "usetracestate"), (self.record, "recordpolicy")];
+        let gate = |name| format!("--feature-gates=processor.tailsamplingprocessor.{name}");
+        gates.into_iter().filter(|(on, _)| *on).map(|(_, name)| gate(name)).collect()
+    }
+}
+
+/// What is sent.
+struct Pools {
+    random: Pool,
+    equal: Pool,
+    whole: Pool,
+    blocking: Pool,
+}
+
+impl Pools {
+    fn of(&self, traffic: Traffic) -> &Pool {
+        match traffic {
+            Traffic::Random => &self.random,
+            Traffic::Equal => &self.equal,
+            Traffic::Whole => &self.whole,
+            Traffic::Blocking => &self.blocking,
+        }
+    }
+}
+
+/// Sends everything to both, in the same order, and waits until nothing more comes. Whether all of it was sent when it should be.
+async fn exchange(peers: &[Peer; 2], pools: &Pools, sink: &Wire) -> bool {
     let started = Instant::now();
-    let mut statuses = Vec::new();
-    for peer in peers {
-        let mut all = Vec::new();
-        for request in &random.requests {
-            all.push(peer.send(Traffic::Random, request.clone()).await);
-        }
-        all.push(peer.send(Traffic::Equal, equal.requests[0].clone()).await);
-        statuses.push(all);
-    }
-    for (number, (theirs, ours)) in statuses[0].iter().zip(&statuses[1]).enumerate() {
-        assert_eq!((theirs.0, ours.0), (200, 200), "request {number}: otelcol {theirs:?}, tailrace {ours:?}");
-    }
-    let took = started.elapsed();
-    assert!(took < WAIT, "sending took {took:?}: with fewer traces it is done before decisions begin");
-    quiet(sink, took + WAIT + Duration::from_secs(2)).await;
-    for peer in peers {
-        for request in &random.late {
-            assert_eq!(peer.send(Traffic::Random, request.clone()).await.0, 200);
-        }
-    }
+    let others = async {
+        let mut in_time = true;
+        send(peers, pools, When::Early).await;
+        let took = started.elapsed();
+        in_time &= took < EARLY;
+        tokio::time::sleep(BETWEEN.saturating_sub(took)).await;
+        send(peers, pools, When::Between).await;
+        in_time &= started.elapsed() < WAIT;
+        assert!(took < WAIT, "sending took {took:?}: with fewer traces it is done before decisions begin");
+        // Some of them began a trace.
+        tokio::time::sleep(WAIT).await;
+        quiet(sink, Duration::from_secs(2)).await;
+        send(peers, pools, When::Late).await;
+        in_time
+    };
+    let [first, second] = peers;
+    let blocking = &pools.blocking;
+    let (in_time, ..) = tokio::join!(others, send_blocking(first, blocking), send_blocking(second, blocking));
     quiet(sink, WAIT + Duration::from_secs(3)).await;
+    in_time
+}
+
+/// Sends what comes then to both, request by request.
+async fn send(peers: &[Peer], pools: &Pools, when: When) {
+    for traffic in [Traffic::Random, Traffic::Equal, Traffic::Whole] {
+        let requests = pools.of(traffic).requests.iter().filter(|(own, _)| *own == when);
+        for (number, (_, request)) in requests.enumerate() {
+            let mut statuses = Vec::new();
+            for peer in peers {
+                statuses.push(peer.send(traffic, request.clone()).await);
+            }
+            assert!(statuses.iter().all(|status| status.0 == 200), "{} {number}: {statuses:?}", traffic.name());
+        }
+    }
+}
+
+/// Sends what makes senders wait, each request until it is taken.
+async fn send_blocking(peer: &Peer, pool: &Pool) {
+    for (_, request) in &pool.requests {
+        while peer.send(Traffic::Blocking, request.clone()).await.0 != 200 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
 }
 
 /// Waits so long, and then until nothing has come for a second.
@@ -201,37 +281,90 @@ async fn quiet(sink: &Wire, at_least: Duration) {
     }
 }
 
-fn report(cli: &Cli, cases: &BTreeMap<usize, Case>, pools: &[Pool; 2], sink: &Wire, totals: &mut Totals) {
-    let arrivals = sink.arrivals();
-    let (theirs, ours) = (outs(&arrivals, Kind::Otelcol), outs(&arrivals, Kind::Tailrace));
-    let none = Outs::new();
-    for (number, case) in cases {
-        let (theirs, ours) = (theirs.get(number).unwrap_or(&none), ours.get(number).unwrap_or(&none));
-        if case.traffic == Traffic::Equal {
-            totals.traces += 30;
-            if count(theirs) != count(ours) {
-                let text = || format!("otelcol {:?}, tailrace {:?}\n{}", count(theirs), count(ours), case.settings);
-                let kept = kept::counted_otherwise(&case.settings, count(theirs).0, count(ours).0);
-                totals.note(cli, kept, &format!("{}: another number of (traces, spans)", case.kind), text);
+/// What is to be said of a round.
+struct Report<'a> {
+    cli: &'a Cli,
+    cases: &'a BTreeMap<usize, Case>,
+    pools: &'a Pools,
+    gates: Gates,
+    in_time: bool,
+}
+
+impl Report<'_> {
+    fn write(&self, sink: &Wire, totals: &mut Totals) {
+        let arrivals = sink.arrivals();
+        let (theirs, ours) = (outs(&arrivals, Kind::Otelcol), outs(&arrivals, Kind::Tailrace));
+        let none = Outs::new();
+        for (number, case) in self.cases {
+            let (theirs, ours) = (theirs.get(number).unwrap_or(&none), ours.get(number).unwrap_or(&none));
+            if !self.in_time && case.settings.get("decision_wait_after_root_received").is_some() {
+                totals.note(
+                    self.cli,
+                    Some("not compared: this machine was too slow for waits after the root"),
+                    "",
+                    String::new,
+                );
+            } else if case.traffic == Traffic::Equal && !self.is_consistent(case) {
+                totals.traces += 30;
+                self.compare_counts(case, theirs, ours, totals);
+            } else {
+                self.compare_spans(case, theirs, ours, totals);
             }
-            continue;
         }
-        totals.traces += cli.traces;
-        let difference = compare(&pools[0], theirs, ours);
+    }
+
+    /// Whether it is said which of equal traces are kept: those with the highest randomness.
+    fn is_consistent(&self, case: &Case) -> bool {
+        self.gates.tracestate && case.kind == "rate_limiting"
+    }
+
+    fn compare_counts(&self, case: &Case, theirs: &Outs, ours: &Outs, totals: &mut Totals) {
+        if count(theirs) != count(ours) {
+            let text = || format!("otelcol {:?}, tailrace {:?}\n{}", count(theirs), count(ours), case.settings);
+            let kept = kept::counted_otherwise(&case.settings, count(theirs).0, count(ours).0);
+            totals.note(self.cli, kept, &format!("{}: another number of (traces, spans)", case.kind), text);
+        }
+    }
+
+    fn compare_spans(&self, case: &Case, theirs: &Outs, ours: &Outs, totals: &mut Totals) {
+        let pool = self.pools.of(case.traffic);
+        let ids: BTreeSet<_> = pool.spans.iter().map(|placed| &placed.span.trace_id).collect();
+        totals.traces += ids.len();
+        let difference = compare(pool, theirs, ours, self.scope(case));
+        let settings = || format!("{} {}", case.settings, case.ours);
         for (who, traces) in [("otelcol", &difference.only_otelcol), ("tailrace", &difference.only_tailrace)] {
+            let why = |id: &[u8]| kept::decided_otherwise(&case.settings, pool, id);
             let (on_purpose, traces): (BTreeSet<_>, BTreeSet<_>) =
-                traces.iter().cloned().partition(|id| kept::decided_otherwise(&case.settings, &pools[0], id).is_some());
+                traces.iter().cloned().partition(|id| why(id).is_some());
             for id in &on_purpose {
-                totals.note(cli, kept::decided_otherwise(&case.settings, &pools[0], id), "", String::new);
+                totals.note(self.cli, why(id), "", String::new);
             }
             if !traces.is_empty() {
                 let what = format!("{}: only {who} keeps spans", case.kind);
-                let text = || format!("{}\n{} traces\n{}", case.settings, traces.len(), smallest(&pools[0], &traces));
-                totals.note(cli, None, &what, text);
+                let text = || format!("{}\n{} traces\n{}", settings(), traces.len(), smallest(pool, &traces));
+                totals.note(self.cli, None, &what, text);
             }
         }
         if let Some(first) = difference.spoiled.first() {
-            totals.note(cli, None, &format!("{}: changed", case.kind), || format!("{}\n{first}", case.settings));
+            totals.note(self.cli, None, &format!("{}: changed", case.kind), || format!("{}\n{first}", settings()));
+        }
+    }
+
+    fn scope(&self, case: &Case) -> Scope {
+        let size = |key: &str| case.settings["decision_cache"][key].as_i64().unwrap_or(0);
+        let (sampled, other) = (size("sampled_cache_size"), size("non_sampled_cache_size"));
+        // A small cache has forgotten some, and late spans of those are new traces there. Without one late spans have no mark there.
+        let forgets = |size: i64| (1..1_000).contains(&size);
+        let unmarked = self.gates.record && sampled <= 0;
+        Scope {
+            unchanged: !self.gates.tracestate && !self.gates.record,
+            until: match forgets(sampled) || forgets(other) || unmarked {
+                false => When::Late,
+                true if case.settings.get("decision_wait_after_root_received").is_some() => When::Early,
+                true => When::Between,
+            },
+            // There only what was voted on is marked, not what came before.
+            marks: case.settings["sampling_strategy"] != "span-ingest",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What came out of both, span by span.
 
 use super::peers::Kind;
-use super::traces::{Placed, Pool, UID};
+use super::traces::{Placed, Pool, UID, When};
 use crate::wire::Arrival;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, any_value::Value};
@@ -57,7 +57,9 @@ fn uid(span: &Span) -> Option<i64> {
 
 /// The same message with what is no difference taken out: absent and empty, and ids of zeros.
 fn usual(content: &(Resource, InstrumentationScope, Span)) -> Vec<u8> {
-    let (resource, scope, mut span) = content.clone();
+    let (resource, mut scope, mut span) = content.clone();
+    // Both write on the scope, in another order.
+    scope.attributes.sort_by(|a, b| a.key.cmp(&b.key));
     let zeros = |id: &mut Vec<u8>| {
         if id.iter().all(|byte| *byte == 0) {
             id.clear();
@@ -71,6 +73,16 @@ fn usual(content: &(Resource, InstrumentationScope, Span)) -> Vec<u8> {
     bytes.extend(scope.encode_length_delimited_to_vec());
     bytes.extend(span.encode_to_vec());
     bytes
+}
+
+/// What came out, without marks if those are not compared.
+fn written(out: &Out, compared: Scope) -> Vec<u8> {
+    let (resource, mut scope, mut span) = out.content.clone();
+    if !compared.marks {
+        span.trace_state.clear();
+    }
+    scope.attributes.retain(|attribute| compared.marks || !attribute.key.starts_with("tailsampling."));
+    usual(&(resource, scope, span))
 }
 
 /// How the two differ about a case.
@@ -91,10 +103,21 @@ impl Difference {
     }
 }
 
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Spans come out as they went in; else both write the same on them.
+    pub unchanged: bool,
+    /// Spans that came no later than that.
+    pub until: When,
+    /// Also what says which policy kept them, and with which probability.
+    pub marks: bool,
+}
+
 /// Compares what came out of a case.
-pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs) -> Difference {
+pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs, scope: Scope) -> Difference {
     let mut difference = Difference::default();
-    for placed in &pool.spans {
+    for placed in pool.spans.iter().filter(|placed| placed.when <= scope.until) {
         let (theirs, ours) = (otelcol.get(&placed.uid), tailrace.get(&placed.uid));
         match (theirs, ours) {
             (Some(_), None) => _ = difference.only_otelcol.insert(placed.span.trace_id.clone()),
@@ -107,9 +130,16 @@ pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs) -> Difference {
             if out.times != 1 {
                 difference.spoiled.push(format!("span {} came {} times out of {name}", placed.uid, out.times));
             }
-            if usual(&out.content) != went_in {
+            if scope.unchanged && usual(&out.content) != went_in {
                 difference.spoiled.push(format!("{name} changed {:#?}\nto {:#?}", placed.span, out.content));
             }
+        }
+        if let (false, Some(theirs), Some(ours)) = (scope.unchanged, theirs, ours)
+            && written(theirs, scope) != written(ours, scope)
+        {
+            let text =
+                |out: &Out| short(&format!("{:?} {:?} {:?}", out.content.2.trace_state, out.content.1, out.content.2));
+            difference.spoiled.push(format!("otelcol made it {}\ntailrace        {}", text(theirs), text(ours)));
         }
         // The Collector forgets the schema URLs.
         if let Some(out) = ours
@@ -144,7 +174,7 @@ pub fn smallest(pool: &Pool, traces: &BTreeSet<Vec<u8>>) -> String {
 }
 
 /// Without the words that say nothing.
-fn short(debug: &str) -> String {
+pub fn short(debug: &str) -> String {
     let mut text = debug.to_owned();
     for word in [
         "Some(AnyValue { value: Some(",

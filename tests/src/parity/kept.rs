@@ -1,12 +1,14 @@
 //! Differences that are meant, each with its reason. `host/CONFIG.md` lists them for users.
 
-use super::traces::{Placed, Pool};
+use super::traces::{Placed, Pool, When};
 use serde_json::Value;
 
 /// Why Tailrace refuses what the Collector takes.
 pub fn refused_by_us(why: &str) -> Option<&'static str> {
     let reasons = [
         ("must have at least one policy", "`and`, `drop` and `composite` without parts are refused"),
+        ("span-ingest, which cannot know", "`span-ingest`: votes that later spans could take back are refused"),
+        ("takes back", "`span-ingest`: votes that later spans could take back are refused"),
         ("min_value or max_value must be set", "`numeric_attribute` without bounds is refused; the Collector crashes"),
         ("has no `status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
         ("has no `span.status`", "OTTL: `status` is compared by `status.code` or `status.message`"),
@@ -24,6 +26,42 @@ pub fn refused_by_them(why: &str) -> Option<&'static str> {
     reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
 }
 
+/// Whether the list of a `Split` is used as such, not by its elements.
+fn splits_into_a_list(condition: &str) -> bool {
+    condition.match_indices("Split(").any(|(at, _)| {
+        let (mut depth, mut quoted) = (0, false);
+        let end = condition[at..].char_indices().find(|(_, c)| {
+            quoted ^= *c == '"';
+            depth += if quoted { 0 } else { i32::from(*c == '(') - i32::from(*c == ')') };
+            *c == ')' && !quoted && depth == 0
+        });
+        end.is_some_and(|(end, _)| !condition[at + end + 1..].starts_with('['))
+    })
+}
+
+/// Why a condition is answered otherwise.
+pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
+    if splits_into_a_list(condition) {
+        return Some("OTTL: what `Split` gives equals a list with the same elements; there it equals none");
+    }
+    let empty = "OTTL: `IsEmpty` of events or links that are none is true; there it is false";
+    let reasons = [
+        ("event_index", "OTTL: `event_index` has a value; there it is an error in every condition"),
+        ("IsEmpty(events)", empty),
+        ("IsEmpty(span.events)", empty),
+        ("IsEmpty(links)", empty),
+        ("IsEmpty(span.links)", empty),
+    ];
+    reasons.into_iter().find(|(part, _)| condition.contains(part)).map(|(_, reason)| reason)
+}
+
+/// Why a condition with a part of a text is answered otherwise.
+pub fn cut_otherwise(condition: &str, spans: &[Placed]) -> Option<&'static str> {
+    let wide = |placed: &Placed| !format!("{placed:?}").is_ascii();
+    let cuts = condition.contains("Substring(") && spans.iter().any(wide);
+    cuts.then_some("OTTL: half a character is a replacement character; there it is bytes that are no text")
+}
+
 /// Why a trace is decided otherwise.
 pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'static str> {
     let spans: Vec<&Placed> = pool.spans.iter().filter(|placed| placed.span.trace_id == id).collect();
@@ -35,8 +73,12 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
         );
     }
     let text = settings.to_string();
-    if text.contains("event_index") {
-        return Some("OTTL: `event_index` has a value; there it is an error in every condition");
+    if let Some(reason) = evaluated_otherwise(&text) {
+        return Some(reason);
+    }
+    let cut: Vec<Placed> = spans.iter().map(|placed| (*placed).clone()).collect();
+    if let Some(reason) = cut_otherwise(&text, &cut) {
+        return Some(reason);
     }
     if text.contains("schema_url") {
         return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
@@ -45,18 +87,21 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
     if several && any(&propagates) {
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
     }
+    let cached = |key: &str| settings["decision_cache"][key].as_i64().is_some_and(|size| size > 0);
+    let rooted = settings.get("decision_wait_after_root_received").is_some();
+    let follows = |placed: &&Placed| placed.when == When::Late || rooted && placed.when == When::Between;
+    let late = spans.iter().any(follows);
+    if settings["sampling_strategy"] == "span-ingest" && late && !cached("non_sampled_cache_size") {
+        return Some(
+            "`span-ingest`: what comes behind an undecided trace follows it; without a cache it is a new trace there",
+        );
+    }
     let timeless = |placed: &&Placed| placed.span.start_time_unix_nano == 0 && placed.span.end_time_unix_nano == 0;
     if several && spans.iter().any(timeless) && any(&|value| value.get("latency").is_some()) {
         return Some("`latency`: a span without any times does not count, wherever it stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();
-    // The Collector writes a status that is not there, and does not write ids of zeros.
-    let written_anew = |placed: &&Placed| {
-        let zeros = |id: &[u8]| !id.is_empty() && id.iter().all(|byte| *byte == 0);
-        let span = &placed.span;
-        placed.unusual || span.status.is_none() || zeros(&span.span_id) || zeros(&span.parent_span_id)
-    };
-    if sizes && spans.iter().any(written_anew) {
+    if sizes && spans.iter().any(|placed| placed.unusual) {
         return Some("sizes: bytes count as they were sent, however unusually they were written");
     }
     None
@@ -64,9 +109,16 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
 
 /// Why another number of equal traces is kept.
 pub fn counted_otherwise(settings: &Value, theirs: usize, ours: usize) -> Option<&'static str> {
-    let limiter = |value: &Value| value.get("rate_limiting").is_some() || value.get("bytes_limiting").is_some();
+    let limits = ["rate_limiting", "bytes_limiting", "composite"];
+    let limiter = |value: &Value| limits.iter().any(|kind| value.get(kind).is_some());
     if settings["num_shards"].as_u64().is_some_and(|shards| shards > 1) && holds(settings, &limiter) {
-        return Some("limits are those of all shards together; the Collector gives each shard the whole burst");
+        return Some(
+            "limits are those of all shards together; the Collector gives each shard its part of the rate and the whole burst",
+        );
+    }
+    let composite = holds(settings, &|value| value.get("composite").is_some());
+    if composite && ours <= 2 * theirs && theirs <= 2 * ours {
+        return Some("`composite` counts by the second: a tick, or two shards, may decide in two of them");
     }
     let bytes = holds(settings, &|value| value.get("bytes_limiting").is_some());
     let reason =

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,27 +30,34 @@ impl Kind {
 }
 
 /// The configuration of some cases: a pipeline for each, with its own processor and its own path at the sink.
-pub fn yaml(cases: &BTreeMap<usize, Case>) -> String {
-    let mut text = String::from(
-        "receivers:\n\
-         \x20 otlp/random: {protocols: {http: {endpoint: '127.0.0.1:${env:RANDOM_PORT}', max_request_body_size: 100000000}}}\n\
-         \x20 otlp/equal: {protocols: {http: {endpoint: '127.0.0.1:${env:EQUAL_PORT}'}}}\n",
-    );
+pub fn yaml(kind: Kind, cases: &BTreeMap<usize, Case>) -> String {
+    let mut text = String::from("receivers:\n");
+    for traffic in Traffic::ALL {
+        let (name, port) = (traffic.name(), port(traffic));
+        let _ = writeln!(
+            text,
+            "  otlp/{name}: {{protocols: {{http: {{endpoint: '127.0.0.1:${{env:{port}}}', max_request_body_size: 100000000}}}}}}"
+        );
+    }
     let (mut processors, mut exporters, mut pipelines) = (String::new(), String::new(), String::new());
     for (number, case) in cases {
-        let _ = writeln!(processors, "  tail_sampling/c{number}: {}", case.settings);
+        let mut settings = case.settings.clone();
+        if let (Kind::Tailrace, Some(settings), Some(ours)) = (kind, settings.as_object_mut(), case.ours.as_object()) {
+            settings.extend(ours.clone());
+        }
+        let _ = writeln!(processors, "  tail_sampling/c{number}: {settings}");
         let _ = writeln!(
             exporters,
             "  otlp_http/c{number}: {{traces_endpoint: '${{env:SINK}}/c{number}', compression: none}}"
         );
-        let receiver = if case.traffic == Traffic::Equal { "equal" } else { "random" };
+        let receiver = case.traffic.name();
         let _ = writeln!(
             pipelines,
             "    traces/c{number}: {{receivers: [otlp/{receiver}], processors: [tail_sampling/c{number}, batch], exporters: [otlp_http/c{number}]}}"
         );
     }
     // A receiver must be used.
-    let idle = "receivers: [otlp/random, otlp/equal], exporters: [nop]";
+    let idle = "receivers: [otlp/random, otlp/equal, otlp/whole, otlp/blocking], exporters: [nop]";
     let _ = write!(
         text,
         "processors:\n  batch: {{timeout: 100ms}}\n{processors}exporters:\n  nop:\n{exporters}service:\n  \
@@ -59,13 +66,31 @@ pub fn yaml(cases: &BTreeMap<usize, Case>) -> String {
     text
 }
 
+/// The variable with the port for some traffic.
+fn port(traffic: Traffic) -> &'static str {
+    match traffic {
+        Traffic::Random => "RANDOM_PORT",
+        Traffic::Equal => "EQUAL_PORT",
+        Traffic::Whole => "WHOLE_PORT",
+        Traffic::Blocking => "BLOCKING_PORT",
+    }
+}
+
+/// A program and the flags that it gets.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Feature gates, which both know by the same flag.
+    pub flags: Vec<String>,
+}
+
 /// A collector in a process of its own; it is killed when this is dropped.
 pub struct Peer {
     /// Which it is.
     pub kind: Kind,
     child: Child,
-    random: u16,
-    equal: u16,
+    ports: [u16; Traffic::ALL.len()],
     log: PathBuf,
     _directory: tempfile::TempDir,
 }
@@ -75,28 +100,28 @@ impl Peer {
     ///
     /// # Errors
     /// What it says when it does not.
-    pub async fn start(kind: Kind, binary: &Path, yaml: &str, sink: SocketAddr) -> Result<Self, String> {
+    pub async fn start(kind: Kind, binary: &Binary, yaml: &str, sink: SocketAddr) -> Result<Self, String> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (config, log) = (directory.path().join("config.yaml"), directory.path().join("log"));
         std::fs::write(&config, yaml).expect("writable");
         // Free a moment ago: one that chooses a port itself does not say which.
         let free = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let sockets = [free(), free()];
-        let [random, equal] = sockets.map(|socket| socket.local_addr().expect("an address").port());
-        let mut command = Command::new(binary);
-        command.arg("--config").arg(&config);
+        let sockets = Traffic::ALL.map(|_| free());
+        let ports = sockets.map(|socket| socket.local_addr().expect("an address").port());
+        let mut command = Command::new(&binary.path);
+        command.args(&binary.flags).arg("--config").arg(&config);
         if kind == Kind::Tailrace {
             command.args(["--admin-endpoint", "127.0.0.1:0"]);
         }
-        command.env("RANDOM_PORT", random.to_string()).env("EQUAL_PORT", equal.to_string());
+        command.envs(Traffic::ALL.map(port).into_iter().zip(ports.map(|port| port.to_string())));
         command.env("SINK", format!("http://{sink}/{}", kind.name()));
         let file = std::fs::File::create(&log).expect("writable");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
-        let mut peer = Self { kind, child, random, equal, log, _directory: directory };
+        let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.path.display()));
+        let mut peer = Self { kind, child, ports, log, _directory: directory };
         let end = Instant::now() + Duration::from_secs(60);
         let listens = |port| std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        while !(listens(peer.random) && listens(peer.equal)) {
+        while !peer.ports.into_iter().all(listens) {
             if peer.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return Err(peer.log());
             }
@@ -113,8 +138,8 @@ impl Peer {
 
     /// Sends a request; its status and what was said.
     pub async fn send(&self, traffic: Traffic, request: Bytes) -> (u16, String) {
-        let port = if traffic == Traffic::Equal { self.equal } else { self.random };
-        let address = (Ipv4Addr::LOCALHOST, port).into();
+        let at = Traffic::ALL.iter().position(|own| *own == traffic).expect("it is one of them");
+        let address = (Ipv4Addr::LOCALHOST, self.ports[at]).into();
         let reply = http::post(address, "/v1/traces", "application/x-protobuf", request).await;
         (reply.status, String::from_utf8_lossy(&reply.body).into_owned())
     }
@@ -146,14 +171,14 @@ pub fn named(message: &str) -> BTreeMap<usize, String> {
 }
 
 /// The cases that `tailrace validate` refuses, and why.
-pub fn refused(binary: &Path, yaml: &str) -> BTreeMap<usize, String> {
+pub fn refused(binary: &Binary, yaml: &str) -> BTreeMap<usize, String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let config = directory.path().join("config.yaml");
     std::fs::write(&config, yaml).expect("writable");
-    let mut command = Command::new(binary);
-    command.args(["validate", "--config"]).arg(&config);
-    command.env("RANDOM_PORT", "1").env("EQUAL_PORT", "2").env("SINK", "http://127.0.0.1:3");
-    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+    let mut command = Command::new(&binary.path);
+    command.arg("validate").args(&binary.flags).arg("--config").arg(&config);
+    command.envs(Traffic::ALL.map(port).into_iter().zip(["1", "2", "4", "5"])).env("SINK", "http://127.0.0.1:3");
+    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", binary.path.display()));
     if output.status.success() {
         return BTreeMap::new();
     }

@@ -33,7 +33,29 @@ pub enum Traffic {
     Random,
     /// Equal traces in one request; how many of them come out is compared, since the Collector decides those of a tick in no order.
     Equal,
+    /// Random traces, each whole in one request.
+    Whole,
+    /// The same, to a processor that makes senders wait.
+    Blocking,
 }
+
+impl Traffic {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Random, Self::Equal, Self::Whole, Self::Blocking];
+
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Equal => "equal",
+            Self::Whole => "whole",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+/// Traces in one request of [`Traffic::Whole`].
+pub const WHOLE_AT_ONCE: usize = 30;
 
 /// A processor that is compared.
 #[derive(Clone, Debug)]
@@ -42,50 +64,91 @@ pub struct Case {
     pub kind: &'static str,
     /// Settings of the processor.
     pub settings: Value,
+    /// Settings that only Tailrace gets: bounds at which it decides early, where the Collector forgets.
+    pub ours: Value,
     /// What is sent to it.
     pub traffic: Traffic,
 }
 
-/// A random case about a type.
-pub fn case(random: &mut Rng, kind: &'static str, wait: &str) -> Case {
-    let mut maker = Maker { random, traffic: Traffic::Random, numbers: 0 };
-    if matches!(kind, "rate_limiting" | "bytes_limiting") || kind == "composite" && maker.random.bool() {
-        maker.traffic = Traffic::Equal;
-    }
-    let first = maker.policy(kind, 0);
-    let mut policies = vec![first];
-    if maker.traffic == Traffic::Random {
-        while rarely(maker.random, 4) {
-            let kind = loop {
-                let kind = *one(maker.random, TYPES);
-                if !matches!(kind, "rate_limiting" | "bytes_limiting" | "composite") {
-                    break kind;
-                }
-            };
-            let more = maker.policy(kind, 0);
-            policies.insert(maker.random.usize(..=policies.len()), more);
-        }
-    }
-    let traffic = maker.traffic;
-    let mut settings = json!({"decision_wait": wait, "policies": policies});
-    if rarely(random, 3) {
+/// A random case about a type. With `consistent` the two use tracestates.
+pub fn case(random: &mut Rng, kind: &'static str, times: &Times, consistent: bool) -> Case {
+    let limits = matches!(kind, "rate_limiting" | "bytes_limiting");
+    let traffic = match random.u32(..6) {
+        _ if limits || kind == "composite" && random.bool() => Traffic::Equal,
+        0 => Traffic::Whole,
+        _ => Traffic::Random,
+    };
+    let policies = policies(random, kind, traffic);
+    let mut settings = json!({"decision_wait": times.wait, "policies": policies});
+    if rarely(random, 3) && !consistent {
         settings["sample_on_first_match"] = random.bool().into();
     }
-    if rarely(random, 6) && traffic == Traffic::Random {
+    if rarely(random, 6) && traffic != Traffic::Equal {
         settings["maximum_trace_size_bytes"] = (*one(random, &[0, 1, 300, 600, 1200])).into();
     }
     if rarely(random, 4) {
-        settings["decision_cache"] = match random.u32(..4) {
+        settings["decision_cache"] = match random.u32(..5) {
+            4 => json!({"sampled_cache_size": 20, "non_sampled_cache_size": 20}),
             3 => json!({"sampled_cache_size": 0, "non_sampled_cache_size": -1}),
             0 => json!({"sampled_cache_size": 100_000, "non_sampled_cache_size": 100_000}),
             1 => json!({"sampled_cache_size": 100_000}),
             _ => json!({"non_sampled_cache_size": 100_000}),
         };
     }
-    if rarely(random, 6) {
+    if limits && consistent {
+        settings["num_shards"] = 1.into();
+    } else if rarely(random, 6) {
         settings["num_shards"] = (*one(random, &[0, 1, 2, 7])).into();
     }
-    Case { kind, settings, traffic }
+    if rarely(random, 4) {
+        settings["decision_wait_after_root_received"] = times.root_wait.clone().into();
+    }
+    if rarely(random, 5) && traffic != Traffic::Equal {
+        settings["sampling_strategy"] = "span-ingest".into();
+    }
+    let mut ours = json!({});
+    if traffic == Traffic::Whole {
+        // Enough for each request, so that no trace is decided before all of it has come.
+        let shards = random.usize(1..3);
+        ours = json!({"num_traces": shards * WHOLE_AT_ONCE + random.usize(..20), "num_shards": shards});
+    }
+    Case { kind, settings, ours, traffic }
+}
+
+/// A case in which senders wait until traces were decided.
+pub fn blocking_case(random: &mut Rng, kind: &'static str) -> Case {
+    let policies = policies(random, kind, Traffic::Blocking);
+    // The Collector has room again only once decisions are in its caches.
+    let settings = json!({
+        "decision_wait": "1s", "policies": policies, "num_traces": random.u32(40..80), "block_on_overflow": true,
+        "decision_cache": {"sampled_cache_size": 100_000, "non_sampled_cache_size": 100_000},
+    });
+    Case { kind, settings, ours: json!({}), traffic: Traffic::Blocking }
+}
+
+/// The waits of a processor.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// `decision_wait`.
+    pub wait: String,
+    /// `decision_wait_after_root_received`.
+    pub root_wait: String,
+}
+
+fn policies(random: &mut Rng, kind: &'static str, traffic: Traffic) -> Vec<Value> {
+    let mut maker = Maker { random, traffic, numbers: 0 };
+    let mut policies = vec![maker.policy(kind, 0)];
+    while traffic != Traffic::Equal && rarely(maker.random, 4) {
+        let kind = loop {
+            let kind = *one(maker.random, TYPES);
+            if !matches!(kind, "rate_limiting" | "bytes_limiting" | "composite") {
+                break kind;
+            }
+        };
+        let more = maker.policy(kind, 0);
+        policies.insert(maker.random.usize(..=policies.len()), more);
+    }
+    policies
 }
 
 struct Maker<'r> {

@@ -19,6 +19,17 @@ const BASE_NS: u64 = 1_700_000_000_000_000_000;
 /// Number of the first span of a pool of equal traces: others are never so many.
 pub const EQUAL: i64 = 1_000_000;
 
+/// When spans are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// Before any decision.
+    Early,
+    /// When traces with a root are decided, if there is a wait for that, and no others.
+    Between,
+    /// Behind all decisions.
+    Late,
+}
+
 /// A span in its place.
 #[derive(Clone, Debug)]
 pub struct Placed {
@@ -32,8 +43,10 @@ pub struct Placed {
     pub span: Span,
     /// Schema URLs of resource and scope.
     pub schemas: (String, String),
-    /// Number of the request that it comes in; after all others those that come late.
+    /// Number of the request that it comes in; they are numbered in the order in which they are sent.
     pub request: usize,
+    /// When that is sent.
+    pub when: When,
     /// Whether that request is written unusually.
     pub unusual: bool,
 }
@@ -43,10 +56,8 @@ pub struct Placed {
 pub struct Pool {
     /// All spans by number.
     pub spans: Vec<Placed>,
-    /// What is sent before any decision.
-    pub requests: Vec<Bytes>,
-    /// What is sent behind all decisions.
-    pub late: Vec<Bytes>,
+    /// What is sent, in that order.
+    pub requests: Vec<(When, Bytes)>,
 }
 
 /// A place for spans.
@@ -132,13 +143,34 @@ pub fn random(random: &mut Rng, traces: usize) -> Pool {
     }
     random.shuffle(&mut spans);
     let mut pool = Pool::default();
-    let late = spans.split_off(spans.len() - spans.len() / 10);
-    let mut requests = chunks(random, spans);
-    let on_time = requests.len();
-    requests.extend(chunks(random, late));
-    for (number, spans) in requests.into_iter().enumerate() {
-        let bytes = request(random, &mut pool, number, spans);
-        if number < on_time { &mut pool.requests } else { &mut pool.late }.push(bytes);
+    let tenth = spans.len() / 10;
+    let late = spans.split_off(spans.len() - tenth);
+    let between = spans.split_off(spans.len() - tenth);
+    for (when, spans) in [(When::Early, spans), (When::Between, between), (When::Late, late)] {
+        for spans in chunks(random, spans) {
+            request(random, &mut pool, when, spans);
+        }
+    }
+    pool
+}
+
+/// So many traces of up to six spans, each of which comes whole in one request, with up to `most - 1` others.
+pub fn whole(random: &mut Rng, traces: usize, most: usize) -> Pool {
+    let places = places(random);
+    let mut pool = Pool::default();
+    let mut left = traces;
+    while left > 0 {
+        let count = random.usize(1..=most).min(left);
+        left -= count;
+        let mut spans = Vec::new();
+        for _ in 0..count {
+            let trace = random.u128(1..).to_be_bytes();
+            for _ in 0..*one(random, &[1, 1, 2, 3, 6]) {
+                spans.push((one(random, &places).clone(), span(random, &trace)));
+            }
+        }
+        random.shuffle(&mut spans);
+        request(random, &mut pool, When::Early, spans);
     }
     pool
 }
@@ -165,8 +197,8 @@ pub fn equal(random: &mut Rng, traces: usize, spans: usize) -> Pool {
         }
     }
     let request;
-    (request, pool.spans) = message(random, 0, all, EQUAL);
-    pool.requests.push(request.encode_to_vec().into());
+    (request, pool.spans) = message(random, (0, When::Early), all, EQUAL);
+    pool.requests.push((When::Early, request.encode_to_vec().into()));
     pool
 }
 
@@ -179,25 +211,26 @@ fn chunks(random: &mut Rng, mut spans: Vec<(Place, Span)>) -> Vec<Vec<(Place, Sp
     chunks
 }
 
-fn request(random: &mut Rng, pool: &mut Pool, number: usize, mut spans: Vec<(Place, Span)>) -> Bytes {
+fn request(random: &mut Rng, pool: &mut Pool, when: When, mut spans: Vec<(Place, Span)>) {
     if random.bool() {
         // Sorted into their places, as SDKs do it; else as they come.
         spans.sort_by_cached_key(|(place, _)| format!("{place:?}"));
     }
     let first = pool.spans.len() as i64;
-    let (request, mut placed) = message(random, number, spans, first);
+    let number = pool.requests.len();
+    let (request, mut placed) = message(random, (number, when), spans, first);
     let mut bytes = request.encode_to_vec();
     if random.bool() {
         bytes = mangle(&bytes, random);
         placed.iter_mut().for_each(|placed| placed.unusual = true);
     }
     pool.spans.extend(placed);
-    bytes.into()
+    pool.requests.push((when, bytes.into()));
 }
 
 fn message(
     random: &mut Rng,
-    number: usize,
+    (number, when): (usize, When),
     spans: Vec<(Place, Span)>,
     first: i64,
 ) -> (ExportTraceServiceRequest, Vec<Placed>) {
@@ -215,6 +248,7 @@ fn message(
             span: span.clone(),
             schemas: (resource_url.clone(), scope_url.clone()),
             request: number,
+            when,
             unusual: false,
         });
         let same_resource = last.as_ref().is_some_and(|last| (&last.0, &last.1) == (&place.0, &place.1));

@@ -232,6 +232,24 @@ async fn broken_and_too_many() {
     scene.end().await;
 }
 
+/// A plugin that sleeps while it is configured holds up no other, neither a new one nor a new version, and not the end of the
+/// collector either: all of that happens long before its time is over.
+#[tokio::test]
+async fn a_sleeper_holds_up_nobody() {
+    let plugins = PluginDirectory::with("10-a", &stamp("a1"));
+    let scene = Scene::start(plugins.path(), "limits: {start_timeout: 1h}", 45).await;
+    scene.stamped("a1").await;
+    plugins.replace("05-sleeper", &stamp("sleep-in-configure"));
+    scene.until_plugin("05-sleeper", "is there", Value::is_object).await;
+    plugins.replace("20-b", &stamp("b1"));
+    scene.stamped("b1").await;
+    plugins.replace("20-b", &stamp("b2"));
+    scene.stamped("b2").await;
+    let sleeper = scene.plugin("05-sleeper");
+    assert_eq!((&sleeper["state"], &sleeper["problem"]), (&"loading".into(), &Value::Null), "{sleeper:#}");
+    scene.end().await;
+}
+
 /// At the start a broken plugin is an error, as with `module`: there is no older version that could go on.
 #[tokio::test]
 async fn broken_from_the_start() {

@@ -235,7 +235,10 @@ mod tests {
         let shown = lines("tidy (attributes)", &bench(4_000), &now, Some(&last), Paint::plain());
         assert_eq!(shown[0], "tidy (attributes): 10 items in 1 call, 3 times; 65.5 kB of memory");
         assert_eq!(shown[9], "  compile        5.00 ms     5.00 ms     +0 %  once for each version and machine");
-        assert_eq!(shown[10], "  load            700 us      700 us     +0 %  what was compiled before, from the cache");
+        assert_eq!(
+            shown[10],
+            "  load            700 us      700 us     +0 %  what was compiled before, from the cache"
+        );
         assert_eq!(shown[4], "  guest           400 ns      200 ns   +100 %  the plugin itself");
         assert_eq!(shown[6], "  total           570 ns      370 ns    +54 %");
         assert_eq!(too_slow(&bench(4_000), nanos(4_500)), None);

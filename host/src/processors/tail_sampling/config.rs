@@ -2,9 +2,9 @@
 
 use super::leave::Labels;
 use super::policies::NamedPolicy;
-use super::policy::settings::PolicySettings;
+use super::policy::settings::{PolicySettings, place_parts};
 use super::policy::{Fault, Layout};
-use crate::yaml::{Check, GoDuration, Settings};
+use crate::yaml::{Check, GoDuration, Section, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
@@ -197,16 +197,26 @@ impl Config {
         for (i, policy) in self.policies.iter().enumerate() {
             policy.check_on_ingest(&mut Fault::new(format!("policies[{i}]"), check));
         }
-        if self.policies(1).0.iter().any(|(_, policy)| policy.vetoes()) {
+        if self.policies(1, None).0.iter().any(|(_, policy)| policy.vetoes()) {
             let why =
                 "beside a policy of type drop, span-ingest keeps no trace: later spans could always make it match";
             check.warning("sampling_strategy", why);
         }
     }
 
-    /// Names and policies in the order of the configuration, shadow policies, and what all of them want to know.
-    pub(super) fn policies(&self, shards: usize) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
+    /// It was read from this section.
+    pub(super) fn place(&mut self, section: &Section<'_>) {
+        place_parts(&mut self.policies, "policies", section);
+        place_parts(&mut self.shadow_policies, "shadow_policies", section);
+    }
+
+    /// Names and policies in the order of the configuration, shadow policies, and what all of them want to know. They follow on
+    /// policies whose layout is `old`.
+    pub(super) fn policies(&self, shards: usize, old: Option<&Layout>) -> (Vec<NamedPolicy>, Vec<NamedPolicy>, Layout) {
         let mut layout = Layout::new(shards, self.use_tracestate);
+        if let Some(old) = old {
+            layout = layout.after(old);
+        }
         let policies = build(&self.policies, &mut layout);
         let shadow = layout.within("shadow_policies", |layout| build(&self.shadow_policies, layout));
         if self.maximum_trace_size_bytes > 0 {

@@ -30,7 +30,8 @@
 //! ([`samplers`]). Where there are any, senders wait until early decisions have made room.
 //!
 //! **A change of its configuration** (`Processor::reconfigure`) keeps the traces that wait and the decisions that it
-//! remembers: what is known of the former is folded again for the new policies when each is touched next.
+//! remembers: what is known of the former is folded again for the new policies before each is decided. Limiters whose name and
+//! settings are the same go on with the tokens that they have left.
 //!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
 //! its [`table`], the votes of its [`policies`] are read from what was folded on arrival, [`leave`] writes on what is kept what it was
@@ -49,8 +50,10 @@ pub mod leave;
 pub mod mark;
 mod memory;
 pub mod ot;
+pub mod packed;
 pub mod policies;
 pub mod policy;
+mod record;
 pub mod regroup;
 pub mod rewrite;
 pub mod roster;
@@ -62,6 +65,7 @@ pub mod shard;
 pub mod shown;
 mod slots;
 pub mod store;
+mod sub_tables;
 pub mod table;
 pub mod tally;
 mod why;
@@ -93,7 +97,11 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
         signals: &[Signal::Traces],
         stability: Stability::Beta,
     },
-    parse: |section, problems| Some(parse::<Config>(section, problems)? as _),
+    parse: |section, problems| {
+        let mut config = parse::<Config>(section, problems)?;
+        config.place(section);
+        Some(config as _)
+    },
 };
 
 impl ProcessorConfig for Config {

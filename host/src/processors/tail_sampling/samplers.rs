@@ -10,7 +10,7 @@ use super::policy::{Answer, layout::Wish};
 use super::shown::{Answers, Shown};
 use crate::component::{BuildError, Context};
 use crate::plugin::processor::{Followed, Place};
-use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, config_json, directory, plugin_file, plugin_name};
+use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, directory, plugin_file, plugin_name};
 use crate::shutdown::Deadline;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -48,12 +48,13 @@ impl Sampler {
         let file = plugin_file(&settings.directory, &settings.module);
         let limits = settings.limits.limits(context.workers.count());
         let module_bytes = limits.module_bytes;
-        let fault = |why: String| context.error(format_args!("policy {:?}: {why}", wish.policy));
         let candidate = directory::read(&file, module_bytes).map_err(|error| {
             let module = &settings.module;
-            fault(format!(
-                "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
-            ))
+            let message = format!(
+                "policy {:?}: cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)",
+                wish.policy
+            );
+            settings.written.error(context, "module", message)
         })?;
         let place = Place::of(context);
         let [processor, pipeline, plugin] = place.labels(plugin_name(&settings.module));
@@ -61,7 +62,7 @@ impl Sampler {
         let options = Options {
             name: format!("{}/{}", context.place(), wish.policy),
             role: Role::Traces,
-            config: config_json(&settings.config).into(),
+            config: settings.written.config(&settings.config),
             // What a sampler's failure means is said by the policy; this is only what the plugin wishes.
             error_mode: None,
             limits,
@@ -75,7 +76,7 @@ impl Sampler {
                 .inspect_err(|error| before.plugin.refuse(Some(candidate.hash()), &error.to_string())),
             None => Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels),
         };
-        let plugin = plugin.map_err(|error| fault(format!("cannot use {} as a plugin: {error}", file.display())))?;
+        let plugin = plugin.map_err(|error| settings.written.refused(context, &file, &error))?;
         let plugin = Arc::new(plugin);
         let shown = Arc::clone(&plugin);
         context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());

@@ -41,7 +41,7 @@ impl Settings {
         keyed: Keyed,
         old: Option<&Policies>,
     ) -> Result<Self, BuildError> {
-        let (policies, shadow, layout) = config.policies(shards);
+        let (policies, shadow, layout) = config.policies(shards, old.map(Policies::layout));
         let samplers = Sampler::load_all(context, layout.wishes(), old.map_or(&[], Policies::samplers))?;
         let generation = old.map_or(0, |old| old.generation().wrapping_add(1));
         let first_match = config.sample_on_first_match;

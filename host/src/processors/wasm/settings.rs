@@ -1,7 +1,7 @@
 //! The settings of the `wasm` processor.
 
-use crate::plugin::{ErrorMode, LimitsConfig, PluginConfig, config_json, plugin_file, plugin_name, usual_directory};
-use crate::yaml::{Check, GoDuration, Node, Settings};
+use crate::plugin::{ErrorMode, LimitsConfig, PluginConfig, Written, plugin_file, plugin_name, usual_directory};
+use crate::yaml::{Check, GoDuration, Settings};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How often the directory is looked at without any event.
     pub rescan_interval: GoDuration,
-    /// The path of `config` and what is written there, if it was read from a file.
+    /// Where all of it is written.
     #[serde(skip)]
-    pub(super) written: Option<(String, Node)>,
+    pub(super) written: Written,
 }
 
 impl Default for Config {
@@ -42,7 +42,7 @@ impl Default for Config {
             error_mode: None,
             limits: LimitsConfig::default(),
             rescan_interval: GoDuration::from_secs(30),
-            written: None,
+            written: Written::default(),
         }
     }
 }
@@ -97,10 +97,7 @@ impl Config {
 
     /// What the plugin gets.
     pub(super) fn plugin_config(&self) -> PluginConfig {
-        match &self.written {
-            Some((_, node)) => PluginConfig::written(Some(node)),
-            None => config_json(&self.config).into(),
-        }
+        self.written.config(&self.config)
     }
 
     pub(super) fn removal_grace(&self) -> Duration {

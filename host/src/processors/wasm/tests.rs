@@ -8,7 +8,7 @@ use crate::plugin::{ErrorMode, LimitsConfig};
 use crate::shutdown::Deadline;
 use crate::telemetry::Telemetry;
 use crate::workers::Workers;
-use crate::yaml::{GoDuration, Problems, parse};
+use crate::yaml::{GoDuration, Problems, Section, parse};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

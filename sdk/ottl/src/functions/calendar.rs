@@ -1,6 +1,7 @@
 //! Parts of a date, in UTC.
 
 use super::{Call, expected};
+use crate::prelude::*;
 use crate::{EvalError, Value};
 
 type Answer<'a> = Result<Value<'a>, EvalError>;
@@ -28,6 +29,16 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// A time as in `2023-11-14T22:13:20.12Z`, its fraction as short as it can be.
+pub(crate) fn rfc3339(nanos: i64) -> String {
+    let (year, month, day) = date(nanos.div_euclid(DAY));
+    let part = |unit: i64, count: i64| nanos.div_euclid(unit).rem_euclid(count);
+    let (hour, minute, second) = (part(3_600 * SECOND, 24), part(60 * SECOND, 60), part(SECOND, 60));
+    let fraction = format!(".{:09}", part(1, SECOND));
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
 macro_rules! of_date {

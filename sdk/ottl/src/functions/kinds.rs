@@ -1,7 +1,7 @@
 //! What a value is, and what is in it.
 
 use super::{Call, expected};
-use crate::compare::same;
+use crate::compare::{Op, compare};
 use crate::expr::Expr;
 use crate::prelude::*;
 use crate::{EvalError, List, Value};
@@ -78,17 +78,19 @@ pub(super) fn len<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
 
 /// Whether a list has an element that equals a value.
 pub(super) fn contains_value<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let list = match call.value(0)? {
+        Value::List(list) => list,
+        other => return Err(expected("a list", &other)),
+    };
+    list.storable()?;
     let item = call.value(1)?;
-    match call.value(0)? {
-        Value::List(list) => Ok(Value::Bool(list.iter().any(|element| same(&element, &item)))),
-        other => Err(expected("a list", &other)),
-    }
+    Ok(Value::Bool(list.iter().any(|element| compare(&element, Op::Equal, &item))))
 }
 
 /// The keys of a map.
 pub(super) fn keys<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     match call.value(0)? {
-        Value::Map(map) => Ok(Value::List(List::Made(map.iter().map(|(key, _)| Value::Text(key)).collect()))),
+        Value::Map(map) => Ok(Value::List(List::Stored(map.iter().map(|(key, _)| Value::Text(key)).collect()))),
         other => Err(expected("a map", &other)),
     }
 }
@@ -96,7 +98,7 @@ pub(super) fn keys<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
 /// The values of a map.
 pub(super) fn values<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     match call.value(0)? {
-        Value::Map(map) => Ok(Value::List(List::Made(map.iter().map(|(_, value)| value).collect()))),
+        Value::Map(map) => Ok(Value::List(List::Stored(map.iter().map(|(_, value)| value).collect()))),
         other => Err(expected("a map", &other)),
     }
 }

@@ -13,6 +13,8 @@ mod patterns;
 mod texts;
 mod times;
 
+pub(crate) use calendar::rfc3339;
+
 use crate::expr::Expr;
 use crate::parse::near;
 use crate::{EvalError, ParseError, Scene, Value};

@@ -8,16 +8,22 @@ type Answer<'a> = Result<Value<'a>, EvalError>;
 
 const NUMERIC: &str = "a string, number or bool";
 
-/// A whole number: of a text in decimal digits, of a number without its fraction, 1 for true.
+/// A whole number: of a text in decimal digits, of a number, 1 for true.
 pub(super) fn int<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     match call.value(0)? {
         Value::Nil => Ok(Value::Nil),
         Value::Int(number) => Ok(Value::Int(number)),
-        Value::Float(number) => Ok(Value::Int(number as i64)),
+        Value::Float(number) => Ok(Value::Int(whole(number))),
         Value::Bool(truth) => Ok(Value::Int(truth.into())),
         Value::Text(text) => digits(&text, 10).map(Value::Int),
         other => Err(expected(NUMERIC, &other)),
     }
+}
+
+/// A number without its fraction. One that is too large, or none, is the lowest there is, as in a Collector on x86.
+fn whole(number: f64) -> i64 {
+    let lowest = i64::MIN as f64;
+    if (lowest..-lowest).contains(&number) { number as i64 } else { i64::MIN }
 }
 
 /// A number: of a text, of a whole number, 1 for true.

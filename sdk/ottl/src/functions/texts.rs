@@ -1,7 +1,7 @@
 //! Texts.
 
 use super::{Call, expected};
-use crate::compare::same;
+use crate::compare::{Op, compare};
 use crate::prelude::*;
 use crate::text::{hex as digits, like_text};
 use crate::{EvalError, List, Value};
@@ -53,7 +53,10 @@ pub(super) fn has_suffix<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
 pub(super) fn index<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let found = match (call.value(0)?, call.value(1)?) {
         (Value::Text(text), Value::Text(part)) => text.find(&*part),
-        (Value::List(list), value) => list.iter().position(|element| same(&element, &value)),
+        (Value::List(list), value) => {
+            list.storable()?;
+            list.iter().position(|element| compare(&element, Op::Equal, &value))
+        }
         (Value::Text(_), other) => return Err(expected("a string", &other)),
         (other, _) => return Err(expected("a string or list", &other)),
     };
@@ -114,8 +117,6 @@ pub(super) fn hex<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
         Value::Int(number) => digits(&number.to_be_bytes()),
         Value::Float(number) => digits(&number.to_be_bytes()),
         Value::Bool(truth) => digits(&[truth.into()]),
-        Value::TraceId(id) => digits(&id),
-        Value::SpanId(id) => digits(&id),
         other => return Err(expected("a string, number, bool or bytes", &other)),
     };
     Ok(Value::Text(text.into()))

@@ -54,6 +54,8 @@ pub(crate) enum Value {
     Float(f64),
     Text(String),
     List(Vec<Value>),
+    /// Written down in the condition.
+    Made(Vec<Value>),
     Map(Vec<(String, Value)>),
 }
 
@@ -116,7 +118,7 @@ impl Test {
                     | ("IsDouble", Value::Float(_))
                     | ("IsBool", Value::Bool(_))
                     | ("IsMap", Value::Map(_))
-                    | ("IsList", Value::List(_))
+                    | ("IsList", Value::List(_) | Value::Made(_))
             )),
             Self::Compare(a, op, b) => Ok(compare(&a.answer(span)?, op, &b.answer(span)?)),
             Self::Not(inner) => Ok(!inner.answer(span)?),
@@ -245,6 +247,7 @@ impl Term {
             Self::Int(number) => Some(Value::Int(*number)),
             Self::Float(number) => Some(Value::Float(*number)),
             Self::Text(text) => Some(Value::Text((*text).to_owned())),
+            Self::List(terms) => terms.iter().map(Self::literal).collect::<Option<Vec<_>>>().map(Value::Made),
             _ => None,
         }
     }
@@ -268,17 +271,19 @@ impl Term {
                             None => return Ok(Value::Nil),
                             Some((_, value)) => value,
                         },
-                        (Value::List(list), Index::Number(number)) => list.get(*number).cloned().ok_or(())?,
+                        (Value::List(list) | Value::Made(list), Index::Number(number)) => {
+                            list.get(*number).cloned().ok_or(())?
+                        }
                         _ => return Err(()),
                     };
                 }
                 value
             }
-            Self::List(terms) => Value::List(terms.iter().map(|term| term.answer(span)).collect::<Answer<_>>()?),
+            Self::List(terms) => Value::Made(terms.iter().map(|term| term.answer(span)).collect::<Answer<_>>()?),
             Self::Math(a, op, b) => math(&a.answer(span)?, *op, &b.answer(span)?)?,
             Self::Len(term) => match term.answer(span)? {
                 Value::Text(text) => Value::Int(text.len() as i64),
-                Value::List(list) => Value::Int(list.len() as i64),
+                Value::List(list) | Value::Made(list) => Value::Int(list.len() as i64),
                 Value::Map(map) => Value::Int(map.len() as i64),
                 _ => return Err(()),
             },
@@ -346,7 +351,9 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::Int(a), Value::Int(b)) => a == b,
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b,
-        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::List(a) | Value::Made(a), Value::List(b) | Value::Made(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Value::Map(a), Value::Map(b)) => {
             let found = |(key, value): &(String, Value)| b.iter().any(|(own, other)| own == key && same(value, other));
             a.len() == b.len() && a.iter().all(found)
@@ -384,6 +391,8 @@ fn convert(name: &str, value: Value) -> Answer<Value> {
     Ok(match (name, value) {
         (_, Value::Nil) => Value::Nil,
         ("Int", Value::Int(number)) => Value::Int(number),
+        // Too large, or none.
+        ("Int", Value::Float(number)) if !(-9.3e18..9.3e18).contains(&number) => Value::Int(i64::MIN),
         ("Int", Value::Float(number)) => Value::Int(number as i64),
         ("Int", Value::Bool(truth)) => Value::Int(truth.into()),
         ("Int", Value::Text(text)) => Value::Int(text.parse().map_err(|_| ())?),
@@ -398,26 +407,36 @@ fn convert(name: &str, value: Value) -> Answer<Value> {
 /// As `Concat` writes it. Lists and maps are JSON, whose keys are sorted.
 fn text(value: &Value) -> Answer<String> {
     Ok(match value {
-        Value::Float(number) if !number.is_finite() => return Err(()),
         Value::Nil => "<nil>".to_owned(),
         Value::Text(text) => text.clone(),
-        other => json(other),
+        other => json(other)?,
     })
 }
 
-fn json(value: &Value) -> String {
-    match value {
+fn json(value: &Value) -> Answer<String> {
+    let list = |list: &[Value]| Ok(format!("[{}]", list.iter().map(json).collect::<Answer<Vec<_>>>()?.join(",")));
+    Ok(match value {
         Value::Nil => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Int(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
+        Value::Float(number) if number.is_finite() => number.to_string(),
+        Value::Float(_) => return Err(()),
         Value::Text(text) => quoted(text),
-        Value::List(list) => format!("[{}]", list.iter().map(json).collect::<Vec<_>>().join(",")),
+        Value::List(elements) => list(elements)?,
+        // What the span holds is not looked into there.
+        Value::Made(elements) => {
+            let shallow = elements.iter().map(|element| match element {
+                Value::List(_) | Value::Map(_) => Value::Map(Vec::new()),
+                element => element.clone(),
+            });
+            list(&shallow.collect::<Vec<_>>())?
+        }
         Value::Map(map) => {
-            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key, json(value))).collect();
+            let entry = |(key, value): &(String, Value)| Ok((key.clone(), json(value)?));
+            let mut entries = map.iter().map(entry).collect::<Answer<Vec<_>>>()?;
             entries.sort();
             let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
             format!("{{{}}}", entries.join(","))
         }
-    }
+    })
 }

@@ -30,6 +30,9 @@ impl Lifecycle for Mad {
 
     fn configure(config: String) -> Result<Interest, String> {
         let config: serde_json::Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
+        if config["do"] == "refuse configure" {
+            return Err("do: not to my taste".to_owned());
+        }
         DO.replace(config["do"].as_str().map_or_else(behaviour, str::to_owned));
         Ok(Interest {
             signals: vec![],

@@ -23,10 +23,10 @@ fn usual() {
         ",
     )
     .unwrap();
-    let names: Vec<String> = config.policies(1).0.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = config.policies(1, None).0.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["errors-policy", "slow-traces", "probabilistic"]);
     assert_eq!((config.num_traces, config.cache_sizes()), (50_000, (500_000, 500_000)));
-    assert_eq!((config.decision_history.size, config.policies(1).1.len()), (10_000, 0));
+    assert_eq!((config.decision_history.size, config.policies(1, None).1.len()), (10_000, 0));
     let config: Config = from_str(
         "t",
         &format!(

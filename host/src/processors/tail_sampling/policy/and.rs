@@ -13,6 +13,7 @@
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Planner, Policy, PolicyConfig, Trace, Vote};
 use crate::processors::tail_sampling::ot::Threshold;
+use crate::yaml::Section;
 use serde::Deserialize;
 
 /// Which policies.
@@ -30,6 +31,10 @@ impl PolicyConfig for Config {
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         settings::check_parts_on_ingest(&self.and_sub_policy, "and_sub_policy", fault);
+    }
+
+    fn place(&mut self, section: &Section<'_>) {
+        settings::place_parts(&mut self.and_sub_policy, "and_sub_policy", section);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
@@ -63,14 +68,19 @@ impl Policy for All {
 
 impl Planner for All {
     /// A part that plans is told of the traces that all other parts want.
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]) {
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]) {
         let wanted = |trace: &Trace<'_>| {
             let mut others = self.0.iter().filter(|policy| policy.planner().is_none());
             others.all(|policy| policy.vote(trace) == Vote::Sampled)
         };
         let group: Vec<&Trace<'_>> = group.iter().copied().filter(|trace| wanted(trace)).collect();
         let planners = self.0.iter().filter_map(|policy| policy.planner());
-        planners.for_each(|planner| planner.plan(shard, now_ms, &group));
+        planners.for_each(|planner| planner.hear(shard, &group));
+    }
+
+    fn plan(&self, shard: usize, now_ms: u64) {
+        let planners = self.0.iter().filter_map(|policy| policy.planner());
+        planners.for_each(|planner| planner.plan(shard, now_ms));
     }
 }
 

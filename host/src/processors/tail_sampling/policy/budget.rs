@@ -14,10 +14,13 @@ use super::bucket::Bucket;
 use super::per_shard::PerShard;
 use super::{Facts, Layout, Planner, Policy, Trace, Vote};
 use crate::processors::tail_sampling::ot::Threshold;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// The limit.
-pub(super) struct Budget {
+struct Budget {
     bucket: Bucket,
     shards: PerShard<Shard>,
     cost: fn(&Facts) -> u64,
@@ -28,18 +31,24 @@ struct Shard {
     /// Its share of the rate; `None` if it is alone.
     share: Option<Bucket>,
     threshold: AtomicU64,
+    /// Randomness and cost of the traces of this tick, as far as it has heard of them.
+    heard: Mutex<Vec<(u64, u64)>>,
     /// Somebody plans, so that a trace of a tick needs no tokens any more when it is voted on.
     plans: AtomicBool,
 }
 
 impl Budget {
     /// `rate` tokens a second and `burst` at once; a trace takes as many as `cost` says.
-    pub(super) fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &mut Layout) -> Self {
-        layout.read_trace_state();
+    fn new(rate: u64, burst: u64, cost: fn(&Facts) -> u64, layout: &Layout) -> Self {
         let count = layout.shards();
         let share = || {
             let bucket = || Bucket::new(rate as f64 / count as f64, (burst / count as u64).max(1));
-            Shard { share: (count > 1).then(bucket), threshold: AtomicU64::new(0), plans: AtomicBool::new(false) }
+            Shard {
+                share: (count > 1).then(bucket),
+                threshold: AtomicU64::new(0),
+                heard: Mutex::default(),
+                plans: AtomicBool::new(false),
+            }
         };
         Self { bucket: Bucket::new(rate as f64, burst), shards: PerShard::new(layout, share), cost }
     }
@@ -70,7 +79,21 @@ impl Budget {
 }
 
 /// A policy that is nothing but such a limit.
-pub(super) struct Consistent(pub(super) Budget);
+pub(super) struct Consistent(Arc<Budget>);
+
+impl Consistent {
+    /// `rate` tokens a second and `burst` at once, as `settings` say; a trace takes as many as `cost` says.
+    pub(super) fn new(
+        rate: u64,
+        burst: u64,
+        cost: fn(&Facts) -> u64,
+        settings: &dyn Debug,
+        layout: &mut Layout,
+    ) -> Self {
+        layout.read_trace_state();
+        Self(layout.keep(settings, |layout| Budget::new(rate, burst, cost, layout)))
+    }
+}
 
 impl Policy for Consistent {
     fn vote(&self, trace: &Trace<'_>) -> Vote {
@@ -82,7 +105,7 @@ impl Policy for Consistent {
     }
 
     fn planner(&self) -> Option<&dyn Planner> {
-        Some(&self.0)
+        Some(&*self.0)
     }
 
     fn is_pure(&self) -> bool {
@@ -91,11 +114,16 @@ impl Policy for Consistent {
 }
 
 impl Planner for Budget {
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]) {
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]) {
         let Some(shard) = self.shards.get(shard) else { return };
         let fits = |trace: &&&Trace<'_>| (self.cost)(trace.facts) <= self.bucket.burst();
         let item = |trace: &&Trace<'_>| (trace.randomness(), (self.cost)(trace.facts));
-        let mut items: Vec<(u64, u64)> = group.iter().filter(fits).map(item).collect();
+        shard.heard.lock().unwrap_or_else(PoisonError::into_inner).extend(group.iter().filter(fits).map(item));
+    }
+
+    fn plan(&self, shard: usize, now_ms: u64) {
+        let Some(shard) = self.shards.get(shard) else { return };
+        let mut items = std::mem::take(&mut *shard.heard.lock().unwrap_or_else(PoisonError::into_inner));
         items.sort_unstable_by_key(|(randomness, _)| std::cmp::Reverse(*randomness));
         let mut most = u64::MAX;
         let threshold = loop {

@@ -9,9 +9,10 @@
 //! resource and the scopes around them once. That is what the Collector counts, give or take a few bytes a request.
 
 use super::bucket::{self, Bucket};
-use super::budget::{Budget, Consistent};
+use super::budget::Consistent;
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// The rate.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,13 +39,13 @@ impl PolicyConfig for Config {
         layout.want_sizes();
         if layout.uses_tracestate() {
             let (rate, burst) = bucket::limits(self.bytes_per_second, self.burst_capacity);
-            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.bytes, layout)));
+            return Box::new(Consistent::new(rate, burst, |facts| facts.bytes, self, layout));
         }
-        Box::new(BytesLimiting(Bucket::of(self.bytes_per_second, self.burst_capacity)))
+        Box::new(BytesLimiting(layout.keep(self, |_| Bucket::of(self.bytes_per_second, self.burst_capacity))))
     }
 }
 
-struct BytesLimiting(Bucket);
+struct BytesLimiting(Arc<Bucket>);
 
 impl Policy for BytesLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {

@@ -21,6 +21,7 @@
 use super::per_shard::PerShard;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use crate::yaml::Section;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -76,11 +77,17 @@ impl PolicyConfig for Config {
         settings::check_parts_on_ingest(&self.composite_sub_policy, "composite_sub_policy", fault);
     }
 
+    fn place(&mut self, section: &Section<'_>) {
+        settings::place_parts(&mut self.composite_sub_policy, "composite_sub_policy", section);
+    }
+
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let parts = self.composite_sub_policy.iter().filter_map(|settings| {
             let policy = settings::build_parts([settings], layout).pop()?;
             let name = Arc::from(settings.name.as_str());
-            Some(Part { name, policy, spans_per_second: self.share(&settings.name), used: AtomicU64::new(0) })
+            let spans_per_second = self.share(&settings.name);
+            let used = layout.keep(&(&settings.name, spans_per_second), |_| AtomicU64::new(0));
+            Some(Part { name, policy, spans_per_second, used })
         });
         let parts = parts.collect();
         Box::new(Composite { parts, last: PerShard::new(layout, || AtomicUsize::new(0)) })
@@ -115,7 +122,7 @@ struct Part {
     policy: Box<dyn Policy>,
     spans_per_second: u64,
     /// The second, in the upper half, and how many spans were kept in it.
-    used: AtomicU64,
+    used: Arc<AtomicU64>,
 }
 
 impl Policy for Composite {

@@ -12,6 +12,7 @@
 use super::and::{all, all_pure};
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use crate::yaml::Section;
 use serde::Deserialize;
 
 /// Which policies.
@@ -29,6 +30,10 @@ impl PolicyConfig for Config {
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         settings::check_parts_on_ingest(&self.drop_sub_policy, "drop_sub_policy", fault);
+    }
+
+    fn place(&mut self, section: &Section<'_>) {
+        settings::place_parts(&mut self.drop_sub_policy, "drop_sub_policy", section);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {

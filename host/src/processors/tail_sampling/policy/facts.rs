@@ -17,7 +17,8 @@ pub struct Facts {
     /// Latest end, in nanoseconds since 1970.
     pub end_ns: u64,
     /// Encoded size of the spans in bytes, each with its tag and length. If somebody asks for sizes
-    /// ([`Layout::want_sizes`](super::Layout::want_sizes)) with the resources and scopes around them, once for each request.
+    /// ([`Layout::want_sizes`](super::Layout::want_sizes)) as the Collector would write them, with the resources and scopes around
+    /// them, once for each request.
     pub bytes: u64,
     /// How many spans.
     pub spans: u32,

@@ -1,8 +1,11 @@
 //! The filters and plugins of all policies, and which bit of a trace's state, or which answer, belongs to which.
 
 use super::attribute::ValueFilter;
-use super::{Facts, Matches, Span, SpanFilter};
+use super::{Facts, Kept, Matches, Span, SpanFilter};
 use crate::processors::tail_sampling::ot::Upstream;
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
 use tailrace_otlp::{KeySet, KeyValue, ResourceView, StatusCode, Value};
 
 /// Which bit of the state belongs to a filter.
@@ -52,6 +55,7 @@ pub struct Layout {
     shards: usize,
     use_tracestate: bool,
     reads_trace_state: bool,
+    kept: Kept,
 }
 
 impl Layout {
@@ -61,6 +65,19 @@ impl Layout {
     /// For policies of so many shards, which sample consistently if `use_tracestate`.
     pub fn new(shards: usize, use_tracestate: bool) -> Self {
         Self { shards, use_tracestate, ..Self::default() }
+    }
+
+    /// The same for policies that follow on others.
+    pub fn after(self, before: &Self) -> Self {
+        Self { kept: Kept::after(&before.kept), ..self }
+    }
+
+    /// State of the policy that is being built: that of the policy before with its name and these settings, or a new one.
+    pub fn keep<T: Any + Send + Sync>(&mut self, settings: &dyn Debug, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let state = kept.keep(&self.name(), settings, || make(self));
+        self.kept = kept;
+        state
     }
 
     /// How many shards will ask.
@@ -103,10 +120,14 @@ impl Layout {
 
     /// Registers a plugin that is asked about every trace before the votes.
     pub fn sampler(&mut self, settings: &super::wasm::Config) -> Slot {
-        let named = self.names.iter().filter(|name| !name.is_empty()).map(String::as_str);
-        let policy = named.collect::<Vec<_>>().join(".");
-        self.wishes.push(Wish { policy, settings: settings.clone() });
+        self.wishes.push(Wish { policy: self.name(), settings: settings.clone() });
         Slot(self.wishes.len() - 1)
+    }
+
+    /// Name of the policy that is being built, behind those of the policies that it is part of.
+    fn name(&self) -> String {
+        let named = self.names.iter().filter(|name| !name.is_empty()).map(String::as_str);
+        named.collect::<Vec<_>>().join(".")
     }
 
     /// Builds something of the policy of this name.

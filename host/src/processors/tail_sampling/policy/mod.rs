@@ -48,6 +48,7 @@ pub mod attribute;
 mod bucket;
 mod budget;
 mod facts;
+mod kept;
 pub mod layout;
 mod per_shard;
 pub mod settings;
@@ -55,10 +56,11 @@ pub mod settings;
 pub mod testing;
 
 pub use facts::{Facts, Matches};
+pub use kept::Kept;
 pub use layout::{Bit, Layout, Slot};
 
 use super::ot::Threshold;
-use crate::yaml::Check;
+use crate::yaml::{Check, Section};
 use std::sync::Arc;
 use tailrace_columns::Decision;
 use tailrace_otlp::{ResourceView, ScopeView, SpanView, StatusCode};
@@ -189,8 +191,11 @@ pub trait Policy: Send + Sync {
 
 /// A policy that wants to see all the traces that a shard decides in one tick before it votes on any of them.
 pub trait Planner: Send + Sync {
-    /// Hears of those traces. No policy drops them, as far as that can be known beforehand.
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]);
+    /// Hears of some of those traces. No policy drops them, as far as that can be known beforehand.
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]);
+
+    /// Has heard of all of them.
+    fn plan(&self, shard: usize, now_ms: u64);
 }
 
 /// The settings of a policy type.
@@ -204,6 +209,11 @@ pub trait PolicyConfig {
     /// trace must be one that no later span can take back, and must not depend on other traces.
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         let _ = fault;
+    }
+
+    /// It was read from this block. For what can only be found wrong later, when plugins are loaded.
+    fn place(&mut self, section: &Section<'_>) {
+        let _ = section;
     }
 
     /// Makes the policy; its filters go to `layout`.

@@ -13,6 +13,7 @@
 use super::and::all_pure;
 use super::settings::{self, PolicySettings};
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
+use crate::yaml::Section;
 use serde::Deserialize;
 
 /// Which policy.
@@ -34,6 +35,12 @@ impl PolicyConfig for Config {
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         if let Some(part) = &self.not_sub_policy {
             part.check_on_ingest(&mut fault.inside("not_sub_policy"));
+        }
+    }
+
+    fn place(&mut self, section: &Section<'_>) {
+        if let (Some(part), Some(node)) = (&mut self.not_sub_policy, section.node.get("not_sub_policy")) {
+            part.place(&Section { path: &format!("{}::not_sub_policy", section.path), node });
         }
     }
 

@@ -9,9 +9,10 @@
 //! as it has spans, or none and is not kept; one that is larger than the burst is never kept.
 
 use super::bucket::{self, Bucket};
-use super::budget::{Budget, Consistent};
+use super::budget::Consistent;
 use super::{Fault, Layout, Policy, PolicyConfig, Trace, Vote};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// The rate.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,9 +38,9 @@ impl PolicyConfig for Config {
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         if layout.uses_tracestate() {
             let (rate, burst) = bucket::limits(self.spans_per_second, self.burst_capacity);
-            return Box::new(Consistent(Budget::new(rate, burst, |facts| facts.spans.into(), layout)));
+            return Box::new(Consistent::new(rate, burst, |facts| facts.spans.into(), self, layout));
         }
-        Box::new(RateLimiting(Bucket::of(self.spans_per_second, self.burst_capacity)))
+        Box::new(RateLimiting(layout.keep(self, |_| Bucket::of(self.spans_per_second, self.burst_capacity))))
     }
 }
 
@@ -52,7 +53,7 @@ pub fn check(rate: i64, burst: i64, key: &str, fault: &mut Fault<'_, '_>) {
     }
 }
 
-struct RateLimiting(Bucket);
+struct RateLimiting(Arc<Bucket>);
 
 impl Policy for RateLimiting {
     fn vote(&self, trace: &Trace<'_>) -> Vote {

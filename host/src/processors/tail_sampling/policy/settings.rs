@@ -1,6 +1,7 @@
 //! The list of policy types, and the settings of one policy: its name, its type and a block under the type's name.
 
 use super::{Fault, Layout, Policy, PolicyConfig};
+use crate::yaml::{Node, Section};
 use serde::Deserialize;
 
 /// The settings of one policy and how they become it: a block per type, under the type's name.
@@ -28,6 +29,14 @@ macro_rules! settings {
                     $(stringify!($kind) => Some(Box::new(self.$kind.clone().unwrap_or_default())),)+
                     _ => None,
                 }
+            }
+
+            /// It was read from this place.
+            pub fn place(&mut self, section: &Section<'_>) {
+                $(if let (Some(settings), Some(node)) = (&mut self.$kind, section.node.get(stringify!($kind))) {
+                    let path = concat!("::", stringify!($kind));
+                    settings.place(&Section { path: &format!("{}{path}", section.path), node });
+                })+
             }
 
             /// Blocks that are written down.
@@ -106,6 +115,14 @@ pub fn check_parts(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_
 pub fn check_parts_on_ingest(parts: &[PolicySettings], key: &str, fault: &mut Fault<'_, '_>) {
     for (i, part) in parts.iter().enumerate() {
         part.check_on_ingest(&mut fault.inside(&format!("{key}[{i}]")));
+    }
+}
+
+/// The policies under `key` of this section were read from there.
+pub fn place_parts(parts: &mut [PolicySettings], key: &str, section: &Section<'_>) {
+    let written = section.node.get(key).map(Node::items).unwrap_or_default();
+    for (i, (part, node)) in parts.iter_mut().zip(written).enumerate() {
+        part.place(&Section { path: &format!("{}::{key}[{i}]", section.path), node });
     }
 }
 

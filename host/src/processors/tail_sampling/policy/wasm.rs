@@ -15,9 +15,9 @@
 //! a trace is shown when its time has come. Since it can veto, a policy of this type votes before those that cannot.
 
 use super::{Fault, Layout, Policy, PolicyConfig, Slot, Trace, Vote};
-use crate::plugin::{LimitsConfig, usual_directory};
+use crate::plugin::{LimitsConfig, Written, usual_directory};
 use crate::processors::tail_sampling::ot::Threshold;
-use crate::yaml::GoDuration;
+use crate::yaml::{GoDuration, Section};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +39,9 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How often the directory is looked at without any event.
     pub rescan_interval: GoDuration,
+    /// Where all of it is written.
+    #[serde(skip)]
+    pub written: Written,
 }
 
 /// The vote of a plugin that fails.
@@ -62,6 +65,7 @@ impl Default for Config {
             error_mode: None,
             limits: LimitsConfig::default(),
             rescan_interval: GoDuration::from_secs(30),
+            written: Written::default(),
         }
     }
 }
@@ -82,6 +86,10 @@ impl PolicyConfig for Config {
 
     fn check_on_ingest(&self, fault: &mut Fault<'_, '_>) {
         fault.here("does not work with sampling_strategy: span-ingest: plugins are asked about traces, not about spans as they arrive");
+    }
+
+    fn place(&mut self, section: &Section<'_>) {
+        self.written = Written::at(section);
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {

@@ -159,7 +159,7 @@ impl Model {
             return self.out(piece, Some(kept), true);
         }
         if !self.pending.contains(&id) && self.pending.len() >= self.traces_max {
-            let oldest = self.pending.first().unwrap();
+            let oldest = self.pending.oldest().unwrap();
             self.give_up(&oldest);
         }
         let decision = self.vote(&piece, self.pending.count(&id) + piece.len());

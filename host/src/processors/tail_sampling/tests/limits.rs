@@ -33,6 +33,25 @@ async fn a_trace_with_all_the_spans_it_may_have() {
     assert_eq!(stage.metric("sampling_traces_on_memory", ""), 0.0);
 }
 
+/// Those that have waited longest make room. A trace whose root has just come is due sooner than they are, and yet waits for its spans.
+#[tokio::test(start_paused = true)]
+async fn a_root_that_has_just_come_does_not_make_room() {
+    let waits = "decision_wait: 60s, decision_wait_after_root_received: 5s";
+    for limit in ["num_traces: 4", "num_traces: 4, shadow_policies: [{name: s, type: always_sample}]"] {
+        let stage = Stage::start(&format!("{{{ERRORS}, {waits}, num_shards: 1, {limit}}}")).await;
+        stage.put(&[error(1, "1a"), span(2, "2a"), error(3, "3a")]).await.unwrap();
+        pass(100).await;
+        stage.put(&[TestSpan { root: true, ..span(4, "4a") }]).await.unwrap();
+        pass(100).await;
+        stage.put(&[span(5, "5a"), span(6, "6a"), error(4, "4b")]).await.unwrap();
+        pass(600).await;
+        assert_eq!(names(&stage.next.spans()), ["1a"], "the two oldest");
+        assert_eq!((stage.dropped("not_sampled"), line(&stage.context).held), (1, 5));
+        pass(5_000).await;
+        assert_eq!(names(&stage.next.spans()), ["1a", "4a", "4b"], "decided on all of it");
+    }
+}
+
 /// How late late spans are, in seconds since the decision.
 #[tokio::test(start_paused = true)]
 async fn late_span_age() {

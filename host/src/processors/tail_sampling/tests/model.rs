@@ -77,7 +77,7 @@ impl Model {
     /// So many traces stay; the oldest are decided.
     fn shrink(&mut self, traces: usize, now_ms: u64) {
         while self.pending.len() > traces {
-            let oldest = self.pending.first().unwrap();
+            let oldest = self.pending.oldest().unwrap();
             self.decide(&oldest, now_ms);
         }
     }

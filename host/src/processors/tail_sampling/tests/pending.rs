@@ -13,6 +13,8 @@ pub(super) struct Waits {
 /// An undecided trace.
 struct Trace {
     due_ms: u64,
+    /// Since when it waits as it does.
+    since_ms: u64,
     /// Order among those that are due at the same time.
     turn: u64,
     hastened: bool,
@@ -53,14 +55,16 @@ impl Pending {
     pub(super) fn add(&mut self, id: &[u8], spans: Vec<TestSpan>, now_ms: u64) {
         let Self { waits, turns, traces } = self;
         *turns += 1;
-        let fresh = Trace { due_ms: now_ms + waits.full_ms, turn: *turns, hastened: false, spans: Vec::new() };
+        let due_ms = now_ms + waits.full_ms;
+        let fresh = Trace { due_ms, since_ms: now_ms, turn: *turns, hastened: false, spans: Vec::new() };
         let trace = traces.entry(id.to_vec()).or_insert(fresh);
         if let Some(wait) = waits.after_root_ms
             && !trace.hastened
             && spans.iter().any(|span| span.root)
             && now_ms + wait < trace.due_ms
         {
-            (trace.due_ms, trace.turn, trace.hastened) = (now_ms + wait, *turns, true);
+            (trace.due_ms, trace.since_ms) = (now_ms + wait, now_ms);
+            (trace.turn, trace.hastened) = (*turns, true);
         }
         trace.spans.extend(spans);
     }
@@ -68,6 +72,12 @@ impl Pending {
     /// A trace is decided.
     pub(super) fn remove(&mut self, id: &[u8]) -> Vec<TestSpan> {
         self.traces.remove(id).map(|trace| trace.spans).unwrap_or_default()
+    }
+
+    /// The trace that has waited longest.
+    pub(super) fn oldest(&self) -> Option<Vec<u8>> {
+        let oldest = self.traces.iter().min_by_key(|(_, trace)| (trace.since_ms, trace.hastened, trace.turn));
+        oldest.map(|(id, _)| id.clone())
     }
 
     /// The trace that is due first.
@@ -81,7 +91,7 @@ impl Pending {
     }
 
     fn first_due(&self) -> Option<(u64, Vec<u8>)> {
-        let first = self.traces.iter().min_by_key(|(_, trace)| (trace.due_ms, trace.turn));
+        let first = self.traces.iter().min_by_key(|(_, trace)| (trace.due_ms, trace.hastened, trace.turn));
         first.map(|(id, trace)| (trace.due_ms, id.clone()))
     }
 }

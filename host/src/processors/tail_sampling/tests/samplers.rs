@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plugin::tests::guests;
+use crate::yaml::{Problems, Section, parse as parse_yaml};
 use tempfile::TempDir;
 
 /// The directory with `mad-sampler` in it, as `mad` and, doing the opposite without a configuration, as `other`.
@@ -143,6 +144,35 @@ async fn a_plugin_that_cannot_be_used_is_named() {
         let next = Next::new(&context);
         let error = TailSampling::new(&config, context, next).map(drop).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
+    }
+}
+
+/// What is wrong with a plugin or its configuration has a place in the file, also inside of other policies.
+#[tokio::test]
+async fn faults_of_plugins_have_a_place() {
+    let directory = plugins();
+    for (plugin, place, words) in [
+        ("module: absent", "c.yaml:9:19: t::policies[1]::and::and_sub_policy[0]::wasm::module", "cannot read plugin"),
+        ("module: core", "c.yaml:9:19: t::policies[1]::and::and_sub_policy[0]::wasm::module", "cannot use"),
+        (
+            "module: mad, config: {do: refuse configure}",
+            "c.yaml:9:37: t::policies[1]::and::and_sub_policy[0]::wasm::config::do",
+            "not to my taste",
+        ),
+    ] {
+        std::fs::write(directory.path().join("core.wasm"), guests::CORE_MODULE).unwrap();
+        let text = format!(
+            "policies:\n- {{name: all, type: always_sample}}\n- name: some\n  type: and\n  and:\n    and_sub_policy:\n    \
+             - type: wasm\n      wasm:\n        {{ {plugin}, directory: {:?}}}\n",
+            directory.path()
+        );
+        let mut problems = Problems::default();
+        let node = parse_yaml("c.yaml", &text, &mut problems).unwrap();
+        let config = (FACTORY.parse)(&Section { path: "t", node: &node }, &mut problems).unwrap();
+        let context = context("tail_sampling");
+        let next = Next::new(&context);
+        let error = config.build(context, next).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{place}: ")) && error.contains(words), "{error}");
     }
 }
 
