@@ -89,7 +89,7 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
     match &about.interest {
         Ok(wish) => {
             lines.push(row("wants to see", paint.dim(&format!("configured with {}", known.config.trim()))));
-            lines.extend(wishes(wish).into_iter().map(|(name, text)| format!("    {name:<11}{text}")));
+            lines.extend(wishes(wish, known.kind).into_iter().map(|(name, text)| format!("    {name:<11}{text}")));
         }
         Err(error) => {
             let config = known.config.trim();
@@ -107,7 +107,7 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn wishes(wish: &Wish) -> Vec<(&'static str, String)> {
+fn wishes(wish: &Wish, kind: &str) -> Vec<(&'static str, String)> {
     let list = |list: &[&str], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
     let texts = |list: &[String]| list.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let mut rows = vec![("signals", list(&wish.signals, "all"))];
@@ -118,10 +118,14 @@ fn wishes(wish: &Wish) -> Vec<(&'static str, String)> {
         rows.push(("fields", texts(&wish.intrinsics)));
     }
     rows.push(("levels", list(&wish.levels, "all")));
-    rows.push((
-        "called",
-        if wish.always { "for every batch" } else { "when something of this is in a batch" }.to_owned(),
-    ));
+    let called = match kind {
+        "sampler" => "for every trace that is due, many in one call",
+        // One that names no attribute is given everything.
+        "processor" if wish.attributes.is_empty() => "for every batch",
+        _ if wish.always => "for every batch",
+        _ => "when something of this is in a batch",
+    };
+    rows.push(("called", called.to_owned()));
     rows.push(("instances", if wish.single { "one" } else { "as many as run at once" }.to_owned()));
     rows
 }
@@ -164,4 +168,26 @@ fn as_json(known: &Known) -> Value {
         "interest_error": about.interest.as_ref().err(),
         "config_schema": schema,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a plugin is called for depends on its kind.
+    #[test]
+    fn when_it_is_called() {
+        let wish = |attributes: &[&str]| Wish {
+            signals: Vec::new(),
+            attributes: attributes.iter().map(|&key| key.to_owned()).collect(),
+            levels: Vec::new(),
+            intrinsics: Vec::new(),
+            always: false,
+            single: false,
+        };
+        let called = |wish: &Wish, kind| wishes(wish, kind).into_iter().find(|(name, _)| *name == "called").unwrap().1;
+        assert_eq!(called(&wish(&[]), "processor"), "for every batch");
+        assert_eq!(called(&wish(&["a"]), "processor"), "when something of this is in a batch");
+        assert_eq!(called(&wish(&["a"]), "sampler"), "for every trace that is due, many in one call");
+    }
 }
