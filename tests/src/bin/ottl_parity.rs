@@ -157,12 +157,7 @@ fn message(spans: &[Placed]) -> ExportTraceServiceRequest {
         let (resource_url, scope_url) = placed.schemas.clone();
         let spans = vec![placed.span.clone()];
         let scope = ScopeSpans { scope: Some(placed.scope.clone()), spans, schema_url: scope_url };
-        ResourceSpans {
-            resource: Some(placed.resource.clone()),
-            scope_spans: vec![scope],
-            schema_url: resource_url,
-            ..ResourceSpans::default()
-        }
+        ResourceSpans { resource: Some(placed.resource.clone()), scope_spans: vec![scope], schema_url: resource_url }
     };
     ExportTraceServiceRequest { resource_spans: spans.iter().map(resource).collect() }
 }
@@ -184,7 +179,7 @@ fn answers(about: About, text: &str, spans: &[Encoded]) -> Result<Vec<(char, Str
             continue;
         }
         for event in (0..).zip(scene.span.events()) {
-            signs.push(sign(&Scene { event: Some(event), ..scene.clone() }));
+            signs.push(sign(&Scene { event: Some(event), ..scene }));
         }
     }
     Ok(signs)
