@@ -14,16 +14,16 @@
 //! `cargo bench --workspace --bench does_tail_sampling_stay_flat [-- SECONDS [SEED]]`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 
+#[path = "support/tail.rs"]
+mod tail;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tailrace::component::{BoxFuture, ComponentId, ConsumeError, Consumer, Context, Processor};
-use tailrace::pdata::{Batch, Limits, Signal};
-use tailrace::processors::tail_sampling::FACTORY;
-use tailrace::telemetry::Telemetry;
-use tailrace::workers::Workers;
-use tailrace::yaml::{Problems, Section, parse};
+use tail::{Stage, field, resident};
+use tailrace::component::{BoxFuture, ConsumeError, Consumer};
+use tailrace::pdata::Batch;
 
 const MEMORY_MIB: u64 = 96;
 /// Released spans that wait (32 MiB, and what was released before senders were told), the decision cache of 200,000 ids (4 MiB),
@@ -63,12 +63,6 @@ impl Consumer for Sink {
             Ok(())
         })
     }
-}
-
-fn field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    prost::encoding::encode_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
 }
 
 /// Makes random requests.
@@ -158,28 +152,10 @@ impl Load {
     }
 }
 
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
 async fn soak(time: Duration, seed: u64) {
-    let telemetry = Telemetry::new();
-    let context = Context {
-        id: ComponentId::of_kind("tail_sampling"),
-        pipeline: None,
-        signal: Some(Signal::Traces),
-        account: telemetry.ledger().open("processor:tail_sampling", Some(Signal::Traces)),
-        telemetry: telemetry.clone(),
-        workers: Workers::current(),
-    };
-    let mut problems = Problems::default();
-    let node = parse("soak", SECTION, &mut problems).unwrap();
-    let config = (FACTORY.parse)(&Section { path: "", node: &node }, &mut problems).expect("the section is right");
     let sink = Arc::new(Sink::default());
-    let stage: Arc<dyn Processor> = config.build(context.clone(), sink.clone()).unwrap();
-    stage.start().await.unwrap();
-    let metric = |name: &str| telemetry.metrics().total(name, &[]) as u64;
+    let stage = Stage::start(SECTION, sink.clone()).await;
+    let metric = |name: &str| stage.metric(name);
     let mut load =
         Load { random: fastrand::Rng::with_seed(seed), next_trace: 2, open: VecDeque::new(), giants: [1, 2] };
     let (start, began) = (resident(), Instant::now());
@@ -187,7 +163,7 @@ async fn soak(time: Duration, seed: u64) {
     // Highest resident and counted memory of each third.
     let mut highest = [[0_u64; 2]; 3];
     let check = |put: u64, when: &str| {
-        let held = context.account.held().get() as u64;
+        let held = stage.held();
         let (taken, dropped) = (sink.taken.load(Ordering::Relaxed), metric("tailrace_dropped_items_total"));
         assert_eq!(put, taken + dropped + held, "{when}: {taken} taken, {dropped} dropped, {held} held");
         held
@@ -197,18 +173,17 @@ async fn soak(time: Duration, seed: u64) {
         let requests = [4, 8, 40, 8, 1, 8][(second / 10 % 6) as usize];
         sink.refuses.store(second % 47 < 6, Ordering::Relaxed);
         for _ in 0..requests {
-            let data = load.request(1_000);
-            let batch = Batch::validate(Signal::Traces, data.into(), &Limits::default()).unwrap();
+            let batch = tail::validated(load.request(1_000));
             let spans = batch.items() as u64;
-            match stage.consume(batch).await {
-                Ok(()) => put += spans,
-                Err(_) => refused += spans,
+            match stage.take(batch).await {
+                Some(_) => put += spans,
+                None => refused += spans,
             }
             tokio::time::sleep(Duration::from_millis(1_000 / requests)).await;
         }
         second += 1;
         let held = check(put, &format!("second {second}"));
-        let counted = metric("tailrace_tail_sampling_segment_bytes");
+        let counted = stage.counted();
         assert!(counted <= MEMORY_MIB << 20, "{counted} bytes counted");
         let resident = resident().saturating_sub(start);
         assert!(
@@ -234,7 +209,7 @@ async fn soak(time: Duration, seed: u64) {
         }
     }
     sink.refuses.store(false, Ordering::Relaxed);
-    stage.shutdown(tailrace::shutdown::Deadline::after(Duration::from_secs(600))).await;
+    stage.shutdown(Duration::from_secs(600)).await;
     assert_eq!(check(put, "the end"), 0);
     println!(
         "highest resident | counted MiB by third: {:?}; decided early {}, too large {}, late {}; {} MiB resident at the end",
@@ -248,14 +223,12 @@ async fn soak(time: Duration, seed: u64) {
 }
 
 fn main() {
-    // Under `cargo test` there is no time for it.
-    if std::env::args().any(|arg| arg == "--test") {
+    if !tail::measures() {
         return;
     }
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<u64>().ok());
     let time = Duration::from_secs(numbers.next().unwrap_or(120));
     let seed = numbers.next().unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(soak(time, seed));
+    tail::under_a_paused_clock(soak(time, seed));
 }

@@ -13,182 +13,56 @@
 //! `cargo bench --workspace --bench how_much_memory_does_a_held_byte_take [-- CASE...]`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
+#[path = "support/flow.rs"]
+mod flow;
+#[path = "support/tail.rs"]
+mod tail;
+
+use flow::{Flow, Generator, SPANS};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tailrace::component::{BoxFuture, ComponentId, ConsumeError, Consumer, Context, Processor};
-use tailrace::pdata::{Batch, Limits, Signal};
-use tailrace::processors::tail_sampling::FACTORY;
-use tailrace::telemetry::Telemetry;
-use tailrace::workers::Workers;
-use tailrace::yaml::{Problems, Section, parse};
+use tail::{Sink, Stage, resident};
 
-/// Spans of a request.
-const SPANS: u64 = 1_000;
 /// Requests a second of virtual time.
 const RATE: u64 = 60;
 
 struct Case {
     name: &'static str,
-    span_bytes: usize,
-    spans_per_trace: u64,
-    /// Requests between two spans of a trace; 0 is side by side in one request.
-    apart: u64,
-    resources: u64,
-    resource_bytes: usize,
+    flow: Flow,
     /// Bytes of spans that are put in, or `None` for a steady flow.
     fill: Option<usize>,
 }
 
 const fn case(name: &'static str, span_bytes: usize, spans_per_trace: u64, apart: u64, fill: Option<usize>) -> Case {
-    Case { name, span_bytes, spans_per_trace, apart, resources: 10, resource_bytes: 400, fill }
+    Case { name, flow: Flow::new(span_bytes, spans_per_trace, apart), fill }
+}
+
+/// The same with other resources.
+const fn with(case: Case, resources: u64, resource_bytes: usize) -> Case {
+    Case { flow: Flow { resources, resource_bytes, ..case.flow }, ..case }
 }
 
 const CASES: &[Case] = &[
     case("pending-single", 583, 1, 0, Some(583_000_000)),
     case("pending-adjacent", 583, 10, 0, Some(583_000_000)),
     case("pending-apart", 583, 10, 9, Some(583_000_000)),
-    Case { resources: 200, resource_bytes: 1000, ..case("pending-resources", 583, 10, 9, Some(583_000_000)) },
+    with(case("pending-resources", 583, 10, 9, Some(583_000_000)), 200, 1000),
     case("pending-tiny", 130, 2, 0, Some(260_000_000)),
     case("pending-tiny-apart", 130, 2, 9, Some(260_000_000)),
-    Case { resources: 1, resource_bytes: 256 << 10, ..case("pending-giant", 583, 1, 0, Some(58_300_000)) },
+    case("pending-tiny-single", 130, 1, 0, Some(130_000_000)),
+    case("pending-tiny-8-apart", 130, 8, 9, Some(260_000_000)),
+    with(case("pending-giant", 583, 1, 0, Some(58_300_000)), 1, 256 << 10),
     case("steady-adjacent", 583, 10, 0, None),
     case("steady-apart", 583, 10, 18, None),
-    Case { resources: 200, resource_bytes: 1000, ..case("steady-resources", 583, 10, 18, None) },
+    with(case("steady-resources", 583, 10, 18, None), 200, 1000),
     case("steady-tiny", 130, 2, 0, None),
     case("steady-tiny-apart", 130, 2, 80, None),
+    case("steady-tiny-8-apart", 130, 8, 20, None),
 ];
 
-struct Sink;
-
-impl Consumer for Sink {
-    fn consume(&self, _: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-fn text(key: &str, value: String) -> KeyValue {
-    let value = Some(AnyValue { value: Some(Value::StringValue(value)) });
-    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
-}
-
-fn mix(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
-fn field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    prost::encoding::encode_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
-
-/// Makes requests out of one encoded span, by putting in ids.
-struct Generator {
-    case: &'static Case,
-    span: Vec<u8>,
-    trace_id_at: usize,
-    resources: Vec<Vec<u8>>,
-    scope: Vec<u8>,
-}
-
-impl Generator {
-    fn new(case: &'static Case) -> Self {
-        let span = |ballast: usize| Span {
-            trace_id: vec![0xa7; 16],
-            span_id: vec![0xb9; 8],
-            parent_span_id: vec![1; 8],
-            name: "lets-go".to_owned(),
-            kind: 3,
-            start_time_unix_nano: 1_700_000_000_000_000_000,
-            end_time_unix_nano: 1_700_000_000_020_000_000,
-            attributes: vec![text("peer.service", "x".repeat(ballast))],
-            ..Span::default()
-        };
-        let mut ballast = case.span_bytes;
-        while record_len(&span(ballast)) > case.span_bytes {
-            ballast -= 1;
-        }
-        let span = span(ballast).encode_to_vec();
-        let resource = |number: u64| {
-            let name = text("service.name", format!("service-{number:03}"));
-            let ballast = text("k8s.pod.labels", "x".repeat(case.resource_bytes - 40));
-            let mut fields = Vec::new();
-            let resource = Resource { attributes: vec![name, ballast], ..Resource::default() };
-            field(&mut fields, 0x0a, &resource.encode_to_vec());
-            fields
-        };
-        let scope = InstrumentationScope { name: "io.opentelemetry.http".into(), ..Default::default() };
-        let mut fields = Vec::new();
-        field(&mut fields, 0x0a, &scope.encode_to_vec());
-        let trace_id_at = span.windows(16).position(|window| window == [0xa7; 16]).unwrap();
-        Self { case, span, trace_id_at, resources: (0..case.resources).map(resource).collect(), scope: fields }
-    }
-
-    /// Trace and number of span `at` of a request.
-    fn which(&self, request: u64, at: u64) -> (u64, u64) {
-        let Case { spans_per_trace: each, apart, .. } = *self.case;
-        if apart == 0 {
-            return (request * (SPANS / each) + at / each, at % each);
-        }
-        // Each request has one span of traces that began `apart` requests before those of the next number.
-        let (number, trace) = (at % each, at / each);
-        ((request + (each - number) * apart) * (SPANS / each) + trace, number)
-    }
-
-    fn request(&self, request: u64) -> Vec<u8> {
-        let mut out = Vec::new();
-        let resources = self.case.resources.min(SPANS / self.case.spans_per_trace);
-        let per_resource = SPANS / resources;
-        let mut span = self.span.clone();
-        for group in 0..resources {
-            let resource = &self.resources[((request * resources + group) % self.case.resources) as usize];
-            let mut scope = self.scope.clone();
-            for at in group * per_resource..(group + 1) * per_resource {
-                let (trace, number) = self.which(request, at);
-                let id = mix(trace + 1);
-                span[self.trace_id_at..self.trace_id_at + 8].copy_from_slice(&id.to_le_bytes());
-                span[self.trace_id_at + 8..self.trace_id_at + 16].copy_from_slice(&mix(id).to_le_bytes());
-                span[self.trace_id_at + 18..self.trace_id_at + 26].copy_from_slice(&(id ^ (number + 1)).to_le_bytes());
-                field(&mut scope, 0x12, &span);
-            }
-            let mut fields = resource.clone();
-            field(&mut fields, 0x12, &scope);
-            field(&mut out, 0x0a, &fields);
-        }
-        out
-    }
-}
-
-/// Length of a span with tag and length.
-fn record_len(span: &Span) -> usize {
-    let len = span.encoded_len();
-    1 + prost::encoding::encoded_len_varint(len as u64) + len
-}
-
-fn resident() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
-}
-
 fn run(case: &'static Case) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let telemetry = Telemetry::new();
-        let context = Context {
-            id: ComponentId::of_kind("tail_sampling"),
-            pipeline: None,
-            signal: Some(Signal::Traces),
-            account: telemetry.ledger().open("processor:tail_sampling", Some(Signal::Traces)),
-            telemetry: telemetry.clone(),
-            workers: Workers::current(),
-        };
+    tail::under_a_paused_clock(async {
         let wait = if case.fill.is_some() { 3600 } else { 5 };
         let section = format!(
             "{{decision_wait: {wait}s, num_traces: 4000000, num_shards: 1, max_memory_mib: 4096,
@@ -197,37 +71,30 @@ fn run(case: &'static Case) {
               {{name: slow, type: latency, latency: {{threshold_ms: 1000}}}},
               {{name: some, type: probabilistic, probabilistic: {{sampling_percentage: 10}}}}]}}"
         );
-        let mut problems = Problems::default();
-        let node = parse("bench", &section, &mut problems).unwrap();
-        let config = (FACTORY.parse)(&Section { path: "", node: &node }, &mut problems).expect("the section is right");
-        let stage: Arc<dyn Processor> = config.build(context.clone(), Arc::new(Sink)).unwrap();
-        stage.start().await.unwrap();
-        let generator = Generator::new(case);
+        let stage = Stage::start(&section, Arc::new(Sink::default())).await;
+        let generator = Generator::new(case.flow);
         let start = resident();
-        let held = || context.account.held().get() as f64 * case.span_bytes as f64;
-        let counted = || telemetry.metrics().total("tailrace_tail_sampling_segment_bytes", &[]);
+        let taken = || resident().saturating_sub(start) as f64;
+        let held = || stage.held() as f64 * case.flow.span_bytes as f64;
         let put = async |number: u64| {
-            let batch = Batch::validate(Signal::Traces, generator.request(number).into(), &Limits::default()).unwrap();
-            stage.consume(batch).await.unwrap();
+            stage.put(generator.request(number)).await.expect("there is room");
             tokio::time::sleep(Duration::from_micros(1_000_000 / RATE)).await;
         };
         let mib = |bytes: f64| bytes / f64::from(1 << 20);
         if let Some(bytes) = case.fill {
-            for number in 0..(bytes / case.span_bytes) as u64 / SPANS {
+            for number in 0..(bytes / case.flow.span_bytes) as u64 / SPANS {
                 put(number).await;
             }
-            let (held, counted, resident_then) = (held(), counted(), resident() - start);
-            let traces = telemetry.metrics().total("otelcol_processor_tail_sampling_sampling_traces_on_memory", &[]);
+            let (held, counted, traces, then) = (held(), stage.counted() as f64, stage.traces(), taken());
             tokio::time::sleep(Duration::from_secs(4000)).await;
             println!(
-                "{:20} {:4.0} MiB in {:7} traces: per byte {:.3} resident, {:.3} counted; afterwards {:.0} of {:.0} MiB",
+                "{:20} {:4.0} MiB in {traces:7} traces: per byte {:.3} resident, {:.3} counted; afterwards {:.0} of {:.0} MiB",
                 case.name,
                 mib(held),
-                traces,
-                resident_then / held,
+                then / held,
                 counted / held,
-                mib(resident() - start),
-                mib(resident_then),
+                mib(taken()),
+                mib(then),
             );
         } else {
             let (mut shares, mut held_bytes, mut peak) = ([0.0, 0.0], 0.0, 0.0_f64);
@@ -235,10 +102,10 @@ fn run(case: &'static Case) {
             for number in 0..warm + measured {
                 put(number).await;
                 if number >= warm {
-                    shares[0] += (resident() - start) / held() / measured as f64;
-                    shares[1] += counted() / held() / measured as f64;
+                    shares[0] += taken() / held() / measured as f64;
+                    shares[1] += stage.counted() as f64 / held() / measured as f64;
                     held_bytes += held() / measured as f64;
-                    peak = peak.max(resident() - start);
+                    peak = peak.max(taken());
                 }
             }
             println!(
@@ -250,7 +117,7 @@ fn run(case: &'static Case) {
                 shares[1],
             );
         }
-        stage.shutdown(tailrace::shutdown::Deadline::after(Duration::from_secs(60))).await;
+        stage.shutdown(Duration::from_secs(60)).await;
     });
 }
 
@@ -261,8 +128,7 @@ fn main() {
     {
         return run(CASES.iter().find(|case| case.name == only).expect("one of the cases"));
     }
-    // Under `cargo test` there is nothing to measure.
-    if std::env::args().any(|arg| arg == "--test") {
+    if !tail::measures() {
         return;
     }
     for case in CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|name| name == case.name)) {

@@ -9,20 +9,17 @@
 //! `cargo bench -p tailrace --bench what_does_a_held_span_cost`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 
+#[path = "support/tail.rs"]
+mod tail;
+
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
 use prost::Message;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tailrace::component::{BoxFuture, ComponentId, ConsumeError, Consumer, Context, Processor};
-use tailrace::pdata::{Batch, Limits, Signal};
-use tailrace::processors::tail_sampling::FACTORY;
-use tailrace::telemetry::Telemetry;
-use tailrace::workers::Workers;
-use tailrace::yaml::{Problems, Section, parse};
+use tail::{Sink, Stage, cpu, resident};
 
 const SPANS: usize = 1_000;
 const RESOURCES: usize = 10;
@@ -41,16 +38,6 @@ policies:
 - {name: slow, type: latency, latency: {threshold_ms: 1000}}
 - {name: some, type: probabilistic, probabilistic: {sampling_percentage: 10}}
 ";
-
-#[derive(Default)]
-struct Sink(AtomicU64);
-
-impl Consumer for Sink {
-    fn consume(&self, batch: Batch) -> BoxFuture<'_, Result<(), ConsumeError>> {
-        self.0.fetch_add(batch.items() as u64, Ordering::Relaxed);
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
 
 fn text(key: &str, value: String) -> KeyValue {
     KeyValue {
@@ -118,35 +105,10 @@ fn interleaved(number: u64) -> Vec<u8> {
     request(|r, i| span((number + SPREAD - r as u64 * SPREAD / 10) * traces + i as u64, r as u64))
 }
 
-/// Processor time of this thread: what others do on the machine does not count.
-fn cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
-}
-
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
 fn run(name: &str, make: fn(u64) -> Vec<u8>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let telemetry = Telemetry::new();
-        let context = Context {
-            id: ComponentId::of_kind("tail_sampling"),
-            pipeline: None,
-            signal: Some(Signal::Traces),
-            account: telemetry.ledger().open("processor:tail_sampling", Some(Signal::Traces)),
-            telemetry: telemetry.clone(),
-            workers: Workers::current(),
-        };
-        let mut problems = Problems::default();
-        let node = parse("bench", SECTION, &mut problems).unwrap();
-        let config = (FACTORY.parse)(&Section { path: "", node: &node }, &mut problems).expect("the section is right");
+    tail::under_a_paused_clock(async {
         let sink = Arc::new(Sink::default());
-        let stage: Arc<dyn Processor> = config.build(context.clone(), sink.clone()).unwrap();
-        stage.start().await.unwrap();
+        let stage = Stage::start(SECTION, sink.clone()).await;
         let start = resident();
         let warm = RATE * WAIT_SECONDS * 2;
         let measured = 300;
@@ -156,9 +118,9 @@ fn run(name: &str, make: fn(u64) -> Vec<u8>) {
         for number in 0..warm + measured {
             let data = make(number);
             size = data.len() / SPANS;
-            let batch = Batch::validate(Signal::Traces, data.into(), &Limits::default()).unwrap();
+            let batch = tail::validated(data);
             let clock = cpu();
-            stage.consume(batch).await.unwrap();
+            stage.take(batch).await.expect("there is room");
             let took = cpu() - clock;
             let clock = cpu();
             tokio::time::sleep(Duration::from_micros(1_000_000 / RATE)).await;
@@ -166,10 +128,9 @@ fn run(name: &str, make: fn(u64) -> Vec<u8>) {
             if number >= warm {
                 taking += took;
                 ticking += ticked;
-                let held = context.account.held().get() as f64 * size as f64;
-                let segments = telemetry.metrics().total("tailrace_tail_sampling_segment_bytes", &[]);
+                let held = stage.held() as f64 * size as f64;
                 resident_ratio += resident().saturating_sub(start) as f64 / held / measured as f64;
-                segment_ratio += segments / held / measured as f64;
+                segment_ratio += stage.counted() as f64 / held / measured as f64;
             }
         }
         let spans = measured as f64 * SPANS as f64;
@@ -179,15 +140,14 @@ fn run(name: &str, make: fn(u64) -> Vec<u8>) {
             nanos(taking),
             nanos(ticking),
             nanos(taking + ticking),
-            sink.0.load(Ordering::Relaxed) as f64 * 100.0 / ((warm + measured - RATE * WAIT_SECONDS) as f64 * SPANS as f64),
+            sink.taken() as f64 * 100.0 / ((warm + measured - RATE * WAIT_SECONDS) as f64 * SPANS as f64),
         );
-        stage.shutdown(tailrace::shutdown::Deadline::after(Duration::from_secs(60))).await;
+        stage.shutdown(Duration::from_secs(60)).await;
     });
 }
 
 fn main() {
-    // Under `cargo test` there is nothing to measure.
-    if std::env::args().any(|arg| arg == "--test") {
+    if !tail::measures() {
         return;
     }
     match std::env::args().nth(1).as_deref() {

@@ -124,14 +124,40 @@ fn javascript_sdk() {
 #[test]
 fn typescript_types() {
     if JS.is_here() {
-        let tsc = repository().join("target/js/node_modules/typescript/bin/tsc");
         let files = ["right.ts", "wrong.ts"].map(|file| repository().join("sdk/js/test/types").join(file));
-        content(command("node").arg(&tsc).args(["--noEmit", "--strict", "--target", "es2022"]).args([
-            "--module",
-            "nodenext",
-            text(&files[0]),
-            text(&files[1]),
-        ]));
+        content(tsc().args(files));
+    }
+}
+
+/// The compiler of TypeScript, which only checks.
+fn tsc() -> Command {
+    let mut tsc = command("node");
+    tsc.arg(repository().join("target/js/node_modules/typescript/bin/tsc"));
+    tsc.args(["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]);
+    tsc
+}
+
+/// From JavaScript to TypeScript: what `sdk/js/README.md` says, to a passed case.
+#[test]
+fn a_plugin_in_typescript() {
+    if JS.is_here() {
+        let project = Project::new("js", "attributes");
+        let guide = std::fs::read_to_string(project.dir.join(".tailrace/sdk/js/README.md")).expect("it is there");
+        let code = guide.split("```ts\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+        let package = project.dir.join("package.json");
+        let manifest = std::fs::read_to_string(&package).expect("it is there");
+        assert!(guide.contains(r#"npm pkg set main=dist/plugin.js scripts.build="esbuild src/plugin.ts"#));
+        // What esbuild does to this file, without esbuild: the types go.
+        let strip = "node -e \"const s = require('fs'); s.mkdirSync('dist', {recursive: true}); s.writeFileSync('dist/plugin.js', \
+                     require('typescript').transpile(s.readFileSync('src/plugin.ts', 'utf8'), {module: 'esnext', target: 'es2022'}))\"";
+        let mut manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        manifest["main"] = "dist/plugin.js".into();
+        manifest["scripts"]["build"] = strip.into();
+        std::fs::write(&package, manifest.to_string()).expect("written");
+        std::fs::remove_file(project.dir.join("src/plugin.js")).expect("it is there");
+        std::fs::write(project.dir.join("src/plugin.ts"), code).expect("written");
+        content(tsc().arg(project.dir.join("src/plugin.ts")));
+        check_cases(&project.dir, 1);
     }
 }
 
@@ -198,6 +224,13 @@ fn javascript_templates() {
     if JS.is_here() {
         for kind in ["attributes", "processor", "sampler"] {
             let project = Project::new("js", kind);
+            content(tsc().args([
+                "--allowJs",
+                "--checkJs",
+                "--noImplicitAny",
+                "false",
+                text(&project.dir.join("src/plugin.js")),
+            ]));
             node_tests(&project.dir, "test/plugin.test.js");
             check_cases(&project.dir, 1);
         }

@@ -11,6 +11,7 @@
 
 use std::path::Path;
 use std::time::Duration;
+use tailrace_tests::backend::Backend;
 use tailrace_tests::neighbours::{Scene, mad_plugins, quantile, small_bombs};
 use tailrace_tests::plugins::stamp;
 
@@ -34,7 +35,9 @@ const SETTINGS: &str = "error_mode: propagate, limits: {timeout: 50ms, memory_mi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_madness_in_turn() {
-    let mut scene = Scene::start(Path::new(env!("CARGO_BIN_EXE_tailrace")), SETTINGS).await;
+    let (mad_backend, neighbour_backend) = (Backend::start().await, Backend::start().await);
+    let backends = [mad_backend.address(), neighbour_backend.address()];
+    let mut scene = Scene::start(Path::new(env!("CARGO_BIN_EXE_tailrace")), SETTINGS, "", backends).await;
     let mad = scene.pump(true, Duration::from_millis(40), 2, 41).await;
     let neighbour = scene.pump(false, Duration::from_millis(40), 2, 42).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -63,17 +66,17 @@ async fn every_madness_in_turn() {
     }
     // Whatever was there before, a good version is taken, and its pipeline works again.
     scene.swap("good again", &stamp("good again")).await;
-    let back = scene.mad_backend.span_count();
-    scene.mad_backend.until("spans through the good version", |backend| backend.span_count() > back + 100).await;
+    let back = mad_backend.span_count();
+    mad_backend.until("spans through the good version", |backend| backend.span_count() > back + 100).await;
     let (mad, neighbour) = (mad.stop().await, neighbour.stop().await);
     assert!(neighbour.refused.is_empty() && neighbour.unanswered.is_empty(), "{} refused", neighbour.refused.len());
     assert!(mad.unanswered.is_empty(), "{} without an answer", mad.unanswered.len());
     let enough = neighbour.accepted.len();
-    scene.neighbour_backend.until("everything", |backend| backend.span_count() == enough).await;
-    neighbour.assert_exactly_once(&scene.neighbour_backend.span_ids());
+    neighbour_backend.until("everything", |backend| backend.span_count() == enough).await;
+    neighbour.assert_exactly_once(&neighbour_backend.span_ids());
     // The mad pipeline: nothing that was refused arrived, nothing arrived twice, and what is missing was dropped by the
     // plugin, which the ledger knows.
-    let arrived = scene.mad_backend.span_ids();
+    let arrived = mad_backend.span_ids();
     assert!(arrived.iter().all(|(id, times)| *times == 1 && mad.accepted.contains(id)), "doubled or invented");
     let status = scene.process.status().await;
     for line in status["ledger"].as_array().unwrap() {

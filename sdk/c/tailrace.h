@@ -224,8 +224,8 @@ static inline tr_outcome tr_replace(tr_text batch) { return (tr_outcome){1, batc
 /* Drops the batch, and counts it under this reason: a few words in lower case. */
 static inline tr_outcome tr_drop_batch(tr_text reason) { return (tr_outcome){2, reason}; }
 
-/* Takes one batch: an encoded OTLP request, the bytes of TracesData, MetricsData or LogsData. Read them with nanopb or
- * protobuf-c; attributes are far cheaper, if they do. */
+/* Takes one batch: an encoded OTLP request, the bytes of TracesData, MetricsData or LogsData. Read them with nanopb, as
+ * PROCESSORS.md of the SDKs shows; attributes are far cheaper, if they do. */
 typedef tr_answer tr_process(tr_signal signal, tr_text batch, tr_outcome *outcome);
 
 /* ---- Sampler ------------------------------------------------------------------------------------------------------ */

@@ -1,7 +1,6 @@
 //! A mad plugin and its neighbours: one process with two pipelines. In one of them stands the plugin `mad`, whose file a
 //! test replaces, and behind it a good one; in the other a good one alone, and its senders measure how long an answer takes.
 
-use crate::backend::Backend;
 use crate::client::{Books, Client};
 use crate::guests::{behaving, guest};
 use crate::plugins::{PluginDirectory, stamp};
@@ -70,21 +69,18 @@ pub struct Scene {
     pub process: Process,
     /// Where the file of the mad plugin lies.
     pub plugins: PluginDirectory,
-    /// Behind the pipeline with the mad plugin.
-    pub mad_backend: Backend,
-    /// Behind the other.
-    pub neighbour_backend: Backend,
     _good: PluginDirectory,
 }
 
 impl Scene {
     /// Starts the collector with a good plugin in the place of the mad one. `settings` are further settings of its
-    /// processor.
-    pub async fn start(binary: &Path, settings: &str) -> Self {
+    /// processor, `platform` those of what all plugins share, `backends` where the two pipelines send to: that of the mad
+    /// plugin, and the other.
+    pub async fn start(binary: &Path, settings: &str, platform: &str, backends: [SocketAddr; 2]) -> Self {
         let plugins = PluginDirectory::with("mad", &guest("mad-attributes"));
         let good = PluginDirectory::with("stamp", &stamp("good"));
-        let (mad_backend, neighbour_backend) = (Backend::start().await, Backend::start().await);
         let (mad, stamps) = (plugins.path().display(), good.path().display());
+        let [behind_mad, behind_neighbour] = backends;
         let yaml = format!(
             "receivers:
   otlp/mad: {{protocols: {{grpc: {{endpoint: '127.0.0.1:0'}}}}}}
@@ -94,19 +90,20 @@ processors:
   wasm/beside: {{directory: '{stamps}', module: stamp}}
   wasm/neighbour: {{directory: '{stamps}', module: stamp}}
 exporters:
-  otlp_grpc/mad: {}
-  otlp_grpc/neighbour: {}
+  otlp_grpc/mad: {{endpoint: '{behind_mad}', tls: {{insecure: true}}, compression: none}}
+  otlp_grpc/neighbour: {{endpoint: '{behind_neighbour}', tls: {{insecure: true}}, compression: none}}
+extensions:
+  plugins: {{{platform}}}
 service:
+  extensions: [plugins]
   telemetry: {{metrics: {{level: none}}}}
   pipelines:
     traces/mad: {{receivers: [otlp/mad], processors: [wasm/mad, wasm/beside], exporters: [otlp_grpc/mad]}}
     traces/neighbour: {{receivers: [otlp/neighbour], processors: [wasm/neighbour], exporters: [otlp_grpc/neighbour]}}
 ",
-            mad_backend.exporter("compression: none"),
-            neighbour_backend.exporter("compression: none"),
         );
         let process = Process::start(binary, &yaml).await;
-        Self { process, plugins, mad_backend, neighbour_backend, _good: good }
+        Self { process, plugins, _good: good }
     }
 
     /// Starts senders to the pipeline of the mad plugin, or to the other one.

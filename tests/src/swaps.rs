@@ -73,7 +73,15 @@ impl TraceService for Books {
 /// # Panics
 /// When a span was lost, doubled, or arrived although it was refused, a batch was torn, or memory grew.
 pub async fn run(binary: &Path, swaps: u64, rate: u64, pause: Duration, versions: u64) {
-    let plugins = PluginDirectory::with("stamp", &stamp("v0"));
+    // Made before anything runs: the backend is this very thread, and an exporter that gets no answer sends again.
+    let good: Vec<_> = (0..versions.max(1)).map(|version| stamp(&format!("v{version}"))).collect();
+    let mut damaged = good[0].clone();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 2000].fill(0xff);
+    let half = good[0][..middle].to_vec();
+    let bad =
+        [stamp("trap"), stamp("trap-in-configure"), CORE_MODULE.to_vec(), damaged, half, Vec::new(), stamp("never")];
+    let plugins = PluginDirectory::with("stamp", &good[0]);
     let books = Books::default();
     // Room from the start: to grow tens of millions of entries takes longer than an exporter waits for its answer, and what it
     // then sends again would arrive twice.
@@ -98,14 +106,6 @@ service:
     let client = Client::connect(process.address("otlp/grpc").await).await;
     let sender = tokio::spawn(send(client, rate, books.clone()));
     tokio::time::sleep(Duration::from_secs(2)).await;
-    // Made before, so that the pace is that of the swaps.
-    let good: Vec<_> = (0..versions.max(1)).map(|version| stamp(&format!("v{version}"))).collect();
-    let mut damaged = good[0].clone();
-    let middle = damaged.len() / 2;
-    damaged[middle..middle + 2000].fill(0xff);
-    let half = good[0][..middle].to_vec();
-    let bad =
-        [stamp("trap"), stamp("trap-in-configure"), CORE_MODULE.to_vec(), damaged, half, Vec::new(), stamp("never")];
     let (start, mut memory, mut next_look) = (Instant::now(), Vec::new(), Instant::now());
     let mut ticks = tokio::time::interval(pause);
     for swap in 0..swaps {

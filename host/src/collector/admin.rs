@@ -23,9 +23,29 @@ pub(super) fn answer<B>(request: &Request<B>, telemetry: &Telemetry) -> Reply {
     }
 }
 
-/// The plugins of this collector, by place.
+/// The plugins of this collector, by place, and behind them those that lie in a directory and do not run.
 fn plugins(telemetry: &Telemetry) -> Value {
-    Platform::views(telemetry.metrics()).into()
+    let mut plugins = Platform::views(telemetry.metrics());
+    plugins.extend(telemetry.status().views().iter().flat_map(|(component, view)| not_loaded(component, view)));
+    plugins.into()
+}
+
+/// What a processor says of the plugins of its directory that do not run.
+fn not_loaded(component: &str, view: &Value) -> Vec<Value> {
+    let place = component.split_once(':').map_or(component, |(_, place)| place);
+    let plugins = view.get("plugins").and_then(Value::as_array).into_iter().flatten();
+    let waits = plugins.filter(|plugin| plugin.get("state").is_some_and(|state| state == "not loaded"));
+    let text = |plugin: &Value, key: &str| plugin.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    waits
+        .map(|plugin| {
+            json!({
+                "place": format!("{place}:{}", text(plugin, "name")),
+                "file": text(plugin, "file"),
+                "state": "not loaded",
+                "load_error": {"reason": text(plugin, "problem")},
+            })
+        })
+        .collect()
 }
 
 fn status(telemetry: &Telemetry) -> Value {
@@ -55,4 +75,20 @@ fn ledger_line(line: &Line) -> Value {
         "dropped": line.dropped,
         "held": line.held,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plugin that never ran is shown with its reason; those that run, and samplers, which belong elsewhere, are not.
+    #[test]
+    fn plugins_that_do_not_run_are_shown() {
+        let plugin = |name: &str, state: &str| json!({"name": name, "state": state, "file": "f", "problem": "no"});
+        let view = json!({"plugins": [plugin("a", "running"), plugin("b", "not loaded"), plugin("c", "sampler")]});
+        let expected =
+            json!({"place": "wasm@logs:b", "file": "f", "state": "not loaded", "load_error": {"reason": "no"}});
+        assert_eq!(not_loaded("processor:wasm@logs", &view), [expected]);
+        assert!(not_loaded("receiver:otlp", &json!({})).is_empty());
+    }
 }

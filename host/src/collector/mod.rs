@@ -48,8 +48,16 @@ impl fmt::Display for StartError {
 }
 
 impl From<Vec<BuildError>> for StartError {
+    /// What one component has to say in several pipelines is said once.
     fn from(errors: Vec<BuildError>) -> Self {
-        Self(errors.iter().map(ToString::to_string).collect())
+        let mut said: Vec<String> = Vec::new();
+        for error in errors {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+        Self(said)
     }
 }
 

@@ -4,6 +4,7 @@
 //! extensions:
 //!   plugins:
 //!     max_plugins: 100
+//!     load: {concurrency: 4}
 //!     cache: {directory: /var/cache/tailrace, size_mib: 512}
 //!     compile: {timeout: 120s, memory_mib: 2048, concurrency: 1}
 //!     rollback: {window: 5m, failures: 5, share_percent: 10}
@@ -36,12 +37,22 @@ const MIB: u64 = 1 << 20;
 pub struct Config {
     /// Plugins in all places of the configuration; a processor in two pipelines is two.
     max_plugins: usize,
+    /// How plugins are loaded.
+    load: LoadConfig,
     /// Compiled plugins on disk.
     cache: CacheConfig,
     /// What compiling one plugin may use.
     compile: CompileConfig,
     /// When a new version is taken back.
     rollback: RollbackConfig,
+}
+
+/// How plugins are loaded.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LoadConfig {
+    /// How many of a directory at once.
+    concurrency: usize,
 }
 
 /// Compiled plugins on disk.
@@ -82,10 +93,17 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_plugins: PlatformSettings::default().max_plugins,
+            load: LoadConfig::default(),
             cache: CacheConfig::default(),
             compile: CompileConfig::default(),
             rollback: RollbackConfig::default(),
         }
+    }
+}
+
+impl Default for LoadConfig {
+    fn default() -> Self {
+        Self { concurrency: PlatformSettings::default().load_concurrency }
     }
 }
 
@@ -113,6 +131,9 @@ impl Settings for Config {
     fn check(&self, check: &mut Check<'_>) {
         if self.max_plugins == 0 {
             check.error("max_plugins", "must be at least 1");
+        }
+        if !(1..=64).contains(&self.load.concurrency) {
+            check.error("load.concurrency", "must be between 1 and 64");
         }
         if self.cache.directory.is_relative() && !self.cache.directory.as_os_str().is_empty() {
             check.error("cache.directory", "must be an absolute path");
@@ -154,6 +175,7 @@ impl Config {
         let chosen = Some(self.cache.directory.clone()).filter(|directory| !directory.as_os_str().is_empty());
         PlatformSettings {
             max_plugins: self.max_plugins,
+            load_concurrency: self.load.concurrency,
             cache: CacheSettings {
                 directory: chosen.or(base.cache.directory),
                 bytes_max: self.cache.size_mib.saturating_mul(MIB),
@@ -191,14 +213,14 @@ mod tests {
         let defaults = Config::default().on_top_of(PlatformSettings::default());
         assert_eq!(format!("{defaults:?}"), format!("{:?}", PlatformSettings::default()));
         let config = serde_json::json!({
-            "max_plugins": 7, "cache": {"directory": "/c", "size_mib": 3}, "compile": {"memory_mib": 300},
+            "max_plugins": 7, "load": {"concurrency": 2}, "cache": {"directory": "/c", "size_mib": 3}, "compile": {"memory_mib": 300},
             "rollback": {"window": "1m"},
         });
         let config: Config = serde_json::from_value(config).unwrap();
         let mut base = PlatformSettings { start_with_last_good: true, ..PlatformSettings::default() };
         base.compile.program = Some("/proc/self/exe".into());
         let settings = config.on_top_of(base);
-        assert_eq!((settings.max_plugins, settings.start_with_last_good), (7, true));
+        assert_eq!((settings.max_plugins, settings.load_concurrency, settings.start_with_last_good), (7, 2, true));
         assert_eq!(settings.cache, CacheSettings { directory: Some("/c".into()), bytes_max: 3 << 20 });
         assert_eq!((settings.compile.memory_bytes, settings.compile.concurrency), (300 << 20, 1));
         assert_eq!(settings.compile.program, Some("/proc/self/exe".into()));

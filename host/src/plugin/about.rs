@@ -10,7 +10,7 @@ use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::PluginLog;
+use super::log::{self, PluginLog, tidy};
 use super::metrics::PluginMetrics;
 use super::options::ErrorMode;
 use super::platform::Platform;
@@ -68,6 +68,7 @@ impl About {
         let program = compile(candidate)?;
         let compiled_in = start.elapsed();
         super::blocking(Self::ask_instance(program, config, role, limits.clone(), compiled_in))?
+            .map_err(LoadError::tidy)
     }
 
     async fn ask_instance(
@@ -89,12 +90,12 @@ impl About {
                 let wish = Wish::of(&stated);
                 Interest::check(stated, kind).map(|_| wish).map_err(|error| error.to_string())
             }
-            Ok(Err(answer)) => Err(answer),
-            Err(failure) => Err(format!("in configure: {failure}")),
+            Ok(Err(answer)) => Err(tidy(&answer)),
+            Err(failure) => Err(tidy(&format!("in configure: {failure}"))),
         };
         Ok(Self {
-            name: info.name,
-            version: info.version,
+            name: log::name(&info.name),
+            version: log::name(&info.version),
             config_schema: info.config_schema,
             error_mode: info.error_mode.map(|mode| match mode {
                 StatedMode::Propagate => ErrorMode::Propagate,

@@ -14,7 +14,7 @@ use super::error::{Failure, LoadError};
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::program::{Candidate, Program};
+use super::program::{Candidate, Origin, Program};
 use crate::pdata::{Batch, Limits as Validation};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,8 +35,10 @@ pub struct Bench {
     pub items: usize,
     /// Calls that the batches take; less than there are batches if some do not concern the plugin.
     pub calls: usize,
-    /// To compile it, or to find it compiled.
+    /// To compile it, now or when it came into the cache.
     pub compile: Duration,
+    /// To load it from the cache, if it was there.
+    pub load: Option<Duration>,
     /// For one instance, configured; the mean of some.
     pub instantiate: Duration,
     /// See the module.
@@ -75,14 +77,16 @@ impl Bench {
         batches: &[Batch],
         time: Duration,
     ) -> Result<Self, LoadError> {
-        let start = Instant::now();
         let program = compile(candidate)?;
-        let took = start.elapsed();
+        let (compile_time, load) = match program.origin {
+            Origin::Cache { compiling } => (compiling, Some(program.took)),
+            Origin::Compiled(_) => (program.took, None),
+        };
         let nothing = compile(&Candidate::new(NOTHING))?;
         super::blocking(async {
             let mut bench = Subject { program, nothing, role, config, limits: Arc::new(limits.clone()) };
             let measured = bench.measure(batches, time).await?;
-            Ok(Self { compile: took, ..measured })
+            Ok(Self { compile: compile_time, load, ..measured })
         })?
     }
 }
@@ -129,6 +133,7 @@ impl Subject<'_> {
             items: batches.iter().map(Batch::items).sum(),
             calls: own.last().map_or(0, |times| times.calls),
             compile: Duration::ZERO,
+            load: None,
             instantiate,
             scan: median(&own, |times| times.scan),
             crossing,

@@ -116,6 +116,9 @@ pub(super) async fn take(
 ) -> Result<Step, RunError> {
     let Turn::View { view, start } = turn else {
         let batch = draft.parts().0.clone();
+        if work::skips(generation, metrics, &batch) {
+            return Ok(Step::Goes);
+        }
         return Ok(match work::run(generation, metrics, &batch).await? {
             Outcome::Unchanged => Step::Goes,
             Outcome::Replaced(new) => {

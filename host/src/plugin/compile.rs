@@ -5,13 +5,13 @@
 //! itself again as `tailrace __compile`, hands it the bytes that it has hashed, and takes machine code back:
 //!
 //! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), its niceness is
-//!   10 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
+//!   19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
 //! - it opens no file, writes none, gets no environment, and dies with the thread that waits for it;
 //! - `compile.concurrency` of them run at once, one by default.
 //!
 //! A process is also what a thread cannot be: killed. The program is `/proc/self/exe`, the very build that runs, even if
 //! the file on disk has been replaced, so its machine code fits. Where a process cannot be started (no such program is
-//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 10, which is said
+//! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 19, which is said
 //! in the log and in `GET /plugins`; such a thread is no longer waited for after the time, but cannot be ended.
 //!
 //! In a container with a limit on processor time the compiler takes from the same quota as the workers, whatever its
@@ -19,6 +19,7 @@
 
 use super::engine;
 use super::error::LoadError;
+use crate::workers::lower_priority;
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -34,7 +35,7 @@ pub const SUBCOMMAND: &str = "__compile";
 /// Waiting for a processor on a busy machine may take so many times the limit on processor time.
 const WAITING_FACTOR: u32 = 10;
 /// How often who waits looks whether it still should.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// Threads of the compiler while the collector starts.
 const THREADS_MAX: usize = 8;
 /// Time to end after the last byte of machine code.
@@ -195,7 +196,7 @@ impl Compiler {
             // The slot stays taken for as long as this runs, whoever still waits for it.
             let _slot = slot;
             if urgency == Urgency::Reload {
-                be_nice();
+                lower_priority();
             }
             let engine = engine::engine().map_err(LoadError);
             let _ = tell.send(engine.and_then(|engine| precompile(&engine.wasm, &bytes)));
@@ -259,7 +260,7 @@ fn wait<T>(told: &Receiver<T>, limit: Duration, cancelled: &AtomicBool) -> Resul
     }
 }
 
-fn ending() -> LoadError {
+pub(super) fn ending() -> LoadError {
     LoadError::new("it is not needed any more: the collector ends")
 }
 
@@ -282,7 +283,7 @@ pub fn compiling_process(
     let broken = |error: &dyn std::fmt::Display| (1, error.to_string());
     restrain(cpu_seconds, memory_bytes).map_err(|error| broken(&error))?;
     if background {
-        be_nice();
+        lower_priority();
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
@@ -306,16 +307,6 @@ fn restrain(cpu_seconds: u64, memory_bytes: u64) -> io::Result<()> {
         let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     }
     Ok(())
-}
-
-/// Of compiling beside traffic: it gets a tenth of a processor that has other work. At 19, with less than a fiftieth, a reload
-/// on a busy machine would take minutes.
-const NICENESS: i32 = 10;
-
-/// Lowers the priority of this thread (elsewhere than on Linux that would be the whole process, and is left).
-fn be_nice() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What a file is, found by looking at it, with errors that name the fix.
 
 use super::error::LoadError;
+use super::log::cut;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -9,6 +10,9 @@ pub(super) const VERSION: &str = "0.1.0";
 /// Versions on this track link with each other in both directions.
 const TRACK: &str = "0.1.";
 const PACKAGE: &str = "tailrace:plugin/";
+/// Longest name of a file's inside, and longest list of them, in a message.
+const NAME_BYTES: usize = 100;
+pub(super) const NAMES_BYTES: usize = 500;
 /// Said of a sampler where batches are to be processed.
 pub(super) const SAMPLER_ONLY: &str =
     "it exports only `sampler`: that belongs into a policy of tail_sampling, not into a wasm processor";
@@ -125,6 +129,7 @@ pub(super) fn ours(export: &str) -> Option<(&str, &str)> {
 pub(super) fn interfaces(exports: &[String]) -> Result<Interfaces, LoadError> {
     let ours: Vec<(&str, &str)> = exports.iter().filter_map(|name| ours(name)).collect();
     if let Some((name, version)) = ours.iter().find(|(_, version)| !version.starts_with(TRACK)) {
+        let (name, version) = (cut(name, NAME_BYTES), cut(version, NAME_BYTES));
         return Err(LoadError(format!(
             "it exports {PACKAGE}{name}@{version}, but this host speaks contract {VERSION}: \
              {}",
@@ -139,7 +144,7 @@ pub(super) fn interfaces(exports: &[String]) -> Result<Interfaces, LoadError> {
     if !has("lifecycle") {
         let what = match exports.first() {
             None => "nothing".to_owned(),
-            Some(_) => exports.join(", "),
+            Some(_) => cut(&exports.join(", "), NAMES_BYTES).to_owned(),
         };
         return Err(LoadError(format!(
             "it is a component but no Tailrace plugin: it does not export {PACKAGE}lifecycle@{VERSION} (it exports \

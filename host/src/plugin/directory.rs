@@ -5,17 +5,20 @@
 //! file systems that send none and for events that got lost. This survives atomic renames, copies that grow slowly,
 //! editors, deletion and re-creation, and the `..data` swap of a Kubernetes ConfigMap.
 //!
-//! One thread per directory, shared by every plugin in it; compiling happens on that thread. A file that vanishes, or that
-//! does not load, leaves the running version in place. The thread ends with the last [`Watch`].
+//! One thread per directory looks, for every plugin in it; loading happens beside it, a few plugins at once, so that one that
+//! takes its time holds up no other. A file that vanishes, or that does not load, leaves the running version in place. The
+//! threads end with the last [`Watch`].
 
 mod folder;
+mod loads;
 mod look;
 
 #[cfg(test)]
 mod tests;
 
-use super::{Candidate, Plugin};
+use super::{Candidate, Platform, Plugin};
 pub use folder::{Folder, FolderOptions, Found, Loader};
+use loads::Loads;
 use look::{Fingerprint, Look};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher};
@@ -23,7 +26,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -44,14 +47,17 @@ pub struct Watch {
 
 /// Something in a directory that follows it.
 trait Follow: Send + Sync {
-    /// Brings what runs in step with what is there; gives when to look again if that is soon.
-    fn follow(&self) -> Option<Duration>;
+    /// Brings what runs in step with what is there; gives when to look again if that is soon. What takes long is left to
+    /// `loads`, after which this is called again.
+    fn follow(self: Arc<Self>, loads: &Loads) -> Option<Duration>;
 }
 
 struct Directory {
     entries: Arc<Mutex<Vec<Arc<dyn Follow>>>>,
     hints: Sender<Hint>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Ends after the thread that gives it work.
+    loads: Mutex<Option<Arc<Loads>>>,
 }
 
 /// A file, and the plugin that follows it.
@@ -64,6 +70,8 @@ struct Entry {
 
 #[derive(Default)]
 struct Seen {
+    /// The plugin is being offered what was read; until that is over nothing else is done.
+    busy: bool,
     /// What the file looked like when it was last read.
     read: Option<Fingerprint>,
     /// What it looked like a moment ago, if that is not what was read.
@@ -72,6 +80,8 @@ struct Seen {
 
 enum Hint {
     Look,
+    /// Something has been loaded, or has not.
+    Loaded,
     Stop,
 }
 
@@ -130,10 +140,22 @@ impl Directory {
     fn start(path: PathBuf, rescan: Duration) -> io::Result<Self> {
         let (hints, heard) = channel();
         let entries = Arc::<Mutex<Vec<Arc<dyn Follow>>>>::default();
-        let follower =
-            Follower { path, rescan, hints: hints.clone(), heard, entries: Arc::clone(&entries), armed: None };
+        let tell = hints.clone();
+        let loaded = move || {
+            let _ = tell.send(Hint::Loaded);
+        };
+        let loads = Arc::new(Loads::new(Platform::of_process().settings().load_concurrency, loaded));
+        let follower = Follower {
+            path,
+            rescan,
+            hints: hints.clone(),
+            heard,
+            entries: Arc::clone(&entries),
+            loads: Arc::clone(&loads),
+            armed: None,
+        };
         let thread = std::thread::Builder::new().name("plugin-directory".to_owned()).spawn(|| follower.run())?;
-        Ok(Self { entries, hints, thread: Mutex::new(Some(thread)) })
+        Ok(Self { entries, hints, thread: Mutex::new(Some(thread)), loads: Mutex::new(Some(loads)) })
     }
 }
 
@@ -143,6 +165,7 @@ impl Drop for Directory {
         if let Some(thread) = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
         }
+        drop(self.loads.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -160,6 +183,7 @@ struct Follower {
     hints: Sender<Hint>,
     heard: Receiver<Hint>,
     entries: Arc<Mutex<Vec<Arc<dyn Follow>>>>,
+    loads: Arc<Loads>,
     /// The watcher, and the directory (not the path) that it watches.
     armed: Option<(notify::RecommendedWatcher, Fingerprint)>,
 }
@@ -175,7 +199,7 @@ impl Follower {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Hint::Loaded) | Err(RecvTimeoutError::Timeout) => {}
             }
             self.arm();
             let there = look::of(&self.path).fingerprint().is_some();
@@ -189,7 +213,7 @@ impl Follower {
         let start = Instant::now();
         while start.elapsed() < QUIET_MAX {
             match self.heard.recv_timeout(QUIET) {
-                Ok(Hint::Look) => {}
+                Ok(Hint::Look | Hint::Loaded) => {}
                 Ok(Hint::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => break,
             }
@@ -231,27 +255,31 @@ impl Follower {
     /// Looks at everything; gives when one of them must be looked at again, if that is soon.
     fn scan(&self) -> Option<Duration> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        entries.iter().filter_map(|entry| entry.follow()).min()
+        entries.into_iter().filter_map(|entry| entry.follow(&self.loads)).min()
     }
 }
 
 impl Follow for Entry {
-    fn follow(&self) -> Option<Duration> {
-        (!self.settles()).then_some(STABLE)
+    fn follow(self: Arc<Self>, loads: &Loads) -> Option<Duration> {
+        (!self.settles(loads)).then_some(STABLE)
     }
 }
 
 impl Follow for Folder {
-    fn follow(&self) -> Option<Duration> {
-        Folder::follow(self)
+    fn follow(self: Arc<Self>, loads: &Loads) -> Option<Duration> {
+        Folder::follow(&self, loads)
     }
 }
 
 impl Entry {
     /// Brings the plugin in step with the file; false if the file seems to be changing still.
-    fn settles(&self) -> bool {
+    fn settles(self: &Arc<Self>, loads: &Loads) -> bool {
         let look = look::of(&self.file);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
+        if seen.busy {
+            // It is looked at again when that is over.
+            return true;
+        }
         if look.fingerprint().is_some() && look.fingerprint() == seen.read {
             seen.pending = None;
             return true;
@@ -281,8 +309,12 @@ impl Entry {
             }
             Ok(candidate) => {
                 seen.read = Some(fingerprint);
-                seen.pending = None;
-                self.plugin.offer(&candidate);
+                (seen.pending, seen.busy) = (None, true);
+                let entry = Arc::clone(self);
+                loads.start(move |_| {
+                    let _over = Over(&entry);
+                    entry.plugin.offer(&candidate);
+                });
                 true
             }
             Err(reason) => {
@@ -290,5 +322,18 @@ impl Entry {
                 true
             }
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An offer is over when this is dropped, however it ended.
+struct Over<'a>(&'a Entry);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.seen().busy = false;
     }
 }

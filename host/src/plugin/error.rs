@@ -1,5 +1,6 @@
 //! What can go wrong, kept apart: a plugin that cannot be loaded, an accident in a call, a plugin's own answer.
 
+use super::log::tidy;
 use std::fmt;
 
 /// Why a file is not used as a plugin. The text says what to do.
@@ -23,6 +24,11 @@ impl LoadError {
 
     pub(super) fn new(message: impl fmt::Display) -> Self {
         Self(message.to_string())
+    }
+
+    /// The same in words that can be shown: no file and no guest writes lines of its own into a log, or to a terminal.
+    pub(super) fn tidy(self) -> Self {
+        Self(tidy(&self.0))
     }
 
     /// Whether it is a good plugin, but one for tail sampling.

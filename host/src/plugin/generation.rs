@@ -4,13 +4,14 @@
 //! blocks, and runs beside the data path.
 
 use super::bindings::lifecycle;
+use super::compile::{self, LOOK};
 use super::contract::Kind;
 use super::error::{Failure, LoadError, RunError};
 use super::guest::Shared;
 use super::instance::Instance;
 use super::interest::Interest;
 use super::limits::Limits;
-use super::log::{PluginLog, cut};
+use super::log::{self, PluginLog, cut};
 use super::metrics::PluginMetrics;
 use super::options::{ErrorMode, Options};
 use super::pool::Pool;
@@ -19,14 +20,12 @@ use super::quarantine::{Input, Quarantine};
 use super::rollback::{Probation, Verdict};
 use super::state;
 use crate::pdata::Signal;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tailrace_columns::{Columns, Traces};
 use tokio::time::Instant;
-
-/// Longest name and version of a plugin.
-const NAME_BYTES: usize = 100;
 
 /// What runs between two swaps.
 pub(super) struct Generation {
@@ -66,21 +65,35 @@ impl Generation {
             let message = format!("it has {} bytes; module_mib allows {limit}", candidate.len());
             return Err(LoadError(message));
         }
-        Self::of(Program::compile(candidate, loader)?, number, options, metrics, probation)
+        Self::of(Program::compile(candidate, loader)?, number, options, metrics, probation, loader.cancelled)
     }
 
-    /// Makes generation `number` of a program.
+    /// Makes generation `number` of a program, unless it is not wanted any more.
     pub(super) fn of(
         program: Arc<Program>,
         number: u64,
         options: &Arc<Options>,
         metrics: &PluginMetrics,
         probation: Probation,
+        cancelled: &AtomicBool,
     ) -> Result<Self, LoadError> {
         // Guests run in futures with timers. Loading happens wherever a thread may block, with or without a runtime
         // around, so it brings its own.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
-        runtime.block_on(Self::start(program, number, options, metrics, probation))
+        let started = runtime.block_on(async {
+            let mut start = pin!(Self::start(program, number, options, metrics, probation));
+            // A guest may sleep, and nobody waits for it when the collector ends.
+            loop {
+                tokio::select! {
+                    started = &mut start => return started,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if cancelled.load(Relaxed) {
+                    return Err(compile::ending());
+                }
+            }
+        });
+        started.map_err(LoadError::tidy)
     }
 
     async fn start(
@@ -126,8 +139,8 @@ impl Generation {
             interest,
             pool,
             limits,
-            name: cut(&info.name, NAME_BYTES).to_owned(),
-            version: cut(&info.version, NAME_BYTES).to_owned(),
+            name: log::name(&info.name),
+            version: log::name(&info.version),
             options: Arc::clone(options),
             wish: info.error_mode.map(|mode| match mode {
                 lifecycle::ErrorMode::Propagate => ErrorMode::Propagate,

@@ -7,6 +7,7 @@ use super::imports::{self, Opened, Patterns, PluginSeries};
 use super::limits::{Limits, Memory};
 use super::log::{LastWords, PluginLog, Printed};
 use super::wasi;
+use crate::workers::lane::Moment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -141,27 +142,29 @@ pub(super) struct TimedOut(Duration);
 pub(super) struct CallClock {
     born: Instant,
     budget: Duration,
-    used: Duration,
-    /// When it went on computing, in nanoseconds since `born`. Shared with the futures that yield.
+    /// Nanoseconds of the call so far. Shared with who waits for it.
+    used: Arc<AtomicU64>,
+    /// The [`Moment`] when it went on computing. Shared with the futures that yield.
     resumed: Arc<AtomicU64>,
 }
 
 impl CallClock {
     pub(super) fn new() -> Self {
-        Self { born: Instant::now(), budget: Duration::ZERO, used: Duration::ZERO, resumed: Arc::default() }
+        Self { born: Instant::now(), budget: Duration::ZERO, used: Arc::default(), resumed: Arc::default() }
     }
 
     /// A call with this much time begins.
     pub(super) fn begin(&mut self, budget: Duration) {
         self.budget = budget;
-        self.used = Duration::ZERO;
-        self.resumed.store(nanos(self.born), Relaxed);
+        self.used.store(0, Relaxed);
+        self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
     }
 
     /// What has been computed so far is added up.
     fn pause(&mut self) {
-        let now = nanos(self.born);
-        self.used += Duration::from_nanos(now.saturating_sub(self.resumed.swap(now, Relaxed)));
+        let now = Moment::now(self.born);
+        let computed = now.since(Moment::from_bits(self.resumed.swap(now.to_bits(), Relaxed)));
+        self.add(computed);
     }
 
     /// The call is over.
@@ -171,7 +174,20 @@ impl CallClock {
 
     /// Time that calls have computed since this was last asked for, or since the last call began.
     pub(super) fn take_used(&mut self) -> Duration {
-        std::mem::take(&mut self.used)
+        Duration::from_nanos(self.used.swap(0, Relaxed))
+    }
+
+    /// The nanoseconds that the call has computed, for who cannot look at the clock while it runs.
+    pub(super) fn shown(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.used)
+    }
+
+    fn add(&self, computed: Duration) {
+        self.used.fetch_add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Relaxed))
     }
 
     /// For a call into the host that may take long.
@@ -181,15 +197,14 @@ impl CallClock {
 
     /// Called now and then in the midst of a long call into the host: let others work, or end the call.
     async fn breathe(&mut self) -> Result<(), TimedOut> {
-        let computed = nanos(self.born).saturating_sub(self.resumed.load(Relaxed));
-        let computed = Duration::from_nanos(computed);
-        if self.used + computed >= self.budget {
+        let computed = Moment::now(self.born).since(Moment::from_bits(self.resumed.load(Relaxed)));
+        if self.used() + computed >= self.budget {
             return Err(TimedOut(self.budget));
         }
         if computed >= TICK {
-            self.used += computed;
+            self.add(computed);
             tokio::task::yield_now().await;
-            self.resumed.store(nanos(self.born), Relaxed);
+            self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
         }
         Ok(())
     }
@@ -197,7 +212,7 @@ impl CallClock {
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.pause();
-        if self.used >= self.budget {
+        if self.used() >= self.budget {
             return Err(TimedOut(self.budget).into());
         }
         let (born, resumed) = (self.born, Arc::clone(&self.resumed));
@@ -205,7 +220,7 @@ impl CallClock {
             1,
             Box::pin(async move {
                 tokio::task::yield_now().await;
-                resumed.store(nanos(born), Relaxed);
+                resumed.store(Moment::now(born).to_bits(), Relaxed);
             }),
         ))
     }
@@ -233,8 +248,4 @@ impl Pace<'_> {
         }
         Ok(())
     }
-}
-
-fn nanos(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

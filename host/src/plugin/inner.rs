@@ -27,7 +27,7 @@ pub(super) struct Inner {
     /// The file that it follows.
     pub(super) file: Option<PathBuf>,
     pub(super) current: Current,
-    pub(super) metrics: PluginMetrics,
+    pub(super) metrics: Arc<PluginMetrics>,
     pub(super) registry: Metrics,
     pub(super) swaps: Swaps,
     pub(super) trouble: Mutex<Trouble>,

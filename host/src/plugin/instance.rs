@@ -11,16 +11,20 @@ use super::interest::to_contract;
 use super::limits::Limits;
 use super::program::Program;
 use crate::pdata::Signal;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tailrace_columns::{Additions, Columns, Edits, Traces};
+use tokio::time::error::Elapsed;
 use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
 const WAITING_FACTOR: u32 = 10;
-/// The same for what happens once per instance: nothing sleeps for good reasons there, and a plugin that does keeps the others
-/// of its directory waiting.
+/// The same for what happens once per instance: nothing sleeps for good reasons there.
 const START_WAITING_FACTOR: u32 = 2;
+/// In which part of its time a call must get on to be waited for again.
+const PROGRESS: u32 = 50;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
 
@@ -52,7 +56,9 @@ struct Budget {
 }
 
 impl Budget {
-    const START: Self = Self { computing: Limits::START, in_all: Limits::START.saturating_mul(START_WAITING_FACTOR) };
+    fn of_the_start(limits: &Limits) -> Self {
+        Self { computing: limits.start_timeout, in_all: limits.start_timeout.saturating_mul(START_WAITING_FACTOR) }
+    }
 
     fn of_a_call(limits: &Limits) -> Self {
         Self { computing: limits.timeout, in_all: limits.timeout.saturating_mul(WAITING_FACTOR) }
@@ -64,9 +70,9 @@ impl Budget {
 macro_rules! within {
     ($budget:expr, $store:expr, $program:expr, $call:expr) => {{
         let budget: Budget = $budget;
-        begin($store, budget);
+        let used = begin($store, budget);
         let ticking = $program.engine.ticking();
-        let made = tokio::time::timeout(budget.in_all, $call).await;
+        let made = while_it_works(budget, &used, $call).await;
         drop(ticking);
         outcome(made, $store, budget)
     }};
@@ -82,7 +88,8 @@ impl Instance {
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.output_bytes.saturating_add(OUTPUT_SLACK));
         store.epoch_deadline_callback(|mut context| context.data_mut().clock.tick());
-        let made = within!(Budget::START, &mut store, program, program.pre.instantiate_async(&mut store));
+        let made =
+            within!(Budget::of_the_start(limits), &mut store, program, program.pre.instantiate_async(&mut store));
         let made = made.and_then(|instance| {
             let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
             let (lifecycle, at, store) = (&program.lifecycle, &program.exports, &mut store);
@@ -107,12 +114,22 @@ impl Instance {
 
     /// Who it says it is.
     pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
-        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_describe(&mut self.store))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            self.lifecycle.call_describe(&mut self.store)
+        )
     }
 
     /// Hands it its configuration; the inner error is its answer.
     pub(super) async fn configure(&mut self, config: &str) -> Result<Result<lifecycle::Interest, String>, Failure> {
-        within!(Budget::START, &mut self.store, self.program, self.lifecycle.call_configure(&mut self.store, config))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            self.lifecycle.call_configure(&mut self.store, config)
+        )
     }
 
     /// Runs an `attributes` plugin over the columns of a batch.
@@ -168,7 +185,12 @@ impl Instance {
     /// Whether a `sampler` plugin wants whole spans.
     pub(super) async fn wants_spans(&mut self) -> Result<bool, Failure> {
         let Some(guest) = &self.exports.sampler else { return Err(not_exported("sampler")) };
-        within!(Budget::START, &mut self.store, self.program, guest.call_wants_spans(&mut self.store))
+        within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            guest.call_wants_spans(&mut self.store)
+        )
     }
 
     /// Asks a `sampler` plugin about traces.
@@ -231,18 +253,40 @@ impl Instance {
     }
 }
 
-fn begin(store: &mut Store<Guest>, budget: Budget) {
+/// Gives what it has computed, while it does.
+fn begin(store: &mut Store<Guest>, budget: Budget) -> Arc<AtomicU64> {
     let guest = store.data_mut();
     guest.clock.begin(budget.computing);
     guest.words.take();
     // What an earlier call wanted and lived without does not explain an accident of this one.
     guest.memory.take_refused();
+    let used = guest.clock.shown();
     store.set_epoch_deadline(1);
+    used
+}
+
+/// Waits for a call, but not for one that waits itself. On a busy machine it may wait for a processor, which is not its fault:
+/// as long as it uses up its time in parts of at least [`PROGRESS`] it may go on.
+async fn while_it_works<T>(budget: Budget, used: &AtomicU64, call: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut call = pin!(call);
+    let mut before = Duration::ZERO;
+    loop {
+        match tokio::time::timeout(budget.in_all, &mut call).await {
+            Ok(made) => return Ok(made),
+            Err(elapsed) => {
+                let now = Duration::from_nanos(used.load(Relaxed));
+                if now.saturating_sub(before) < budget.computing / PROGRESS {
+                    return Err(elapsed);
+                }
+                before = now;
+            }
+        }
+    }
 }
 
 /// Sorts what came of a call into values and accidents.
 fn outcome<T>(
-    made: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    made: Result<wasmtime::Result<T>, Elapsed>,
     store: &mut Store<Guest>,
     budget: Budget,
 ) -> Result<T, Failure> {
@@ -305,4 +349,31 @@ fn projection(columns: &Columns) -> types::Projection<'_> {
 
 fn not_exported(interface: &str) -> Failure {
     Failure::new(Incident::Start, format!("it does not export `{interface}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that waits is given up after its time; one that gets on, slowly, is not.
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_and_working_goes_on() {
+        let budget = Budget { computing: Duration::from_millis(100), in_all: Duration::from_secs(1) };
+        let used = AtomicU64::new(0);
+        let start = tokio::time::Instant::now();
+        assert!(while_it_works(budget, &used, std::future::pending::<()>()).await.is_err());
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+        for (step_ms, seconds) in [(2, 20), (1, 2)] {
+            let works = async {
+                for _ in 0..20 {
+                    used.fetch_add(step_ms * 1_000_000, Relaxed);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            used.store(0, Relaxed);
+            let start = tokio::time::Instant::now();
+            let ended = while_it_works(budget, &used, works).await;
+            assert_eq!((start.elapsed().as_secs(), ended.is_ok()), (seconds, step_ms == 2), "{step_ms} ms a second");
+        }
+    }
 }

@@ -8,6 +8,9 @@ use wasmtime::ResourceLimiter;
 pub struct Limits {
     /// Time that one call may compute. Beyond it the call is cut off and its instance thrown away.
     pub timeout: Duration,
+    /// Time that each call may compute that is made once for an instance: its start, `describe` and `configure`. Interpreted
+    /// languages need far longer for them than for a batch.
+    pub start_timeout: Duration,
     /// Memory of one instance, over all its memories. Growth beyond it is refused, which most guests answer with a trap.
     pub memory_bytes: usize,
     /// What one call may hand back.
@@ -34,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             timeout: Duration::from_millis(100),
+            start_timeout: Duration::from_secs(10),
             memory_bytes: 64 << 20,
             output_bytes: 32 << 20,
             instances: 4,
@@ -46,12 +50,6 @@ impl Default for Limits {
             state_bytes: 16 << 20,
         }
     }
-}
-
-impl Limits {
-    /// Time for everything that happens once per instance: instantiation and `configure`. Interpreted languages need
-    /// far longer for it than for a batch.
-    pub(super) const START: Duration = Duration::from_secs(10);
 }
 
 /// Entries of all tables of an instance.

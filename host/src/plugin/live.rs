@@ -12,15 +12,17 @@ use super::inner::{Inner, Trouble};
 use super::metrics::PluginMetrics;
 use super::options::{Failed, Options, Outcome};
 use super::platform::{Platform, enlist};
-use super::program::{Candidate, Hash};
+use super::program::{Candidate, Hash, Loader};
 use super::quarantine::Input;
 use super::state::{self, Current};
 use super::swap::{Offer, Swaps};
 use crate::component::Draft;
 use crate::pdata::{Batch, Signal};
 use crate::telemetry::Metrics;
+use crate::workers::lane::step_aside;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tailrace_columns::{Decision, Traces, Union, Wanted, Wants};
@@ -66,7 +68,8 @@ impl Plugin {
         Self::load_in(&Platform::of_process(), Some(file), candidate, options, Counted { metrics, labels })
     }
 
-    /// As [`Plugin::load_file`], while batches flow: compiling takes its time and leaves the processors to them.
+    /// As [`Plugin::load_file`], while batches flow: compiling takes its time and leaves the processors to them. Given up once
+    /// `ending` is set.
     ///
     /// # Errors
     /// As [`Plugin::load`].
@@ -76,9 +79,11 @@ impl Plugin {
         options: Options,
         metrics: &Metrics,
         labels: &[(&'static str, &str)],
+        ending: &AtomicBool,
     ) -> Result<Self, LoadError> {
         let (platform, counted) = (Platform::of_process(), Counted { metrics, labels });
-        Self::load_at(&platform, Urgency::Reload, Some(file), candidate, options, counted)
+        let how = (Urgency::Reload, ending);
+        Self::load_at(&platform, how, Some(file), candidate, options, counted)
     }
 
     /// Loads a plugin into this platform.
@@ -89,23 +94,30 @@ impl Plugin {
         options: Options,
         counted: Counted<'_>,
     ) -> Result<Self, LoadError> {
-        Self::load_at(platform, Urgency::Start, file, candidate, options, counted)
+        let how = (Urgency::Start, &AtomicBool::new(false));
+        Self::load_at(platform, how, file, candidate, options, counted)
     }
 
     fn load_at(
         platform: &Arc<Platform>,
-        urgency: Urgency,
+        (urgency, cancelled): (Urgency, &AtomicBool),
         file: Option<&Path>,
         candidate: &Candidate,
         options: Options,
         counted: Counted<'_>,
     ) -> Result<Self, LoadError> {
-        platform.check_room()?;
+        let room = platform.take_room()?;
         let options = Arc::new(options);
-        let metrics = PluginMetrics::open(counted.metrics, counted.labels);
+        let metrics = Arc::new(PluginMetrics::open(counted.metrics, counted.labels));
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
-        let load = || swaps.first(platform, urgency, candidate, &options, &metrics);
+        let loader = Loader { platform, urgency, cancelled };
+        let load = || {
+            if urgency == Urgency::Reload {
+                step_aside();
+            }
+            swaps.first(loader, candidate, &options, &metrics)
+        };
         let died = |_| Err(LoadError::new("loading it ended in a panic of the host"));
         let (first, instead_of) = std::thread::scope(|scope| scope.spawn(load).join().unwrap_or_else(died))?;
         metrics.generation.set(1);
@@ -122,6 +134,7 @@ impl Plugin {
         };
         let inner = Arc::new(inner);
         enlist(&inner);
+        drop(room);
         inner.show_quarantine(counted.labels);
         Ok(Self { inner })
     }
@@ -181,7 +194,7 @@ impl Plugin {
 
     /// The same plugin with other options, as the next generation: it counts on in the same series. Blocks like
     /// [`Self::offer`]; a program that is compiled already is not compiled again. This one is as it was, and may go on
-    /// running.
+    /// running; who asks notes why it does, with [`Self::refuse`].
     ///
     /// # Errors
     /// What the plugin has against its options, or what is wrong with the file.
@@ -191,8 +204,7 @@ impl Plugin {
         options: Options,
         labels: &[(&'static str, &str)],
     ) -> Result<Self, LoadError> {
-        let refuse = |error: &LoadError| self.inner.refuse(Some(candidate.hash()), &error.to_string());
-        let inner = self.inner.reconfigured(candidate, options).inspect_err(refuse)?;
+        let inner = self.inner.reconfigured(candidate, options)?;
         inner.show_quarantine(labels);
         Ok(Self { inner })
     }
@@ -226,7 +238,7 @@ impl Plugin {
     /// An accident, or the plugin's own "no".
     pub async fn ask(&self, show: impl FnOnce(Wanted<'_>, bool) -> Traces) -> Result<Vec<Decision>, Failed> {
         let (generation, inside) = self.inner.current.enter().await;
-        let traces = show(generation.interest.wanted(), generation.wants_spans);
+        let traces = Arc::new(show(generation.interest.wanted(), generation.wants_spans));
         let input = Input::Traces(&traces);
         let result = match self.inner.admit(&generation, input) {
             Ok(()) => state::decide(&generation, inside, &self.inner.metrics, &traces).await,

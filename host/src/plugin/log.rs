@@ -82,18 +82,43 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
 
+/// Longest name and version of a plugin.
+const NAME_BYTES: usize = 100;
+/// Longest text about a file.
+const WORDS_BYTES: usize = 2048;
+
 /// `text` without a character that ends a line or that a terminal obeys: no guest can make a line look like one of the
 /// host. They are written as escapes.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
-    if !text.contains(bad) {
+    if is_one_line(text) {
         return Cow::Borrowed(text);
     }
     let mut line = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if bad(c) { line.extend(c.escape_default()) } else { line.push(c) }
+        if breaks_a_line(c) { line.extend(c.escape_default()) } else { line.push(c) }
     }
     Cow::Owned(line)
+}
+
+/// A name that a guest gives itself, fit to be shown.
+pub(super) fn name(text: &str) -> String {
+    cut(&one_line(cut(text, NAME_BYTES)), NAME_BYTES).to_owned()
+}
+
+/// Whether there is no such character in it.
+pub(super) fn is_one_line(text: &str) -> bool {
+    !text.contains(breaks_a_line)
+}
+
+fn breaks_a_line(c: char) -> bool {
+    c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}')
+}
+
+/// Words about a file that may hold words of the file itself (the name of an import, what a guest answers), made fit to be
+/// read: each line as [`one_line`] has it, and all of it of a sensible length.
+pub(super) fn tidy(text: &str) -> String {
+    let lines: Vec<_> = cut(text, WORDS_BYTES).lines().map(one_line).collect();
+    lines.join("\n")
 }
 
 /// The last words of an instance in this call: what it said before it trapped belongs into the message about the trap.

@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 pub struct PlatformSettings {
     /// Plugins in all places of the configuration.
     pub max_plugins: usize,
+    /// How many plugins of a directory are loaded at once.
+    pub load_concurrency: usize,
     /// Compiled plugins on disk.
     pub cache: CacheSettings,
     /// What compiling may use.
@@ -46,6 +48,7 @@ impl Default for PlatformSettings {
     fn default() -> Self {
         Self {
             max_plugins: 100,
+            load_concurrency: 4,
             cache: CacheSettings { directory: None, bytes_max: 512 << 20 },
             compile: CompileSettings::default(),
             rollback: RollbackSettings::default(),
@@ -87,6 +90,17 @@ pub struct Platform {
     settings: PlatformSettings,
     compiler: Compiler,
     cache: OnceLock<Option<Cache>>,
+    /// Plugins that are being loaded.
+    coming: Arc<Mutex<usize>>,
+}
+
+/// A place for a plugin, taken until it is on the list or was not loaded.
+pub(super) struct Room(Arc<Mutex<usize>>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
 }
 
 /// Every plugin of the process.
@@ -97,7 +111,7 @@ impl Platform {
     /// With these settings. Touches nothing yet.
     pub fn new(settings: PlatformSettings) -> Arc<Self> {
         let compiler = Compiler::new(settings.compile.clone());
-        Arc::new(Self { settings, compiler, cache: OnceLock::new() })
+        Arc::new(Self { settings, compiler, cache: OnceLock::new(), coming: Arc::default() })
     }
 
     /// The one of this process.
@@ -152,12 +166,14 @@ impl Platform {
         self.cache.get_or_init(open).as_ref()
     }
 
-    /// Refuses one plugin too many.
-    pub(super) fn check_room(&self) -> Result<(), LoadError> {
+    /// Refuses one plugin too many; several may be loaded at once.
+    pub(super) fn take_room(&self) -> Result<Room, LoadError> {
         let ours = |plugin: &&Arc<Inner>| std::ptr::eq(Arc::as_ptr(&plugin.platform), self);
-        let (count, max) = (plugins().iter().filter(ours).count(), self.settings.max_plugins);
+        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, max) = (plugins().iter().filter(ours).count() + *coming, self.settings.max_plugins);
         if count < max {
-            return Ok(());
+            *coming += 1;
+            return Ok(Room(Arc::clone(&self.coming)));
         }
         Err(LoadError(format!(
             "there are {count} plugins already; max_plugins of the extension `plugins` allows {max}"

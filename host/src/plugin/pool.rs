@@ -13,6 +13,7 @@ use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::rollback::Tally;
 use super::state::Kept;
+use crate::workers::lane::{Habit, SLOW};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -29,6 +30,8 @@ pub(super) struct Pool {
     breaker: Mutex<Breaker>,
     metrics: PluginMetrics,
     tally: Tally,
+    /// Whether its calls take long.
+    pub(super) habit: Habit,
     /// If the plugin keeps something when its instance is replaced.
     kept: Option<Kept>,
 }
@@ -49,12 +52,13 @@ impl Housed {
         housed
     }
 
-    /// Counts what it has used since the last time.
-    fn count(&mut self) {
+    /// Counts what it has used since the last time; gives how long its last call computed.
+    fn count(&mut self) -> Duration {
         let bytes = i64::try_from(self.instance.memory_bytes()).unwrap_or(i64::MAX);
         self.metrics.memory.add(bytes - std::mem::replace(&mut self.bytes, bytes));
-        let nanos = u64::try_from(self.instance.take_computed().as_nanos()).unwrap_or(u64::MAX);
-        self.metrics.cpu_nanos.add(nanos);
+        let computed = self.instance.take_computed();
+        self.metrics.cpu_nanos.add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX));
+        computed
     }
 }
 
@@ -97,6 +101,7 @@ impl Pool {
             breaker: Mutex::default(),
             metrics,
             tally: Tally::default(),
+            habit: Habit::default(),
             kept,
         }
     }
@@ -191,7 +196,9 @@ impl Lease<'_> {
         self.pool.tally.answered();
         self.pool.breaker().good();
         let Some(mut housed) = self.housed.take() else { return };
-        housed.count();
+        if housed.count() < SLOW {
+            self.pool.habit.was_quick();
+        }
         // One that keeps something is asked for it when the next batch comes: that takes a call.
         if self.pool.kept.is_some() || !housed.instance.is_spent() {
             self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(housed);

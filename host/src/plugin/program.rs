@@ -10,6 +10,7 @@ use super::contract::{self, Interfaces};
 use super::engine::{Engine, engine};
 use super::error::LoadError;
 use super::guest::Guest;
+use super::log::cut;
 use super::platform::Platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -136,17 +137,12 @@ impl Program {
     /// Compiles a candidate, or finds it compiled already: by this process, or in the cache.
     pub(super) fn compile(candidate: &Candidate, loader: Loader<'_>) -> Result<Arc<Self>, LoadError> {
         static COMPILED: Mutex<Option<HashMap<Hash, Weak<Program>>>> = Mutex::new(None);
-        let known = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known().as_ref().and_then(|programs| programs.get(&candidate.hash)?.upgrade());
-        if let Some(program) = found {
-            return Ok(program);
-        }
-        let program = Arc::new(Self::compile_anew(candidate, loader)?);
-        let mut known = known();
-        let programs = known.get_or_insert_default();
-        programs.retain(|_, program| program.strong_count() > 0);
-        programs.insert(candidate.hash, Arc::downgrade(&program));
-        Ok(program)
+        static TURNS: Mutex<Option<HashMap<Hash, Weak<Mutex<()>>>>> = Mutex::new(None);
+        // Whoever wants the same meanwhile waits for it instead of doing it again.
+        let turn = shared(&TURNS, candidate.hash, || Ok(Arc::default()))?;
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        shared(&COMPILED, candidate.hash, || Self::compile_anew(candidate, loader).map(Arc::new))
+            .map_err(LoadError::tidy)
     }
 
     fn compile_anew(candidate: &Candidate, loader: Loader<'_>) -> Result<Self, LoadError> {
@@ -158,8 +154,10 @@ impl Program {
         tracing::debug!(hash = candidate.hash.short(), ?origin, ?took, "machine code of a plugin");
         let interfaces = contract::inspect(&engine.wasm, &component)?;
         let pre = engine.linker.instantiate_pre(&component).map_err(|error| {
+            let error = format!("{error:#}");
+            let what = cut(&error, contract::NAMES_BYTES);
             LoadError(format!(
-                "it asks for something that plugins are not given: {error:#} (plugins get \
+                "it asks for something that plugins are not given: {what} (plugins get \
                  tailrace:plugin/host@0.1.0 and WASI 0.2 without files and network)"
             ))
         })?;
@@ -180,6 +178,29 @@ impl Program {
             pre,
         })
     }
+}
+
+/// What is known under this hash, for as long as somebody has it; else what `make` makes, which is not done under the lock.
+fn shared<T>(
+    known: &Mutex<Option<HashMap<Hash, Weak<T>>>>,
+    hash: Hash,
+    make: impl FnOnce() -> Result<Arc<T>, LoadError>,
+) -> Result<Arc<T>, LoadError> {
+    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let find = |known: &Option<HashMap<Hash, Weak<T>>>| known.as_ref().and_then(|known| known.get(&hash)?.upgrade());
+    if let Some(found) = find(&lock()) {
+        return Ok(found);
+    }
+    let made = make()?;
+    let mut known = lock();
+    // Somebody may have been quicker.
+    if let Some(found) = find(&known) {
+        return Ok(found);
+    }
+    let known = known.get_or_insert_default();
+    known.retain(|_, value| value.strong_count() > 0);
+    known.insert(hash, Arc::downgrade(&made));
+    Ok(made)
 }
 
 /// The component from the cache, or compiled.

@@ -39,6 +39,8 @@ overridable! {
 pub struct LimitsConfig {
     /// Time that one call may compute.
     pub timeout: GoDuration,
+    /// Time that starting, describing and configuring itself may take of an instance, each.
+    pub start_timeout: GoDuration,
     /// Memory of one instance.
     pub memory_mib: usize,
     /// What one call may hand back.
@@ -70,6 +72,7 @@ impl Default for LimitsConfig {
         let limits = Limits::default();
         Self {
             timeout: limits.timeout.into(),
+            start_timeout: limits.start_timeout.into(),
             memory_mib: limits.memory_bytes / MIB,
             output_mib: limits.output_bytes / MIB,
             instances: 0,
@@ -92,11 +95,12 @@ impl LimitsConfig {
 
     /// Faults that no type can express: the key, and what is wrong with it.
     pub fn faults(&self, mut fault: impl FnMut(&str, &str)) {
-        if duration(&self.timeout).is_zero() {
-            fault("timeout", "must be more than 0");
-        }
-        if duration(&self.recycle_age).is_zero() {
-            fault("recycle_age", "must be more than 0");
+        for (key, time) in
+            [("timeout", &self.timeout), ("start_timeout", &self.start_timeout), ("recycle_age", &self.recycle_age)]
+        {
+            if duration(time).is_zero() {
+                fault(key, "must be more than 0");
+            }
         }
         for (key, mib) in [
             ("memory_mib", self.memory_mib),
@@ -160,6 +164,7 @@ impl LimitsConfig {
         };
         Limits {
             timeout: duration(&self.timeout),
+            start_timeout: duration(&self.start_timeout),
             memory_bytes: self.memory_mib.saturating_mul(MIB),
             output_bytes: self.output_mib.saturating_mul(MIB),
             instances: if self.instances == 0 { workers.max(INSTANCES) } else { self.instances },

@@ -22,6 +22,7 @@ use super::work;
 use crate::component::Draft;
 use crate::pdata::Batch;
 use crate::telemetry::{Counter, Metrics, names};
+use crate::workers::lane::{Work, polite};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tailrace_columns::{Decision, Traces, Union, Wants};
@@ -34,19 +35,21 @@ const MESSAGE_BYTES: usize = 1024;
 pub(super) async fn run(
     generation: &Arc<Generation>,
     inside: Inside,
-    metrics: &PluginMetrics,
+    metrics: &Arc<PluginMetrics>,
     batch: &Batch,
 ) -> Result<Outcome, RunError> {
-    let Some(inside) = inside else { return work::run(generation, metrics, batch).await };
-    let (generation, metrics, batch) = (Arc::clone(generation), metrics.clone(), batch.clone());
-    to_the_end(inside, async move { work::run(&generation, &metrics, &batch).await }).await
+    if work::skips(generation, metrics, batch) {
+        return Ok(Outcome::Unchanged);
+    }
+    let (called, metrics, batch) = (Arc::clone(generation), Arc::clone(metrics), batch.clone());
+    call(generation, inside, Box::pin(async move { work::run(&called, &metrics, &batch).await })).await
 }
 
 /// The same for a draft. While the call runs, the caller's draft is the batch as it was last written.
 pub(super) async fn run_draft(
     generation: &Arc<Generation>,
     inside: Inside,
-    metrics: &PluginMetrics,
+    metrics: &Arc<PluginMetrics>,
     draft: &mut Draft,
     union: impl FnOnce(&Arc<Wants>) -> Arc<Union>,
 ) -> Result<Step, RunError> {
@@ -54,15 +57,14 @@ pub(super) async fn run_draft(
         Prepared::Step(step) => return Ok(step),
         Prepared::Turn(turn) => turn,
     };
-    let Some(inside) = inside else { return chain::take(generation, metrics, draft, turn).await };
     let written = Draft::new(draft.parts().0.clone());
     let mut owned = std::mem::replace(draft, written);
-    let (generation, metrics) = (Arc::clone(generation), metrics.clone());
-    let (back, ran) = to_the_end(inside, async move {
-        let ran = chain::take(&generation, &metrics, &mut owned, turn).await;
+    let (called, metrics) = (Arc::clone(generation), Arc::clone(metrics));
+    let taken = async move {
+        let ran = chain::take(&called, &metrics, &mut owned, turn).await;
         (owned, ran)
-    })
-    .await;
+    };
+    let (back, ran) = call(generation, inside, Box::pin(taken)).await;
     *draft = back;
     ran
 }
@@ -71,12 +73,18 @@ pub(super) async fn run_draft(
 pub(super) async fn decide(
     generation: &Arc<Generation>,
     inside: Inside,
-    metrics: &PluginMetrics,
-    traces: &Traces,
+    metrics: &Arc<PluginMetrics>,
+    traces: &Arc<Traces>,
 ) -> Result<Vec<Decision>, RunError> {
-    let Some(inside) = inside else { return work::decide(generation, metrics, traces).await };
-    let (generation, metrics, traces) = (Arc::clone(generation), metrics.clone(), traces.clone());
-    to_the_end(inside, async move { work::decide(&generation, &metrics, &traces).await }).await
+    let (called, metrics, traces) = (Arc::clone(generation), Arc::clone(metrics), Arc::clone(traces));
+    call(generation, inside, Box::pin(async move { work::decide(&called, &metrics, &traces).await })).await
+}
+
+/// Everything about a call, off its worker if it takes long.
+async fn call<T: Send + 'static>(generation: &Arc<Generation>, inside: Inside, work: Work<T>) -> T {
+    let Some(inside) = inside else { return polite(&generation.pool.habit, work).await };
+    let generation = Arc::clone(generation);
+    to_the_end(inside, async move { polite(&generation.pool.habit, work).await }).await
 }
 
 /// What is called in a version that keeps something runs to the end even if the sender goes away in the middle: the

@@ -14,11 +14,13 @@ use super::error::LoadError;
 use super::generation::Generation;
 use super::inner::Inner;
 use super::last_good::LastGood;
+use super::log::one_line;
 use super::metrics::PluginMetrics;
 use super::options::Options;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};
+use crate::workers::lane::step_aside;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,13 +95,12 @@ impl Swaps {
     /// Loads the first version: the file, or the last good version and why the file is not used.
     pub(super) fn first(
         &self,
-        platform: &Platform,
-        urgency: Urgency,
+        loader: Loader<'_>,
         candidate: &Candidate,
         options: &Arc<Options>,
         metrics: &PluginMetrics,
     ) -> Result<(Generation, Option<Instead>), LoadError> {
-        let loader = self.loader(platform, urgency);
+        let platform = loader.platform;
         let instead = self.kept.as_ref().filter(|_| platform.settings().start_with_last_good);
         let condemned = instead.and_then(|kept| kept.condemned(candidate.hash()));
         let loaded = match &condemned {
@@ -228,7 +229,7 @@ impl Inner {
         let probation = Probation::new(&self.platform.settings().rollback, before.habit);
         let options = Arc::new(options);
         let loader = self.swaps.loader(&self.platform, Urgency::Reload);
-        let (number, metrics) = (current.number + 1, self.metrics.clone());
+        let (number, metrics) = (current.number + 1, Arc::clone(&self.metrics));
         let next = Generation::load(candidate, loader, number, &options, &metrics, probation)?;
         swaps.history().before = next.probation().map(|_| before);
         swaps.propose(candidate);
@@ -286,9 +287,12 @@ impl Inner {
     /// Does what a verdict about version `number` asks for, on a thread, since it blocks.
     pub(super) fn act_on(self: &Arc<Self>, number: u64, verdict: Verdict) {
         let plugin = Arc::clone(self);
-        let act = move || match verdict {
-            Verdict::Good => plugin.confirm(number),
-            Verdict::Bad(reason) => plugin.take_back(number, &reason),
+        let act = move || {
+            step_aside();
+            match verdict {
+                Verdict::Good => plugin.confirm(number),
+                Verdict::Bad(reason) => plugin.take_back(number, &reason),
+            }
         };
         match std::thread::Builder::new().name("plugin-swap".to_owned()).spawn(act) {
             // One verdict for each version: the thread of an earlier one has ended, or ends soon.
@@ -325,8 +329,10 @@ impl Inner {
             |before| Ok(Some(before)),
         );
         let next = before.and_then(|before| {
-            let again =
-                |(program, options)| Generation::of(program, number + 1, &options, &self.metrics, Probation::passed());
+            let again = |(program, options)| {
+                let (metrics, cancelled) = (&self.metrics, &self.swaps.cancelled);
+                Generation::of(program, number + 1, &options, metrics, Probation::passed(), cancelled)
+            };
             before.map(again).transpose()
         });
         let next = match next {
@@ -391,8 +397,13 @@ impl Inner {
             return false;
         }
         let (plugin, generation) = (self.name(), self.current.load().number);
-        let hash_short = hash.map(|hash| hash.short());
-        tracing::warn!(plugin, generation, hash = hash_short, "the running version of the plugin goes on: {reason}");
+        let (hash_short, reason_said) = (hash.map(|hash| hash.short()), one_line(reason));
+        tracing::warn!(
+            plugin,
+            generation,
+            hash = hash_short,
+            "the running version of the plugin goes on: {reason_said}"
+        );
         trouble.load = Some((SystemTime::now(), hash, reason.to_owned()));
         true
     }

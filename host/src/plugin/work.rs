@@ -16,13 +16,17 @@ use tailrace_otlp::contains_any;
 /// Longest text of a guest that goes into a message.
 const MESSAGE_BYTES: usize = 1024;
 
+/// Whether the plugin is not called for this batch; that is counted.
+pub(super) fn skips(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> bool {
+    let skips = batch.is_empty() || !generation.interest.wants(batch.signal()) || !may_matter(generation, batch);
+    if skips {
+        metrics.skipped.add(1);
+    }
+    skips
+}
+
 /// Runs `batch` through this version of the plugin.
 pub(super) async fn run(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> Result<Outcome, RunError> {
-    let interest = &generation.interest;
-    if batch.is_empty() || !interest.wants(batch.signal()) || !may_matter(generation, batch) {
-        metrics.skipped.add(1);
-        return Ok(Outcome::Unchanged);
-    }
     let start = Instant::now();
     let ran = match generation.kind {
         Kind::Attributes => match attributes(generation, metrics, batch).await.transpose() {

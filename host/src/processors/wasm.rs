@@ -54,7 +54,9 @@ impl ProcessorConfig for Config {
         let module_bytes = limits.module_bytes;
         let candidate = directory::read(&file, module_bytes).map_err(|error| {
             let module = &self.module;
-            let message = format!("cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)");
+            let message = format!(
+                "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
+            );
             self.written.error(&context, "module", message)
         })?;
         let place = Place::of(&context);

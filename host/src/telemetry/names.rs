@@ -175,6 +175,13 @@ pub static TAIL_TIMER_LATENCY: Desc = Desc::histogram(
     ],
     1.0,
 );
+/// Tail sampling: how long others had to wait for a shard.
+pub static TAIL_LOCKED: Desc = Desc::histogram(
+    "tailrace_tail_sampling_locked_seconds",
+    "How long a shard was locked at a time, by a sender or to decide a slice of its traces, in seconds.",
+    &[50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000],
+    1e-6,
+);
 /// Tail sampling: failed votes.
 pub static TAIL_EVALUATION_ERROR: Desc =
     Desc::counter("otelcol_processor_tail_sampling_sampling_policy_evaluation_error", "Votes that failed.");

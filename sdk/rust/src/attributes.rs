@@ -202,9 +202,10 @@ impl<'a> Group<'a> {
         self.rows.iter().map(attribute).enumerate()
     }
 
-    /// The first value with this key or name.
+    /// The first value with this key or name of this itself, not of an event, link or exemplar in it.
     pub fn find(&self, key: &str) -> Option<Attribute<'a>> {
-        find(self.rows, key)
+        let own = self.rows.iter().filter(|row| row.level == self.level);
+        own.map(attribute).find(|attribute| attribute.key() == key)
     }
 
     /// The first value with this key or name of the resource that this comes from, if the plugin asked for it there.

@@ -11,18 +11,18 @@
 //! # impl Attributes for Redact {
 //! #     fn attribute(&mut self, _: &Attribute<'_>) -> Edit { Edit::set("[redacted]") }
 //! # }
-//! use tailrace_sdk::{Signal, otlp, testing};
-//!
-//! let mut writer = otlp::RequestWriter::new(Signal::Traces);
-//! let mut span = Vec::new();
-//! otlp::view::put_attribute(&mut span, 9, "user.email".into(), &"ann@example.com".into());
-//! writer.item(&span, otlp::NONE);
-//! let (request, _) = writer.finish().unwrap();
+//! use tailrace_sdk::{Signal, testing::{self, Spans}};
 //!
 //! let mut plugin = testing::attributes::<Redact>(r#"{"keys": ["user.email"]}"#).unwrap();
-//! let redacted = plugin.run(Signal::Traces, &request).unwrap();
-//! assert!(!String::from_utf8_lossy(&redacted).contains("ann@example.com"));
+//! let span = |email: &str| Spans::new().span("GET /", &[("user.email", email.into())]).request();
+//! assert_eq!(plugin.run(Signal::Traces, &span("ann@example.com")).unwrap(), span("[redacted]"));
 //! ```
+//!
+//! [`Spans`] makes requests up; for log records and metrics there is [`crate::otlp::RequestWriter`], and `cases/`.
+
+mod spans;
+
+pub use spans::Spans;
 
 use crate::interest::Selector;
 use crate::otlp::{KeySet, Limits, contains_any, validate};

@@ -4,6 +4,7 @@
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tailrace_sdk::{
@@ -196,4 +197,41 @@ fn a_sampler_sees_traces() {
     let decisions = plugin.run(&request().encode_to_vec()).unwrap();
     let expected = [(1, Decision::Sample(None)), (2, Decision::Undecided), (3, Decision::Drop)];
     assert_eq!(decisions, expected.map(|(id, decision)| ([id; 16], decision)));
+}
+
+/// `find` sees what belongs to the span itself; the attribute of an event in it is only among the values.
+struct Own(Vec<(bool, usize)>);
+
+impl Plugin for Own {
+    type Config = ();
+
+    fn new(_: ()) -> Result<Self, String> {
+        Ok(Self(Vec::new()))
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::in_attributes(["k"])
+    }
+}
+
+impl Attributes for Own {
+    fn group(&mut self, group: &mut Group<'_>) -> Result<(), Failure> {
+        self.0.push((group.find("k").is_some(), group.len()));
+        Ok(())
+    }
+}
+
+#[test]
+fn an_attribute_of_an_event_is_not_that_of_its_span() {
+    let event = || Event { attributes: vec![attribute("k", "of the event")], ..Default::default() };
+    let spans = vec![
+        Span { events: vec![event()], ..span(1, "event only", &[]) },
+        Span { events: vec![event()], ..span(1, "both", &[("k", "of the span")]) },
+    ];
+    let scope_spans = vec![ScopeSpans { spans, ..Default::default() }];
+    let request =
+        ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..Default::default() }] };
+    let mut plugin = testing::attributes::<Own>("null").unwrap();
+    plugin.run(Signal::Traces, &request.encode_to_vec()).unwrap();
+    assert_eq!(plugin.plugin().0, [(false, 1), (true, 2)]);
 }

@@ -9,26 +9,21 @@
 //! about 526 bytes: 12 attributes, 10 resources, 10 spans a trace, an event in every tenth span, `user.email` on every
 //! fourth, one trace in twenty with an ERROR and one in twenty of 2 s. Ids are new in every request.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use clap::{Parser, Subcommand};
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::Event};
-use prost::Message;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tailrace_tests::{pulse, sink};
+use tokio::net::TcpListener;
 
-const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const SPANS: usize = 1000;
-const WINDOW: u32 = 4 << 20;
 
 #[derive(Parser)]
 enum Cli {
@@ -74,40 +69,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 async fn main() -> Result<(), Failure> {
     let Cli::Do(work) = Cli::parse();
     match work {
-        Do::Sink { address, delay_ms } => sink(address, Duration::from_millis(delay_ms)).await,
+        Do::Sink { address, delay_ms } => {
+            let listener = TcpListener::bind(address).await?;
+            Ok(sink::serve(listener, Duration::from_millis(delay_ms)).await?)
+        }
         Do::Send { target, rate, seconds, warm_up, in_flight, pid } => {
             let times = (Duration::from_secs(warm_up), Duration::from_secs(seconds));
             send(target, rate, times, in_flight, pid).await
         }
-    }
-}
-
-async fn sink(address: SocketAddr, delay: Duration) -> Result<(), Failure> {
-    let listener = TcpListener::bind(address).await?;
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let answer = move |request: Request<hyper::body::Incoming>| async move {
-            let mut body = request.into_body();
-            while let Some(frame) = body.frame().await {
-                frame?;
-            }
-            tokio::time::sleep(delay).await;
-            let ok = Full::new(Bytes::from_static(&[0; 5])).with_trailers(async {
-                let mut trailers = hyper::HeaderMap::new();
-                trailers.insert("grpc-status", hyper::header::HeaderValue::from_static("0"));
-                Some(Ok(trailers))
-            });
-            let mut response = Response::new(ok);
-            let grpc = hyper::header::HeaderValue::from_static("application/grpc");
-            response.headers_mut().insert("content-type", grpc);
-            Ok::<_, hyper::Error>(response)
-        };
-        tokio::spawn(async move {
-            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            server.initial_stream_window_size(WINDOW).initial_connection_window_size(4 * WINDOW);
-            let _ = server.serve_connection(TokioIo::new(stream), hyper::service::service_fn(answer)).await;
-        });
     }
 }
 
@@ -128,13 +97,7 @@ async fn send(
     let mut template = Template::new();
     let mut senders = Vec::new();
     for _ in 0..4 {
-        let stream = TcpStream::connect(target).await?;
-        stream.set_nodelay(true)?;
-        let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
-        client.initial_stream_window_size(WINDOW).initial_connection_window_size(4 * WINDOW);
-        let (sender, connection) = client.handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        senders.push(sender);
+        senders.push(pulse::connect(target).await?);
     }
     let counts = Arc::new(Counts::default());
     let places = Arc::new(tokio::sync::Semaphore::new(in_flight));
@@ -156,7 +119,7 @@ async fn send(
         let (mut sender, counts) = (sender.clone(), Arc::clone(&counts));
         tokio::spawn(async move {
             let start = Instant::now();
-            let accepted = export(&mut sender, body).await.unwrap_or(false);
+            let accepted = pulse::export(&mut sender, body).await.unwrap_or(false);
             drop(place);
             let side = if accepted { &counts.accepted } else { &counts.refused };
             side.fetch_add(SPANS as u64, Relaxed);
@@ -216,21 +179,6 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
     Some((user + system) / 100.0)
 }
 
-async fn export(
-    sender: &mut hyper::client::conn::http2::SendRequest<Full<Bytes>>,
-    body: Bytes,
-) -> Result<bool, Failure> {
-    let request = Request::post(format!("http://collector{PATH}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Full::new(body))?;
-    sender.ready().await?;
-    let response = sender.send_request(request).await?;
-    let early = response.headers().get("grpc-status").cloned();
-    let trailers = response.into_body().collect().await?.trailers().and_then(|t| t.get("grpc-status").cloned());
-    Ok(early.or(trailers).is_some_and(|status| status == "0"))
-}
-
 /// One encoded request, and where its ids are.
 struct Template {
     frame: BytesMut,
@@ -241,11 +189,7 @@ struct Template {
 
 impl Template {
     fn new() -> Self {
-        let encoded = request().encode_to_vec();
-        let mut frame = BytesMut::with_capacity(encoded.len() + 5);
-        frame.put_u8(0);
-        frame.put_u32(encoded.len() as u32);
-        frame.put_slice(&encoded);
+        let frame = BytesMut::from(pulse::framed(&request()));
         // Span: field 1 of 16 bytes, then field 2 of 8; the fill bytes below occur nowhere else.
         let find = |pattern: &[u8]| -> Vec<usize> {
             frame.windows(pattern.len()).enumerate().filter(|(_, w)| *w == pattern).map(|(at, _)| at + 2).collect()
@@ -253,8 +197,8 @@ impl Template {
         let trace_ids = find(&[&[0x0a, 16][..], &[0xa7; 16]].concat());
         let span_ids = find(&[&[0x12, 8][..], &[0xb9; 8]].concat());
         assert_eq!((trace_ids.len(), span_ids.len()), (SPANS, SPANS));
-        println!("{} bytes a span", encoded.len() / SPANS);
-        Self { frame, trace_ids, span_ids, next: std::process::id().into() }
+        println!("{} bytes a span", frame.len() / SPANS);
+        Self { frame, trace_ids, span_ids, next: u64::from(std::process::id()) << 32 }
     }
 
     fn next_request(&mut self) -> Bytes {

@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo build --release
 //! cargo run --release -p tailrace-tests --bin mad -- neighbours --tailrace target/release/tailrace
-//! cargo run --release -p tailrace-tests --bin mad -- neighbours --tailrace target/release/tailrace --only none --compile p.wasm
+//! cargo run --release -p tailrace-tests --bin mad -- neighbours --tailrace target/release/tailrace --only nothing --compile p.wasm
 //! cargo run --release -p tailrace-tests --bin mad -- swaps --tailrace target/release/tailrace --swaps 10000
 //! cargo run --release -p tailrace-tests --bin mad -- bombs --tailrace target/release/tailrace
 //! ```
@@ -12,9 +12,11 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tailrace_tests::neighbours::{Pump, Scene, mad_plugins, quantile, small_bombs};
+use tailrace_tests::neighbours::{mad_plugins, small_bombs};
 use tailrace_tests::plugins::{PluginDirectory, stamp};
+use tailrace_tests::process::children;
 use tailrace_tests::swaps;
+use tailrace_tests::unhurt::{Bench, Pace, Row};
 use tailrace_tests::{bomb, crafted};
 
 #[derive(Parser)]
@@ -30,15 +32,24 @@ enum Work {
         /// The binary
         #[arg(long)]
         tailrace: PathBuf,
-        /// Spans a second, in each of the two pipelines
+        /// Spans a second in the pipeline of the mad plugin
         #[arg(long, default_value_t = 5_000)]
-        rate: u64,
-        /// Measured time for each plugin
-        #[arg(long, default_value_t = 5)]
-        seconds: u64,
+        rate: u32,
+        /// Requests a second in the other one, whose answers are timed
+        #[arg(long, default_value_t = 2_000)]
+        requests: u32,
+        /// How often a good plugin and the mad one take turns
+        #[arg(long, default_value_t = 4)]
+        turns: u32,
+        /// Measured time of each turn of each of the two, in milliseconds
+        #[arg(long, default_value_t = 1_500)]
+        phase_ms: u64,
         /// Only plugins whose name contains this
         #[arg(long, default_value = "")]
         only: String,
+        /// Further mad plugins
+        #[arg(long, value_name = "FILE")]
+        plugin: Vec<PathBuf>,
         /// Further plugins, measured while they are compiled: an interpreter with a plugin in it takes a while
         #[arg(long, value_name = "FILE")]
         compile: Vec<PathBuf>,
@@ -78,8 +89,9 @@ enum Work {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     match Cli::parse().work {
-        Work::Neighbours { tailrace, rate, seconds, only, compile } => {
-            neighbours(tailrace, rate, seconds, &only, &compile).await;
+        Work::Neighbours { tailrace, rate, requests, turns, phase_ms, only, plugin, compile } => {
+            let pace = Pace { requests, mad_spans: rate, turns, phase: Duration::from_millis(phase_ms) };
+            neighbours(tailrace, pace, &only, &plugin, &compile).await;
         }
         Work::Swaps { tailrace, swaps, rate, pause_ms, versions } => {
             let pause = Duration::from_millis(pause_ms);
@@ -89,74 +101,58 @@ async fn main() {
     }
 }
 
-/// Spans in a request.
-const SPANS: u64 = 100;
-
-async fn neighbours(tailrace: PathBuf, rate: u64, seconds: u64, only: &str, compile: &[PathBuf]) {
-    // All made before anything is measured: this thread sends and takes the times, and must not be busy with something else.
+async fn neighbours(tailrace: PathBuf, pace: Pace, only: &str, more: &[PathBuf], compile: &[PathBuf]) {
     let plugins = mad_plugins().into_iter().chain(small_bombs()).filter(|(name, _)| name.contains(only));
-    let plugins: Vec<_> = plugins.collect();
-    let compile = compile.iter().map(|file| {
+    let read = |file: &PathBuf| {
         let wasm = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         (file.file_name().unwrap_or_default().to_string_lossy().into_owned(), wasm)
-    });
-    let compile: Vec<_> = compile.collect();
-    let settings = "error_mode: propagate, limits: {memory_mib: 64, output_mib: 16}";
-    let mut scene = Scene::start(&tailrace, settings).await;
-    let period = Duration::from_secs_f64(SPANS as f64 / rate as f64);
-    let mad = scene.pump(true, period, SPANS as usize / 10, 1).await;
-    let neighbour = scene.pump(false, period, SPANS as usize / 10, 2).await;
-    let measured = Duration::from_secs(seconds);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let calm = measure(&neighbour, measured).await;
-    println!("{rate} spans/s in each pipeline, {seconds} s each");
-    println!("{:36} {:>8} {:>8} {:>6} {:>6} {:>8}", "plugin", "p50 ms", "p99 ms", "p50 x", "p99 x", "MiB");
-    print_row("good", &calm, &calm, &scene);
+    };
+    let plugins: Vec<_> = plugins.chain(more.iter().map(read)).collect();
+    let compile: Vec<_> = compile.iter().map(read).collect();
+    let mut bench = Bench::start(&tailrace, pace).await;
+    println!(
+        "the neighbour's answers beside a good plugin, beside this one, and how often longer they took (of single turns)"
+    );
+    println!(
+        "{:36} {:>15} {:>6} {:>17} {:>6} {:>13} {:>13} {:>5}",
+        "plugin", "p50 ms", "", "p99 ms", "", "", "answers", "MiB"
+    );
+    let good = bench.row("good", &stamp("another good one")).await;
+    print_row("good", &good, None);
+    let mut hurt = Vec::new();
     for (name, wasm) in plugins {
-        // The swap and the compiling are part of what is measured.
-        neighbour.take_micros();
-        scene.swap(&name, &wasm).await;
-        let times = measure_on(&neighbour, measured).await;
-        print_row(&name, &times, &calm, &scene);
-        assert!(scene.process.lives(), "{name} has ended the process:\n{}", scene.process.log());
-        scene.swap("good", &stamp(&format!("good after {}", name.chars().take(18).collect::<String>()))).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let row = bench.row(&name, &wasm).await;
+        print_row(&name, &row, Some(&good));
+        hurt.extend(row.hurts(Some(&good)).then_some(name));
     }
     for (name, wasm) in compile {
-        neighbour.take_micros();
-        let start = Instant::now();
-        scene.swap(&name, &wasm).await;
-        print_row(&format!("{name}, compiled in {:.1?}", start.elapsed()), &neighbour.take_micros(), &calm, &scene);
-        scene.swap("good", &stamp(&format!("good after {}", name.chars().take(18).collect::<String>()))).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (row, took) = bench.compiling(&name, &wasm).await;
+        print_row(&format!("compiling {name}"), &row, Some(&good));
+        println!("  compiled in {took:.1?}");
+        hurt.extend(row.hurts(Some(&good)).then_some(name));
     }
-    let calm_again = measure(&neighbour, measured).await;
-    print_row("good again", &calm_again, &calm, &scene);
-    let (mad, neighbour) = (mad.stop().await, neighbour.stop().await);
+    let (accepted, refused) = bench.stop().await;
+    println!("mad pipeline: {accepted} spans accepted, {refused} refused; hurt by {hurt:?}");
+}
+
+fn print_row(name: &str, row: &Row, noise: Option<&Row>) {
+    let ((p50_good, p50), (p99_good, p99)) = (row.both(0.5), row.both(0.99));
+    let ((least, most), answers) = (row.spread(0.99), row.answers());
+    let verdict = if row.hurts(noise) { " HURT" } else { "" };
     println!(
-        "neighbour: {} accepted, {} refused; mad pipeline: {} accepted, {} refused",
-        neighbour.accepted.len(),
-        neighbour.refused.len(),
-        mad.accepted.len(),
-        mad.refused.len()
+        "{name:36.36} {p50_good:7.2} {p50:7.2} {:6.2} {p99_good:8.2} {p99:8.2} {:6.2} ({least:5.2}-{most:5.2}) {:>6}/{:<6} {:5}{verdict}",
+        row.ratio(0.5),
+        row.ratio(0.99),
+        answers.0,
+        answers.1,
+        row.memory_mib
     );
-}
-
-async fn measure(pump: &Pump, time: Duration) -> Vec<u64> {
-    pump.take_micros();
-    measure_on(pump, time).await
-}
-
-async fn measure_on(pump: &Pump, time: Duration) -> Vec<u64> {
-    tokio::time::sleep(time).await;
-    pump.take_micros()
-}
-
-fn print_row(name: &str, times: &[u64], calm: &[u64], scene: &Scene) {
-    let of = |q| (quantile(times, q), quantile(times, q) / quantile(calm, q).max(0.001));
-    let ((p50, p50_ratio), (p99, p99_ratio)) = (of(0.5), of(0.99));
-    let (now, _) = scene.process.memory_mib();
-    println!("{name:36} {p50:8.2} {p99:8.2} {p50_ratio:6.2} {p99_ratio:6.2} {now:8}");
+    if row.disturbed > 0 {
+        println!(
+            "  {} turns were repeated, since the machine had other work; {} are disturbed all the same",
+            row.disturbed, row.doubtful
+        );
+    }
 }
 
 fn bombs(tailrace: PathBuf, memory_mib: u64, only: &str) {
@@ -187,7 +183,9 @@ fn bombs(tailrace: PathBuf, memory_mib: u64, only: &str) {
         let script = format!("ulimit -v {}; exec timeout 120 \"$0\" validate --config \"$1\"", memory_mib << 10);
         let start = Instant::now();
         let mut command = std::process::Command::new("sh");
-        let child = command.args(["-c", &script]).arg(&tailrace).arg(&yaml).stdout(std::process::Stdio::null());
+        // What is in a cache is not compiled.
+        command.args(["-c", &script]).arg(&tailrace).arg(&yaml).env("TAILRACE_CACHE_DIR", "");
+        let child = command.stdout(std::process::Stdio::null());
         let mut child = child.stderr(std::process::Stdio::piped()).spawn().expect("a shell");
         let mut most = 0;
         let outcome = loop {
@@ -213,6 +211,5 @@ fn tree_mib(pid: u32) -> u64 {
     let own =
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_ascii_whitespace().next()?.parse().ok());
     let own: u64 = own.unwrap_or_default();
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    own / 1024 + children.split_ascii_whitespace().filter_map(|child| child.parse().ok()).map(tree_mib).sum::<u64>()
+    own / 1024 + children(pid).into_iter().map(tree_mib).sum::<u64>()
 }

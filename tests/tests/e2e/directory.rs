@@ -164,6 +164,7 @@ async fn sidecars() {
     let plugin = scene.plugin("10-redact");
     assert_eq!((&plugin["generation"], &plugin["hash"]), (&2.into(), &hash), "{plugin:#}");
 
+    let mut failed = 0.0;
     for (text, reasons) in [
         ("config: {keys: [user.email]}\nerror_mod: drop\n", &["10-redact.yaml:2:1", "error_mod", "error_mode"][..]),
         ("limits:\n  timeout: 0s\n", &["10-redact.yaml:2:", "limits::timeout", "more than 0"]),
@@ -178,6 +179,10 @@ async fn sidecars() {
         scene.until_plugin("10-redact", &format!("says {reasons:?}"), told).await;
         scene.sees("still masked", masked("second")).await;
         assert_eq!(scene.plugin("10-redact")["generation"], 2);
+        failed += 1.0;
+        let counted =
+            scene.host.metric("tailrace_plugin_reloads_total", &["plugin=\"10-redact\"", "result=\"failed\""]);
+        assert_eq!(counted, failed, "{text}: counted once, and said once");
     }
     // Gone: what it said goes on for the grace period, and so does the plugin itself.
     std::fs::remove_file(&sidecar).unwrap();
@@ -210,6 +215,9 @@ async fn broken_and_too_many() {
     plugins.replace("20-b", b"this is no plugin");
     scene.until_plugin("20-b", "does not load", |p| p["problem"].to_string().contains("not WebAssembly")).await;
     assert_eq!(scene.plugin("20-b")["state"], "not loaded");
+    let shown: Value = serde_json::from_str(&scene.host.get("admin", "/plugins").await.1).unwrap();
+    let shown = shown.as_array().into_iter().flatten().find(|plugin| plugin["place"] == "wasm@traces:20-b");
+    assert!(shown.is_some_and(|plugin| plugin["load_error"]["reason"].to_string().contains("not WebAssembly")));
     scene.stamped("a1").await;
     plugins.replace("20-b", &stamp("b1"));
     scene.stamped("b1").await;
@@ -221,6 +229,24 @@ async fn broken_and_too_many() {
     scene.stamped("b1").await;
     let failed = scene.host.metric("tailrace_plugin_reloads_total", &["plugin=\"20-b\"", "result=\"failed\""]);
     assert!(failed >= 2.0, "{failed}");
+    scene.end().await;
+}
+
+/// A plugin that sleeps while it is configured holds up no other, neither a new one nor a new version, and not the end of the
+/// collector either: all of that happens long before its time is over.
+#[tokio::test]
+async fn a_sleeper_holds_up_nobody() {
+    let plugins = PluginDirectory::with("10-a", &stamp("a1"));
+    let scene = Scene::start(plugins.path(), "limits: {start_timeout: 1h}", 45).await;
+    scene.stamped("a1").await;
+    plugins.replace("05-sleeper", &stamp("sleep-in-configure"));
+    scene.until_plugin("05-sleeper", "is there", Value::is_object).await;
+    plugins.replace("20-b", &stamp("b1"));
+    scene.stamped("b1").await;
+    plugins.replace("20-b", &stamp("b2"));
+    scene.stamped("b2").await;
+    let sleeper = scene.plugin("05-sleeper");
+    assert_eq!((&sleeper["state"], &sleeper["problem"]), (&"loading".into(), &Value::Null), "{sleeper:#}");
     scene.end().await;
 }
 
@@ -278,4 +304,16 @@ async fn neighbours_in_a_pipeline_count_for_themselves() {
     backend.look_at_traces(0, |request| {
         assert_eq!(seen(request), ("****".to_owned(), vec!["first".to_owned()]), "each did its part, in order");
     });
+}
+
+/// A processor in the pipelines of three signals, and a sidecar that its plugin refuses: one fault, said once, with its place.
+#[tokio::test]
+async fn a_fault_is_said_once() {
+    let plugins = PluginDirectory::with("10-redact", &guest("redact"));
+    std::fs::write(plugins.path().join("10-redact.yaml"), "config: {keys: []}").unwrap();
+    let settings = format!("{{directory: '{}'}}", plugins.path().display());
+    let text = yaml(&["traces", "metrics", "logs"], &[("wasm", &settings)], &[("nop", "{}")]);
+    let said = Host::try_start(&[format!("yaml:{text}")], &[]).await.err().expect("it is refused");
+    assert_eq!(said.matches("10-redact.yaml:1:").count(), 1, "{said}");
+    assert!(said.contains("it refuses its configuration: "), "{said}");
 }

@@ -1,10 +1,8 @@
 //! `tailrace plugin bench`: what a plugin costs, step by step, beside the last run.
 
-use super::cases::{self, otlp};
-use super::inspect;
+use super::cases::otlp;
+use super::component::{Component, read};
 use super::paint::{self, Paint};
-use super::project::Found;
-use super::test::read;
 use super::{Fault, fault, project};
 use crate::cli::demo::generator::traffic::Traffic;
 use crate::pdata::{Batch, Limits as Validation, Signal};
@@ -14,7 +12,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Traces of the shop in the batch that is used if there is no other: about 700 spans.
+/// Traces of the shop in the batch that is used if there is no other: about 400 spans.
 const TRACES: usize = 100;
 /// Time that a call may take while it is measured, whatever a collector allows.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,12 +22,14 @@ const SEED: u64 = 1;
 /// Flags of `bench`.
 #[derive(Args, Debug)]
 pub(super) struct BenchArgs {
-    /// The component: a .wasm file
+    /// The component: a .wasm file, or the folder of its project
+    #[arg(default_value = ".")]
     file: PathBuf,
-    /// What goes through it: OTLP JSON, as in the input.json of a case [default: about 700 spans of a small shop]
+    /// What goes through it: OTLP JSON, as in the input.json of a case [default: about 400 spans of a small shop]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// What to configure it with, as JSON or @FILE [default: the config.json of the first case beside it, else {}]
+    /// What to configure it with, as JSON or @FILE [default: the config.json of the first case of its project, else
+    /// {}]
     #[arg(long, value_name = "JSON")]
     config: Option<String>,
     /// How long to measure
@@ -42,15 +42,13 @@ pub(super) struct BenchArgs {
 
 /// Measures, shows and remembers.
 pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
-    let bytes = read(&args.file)?;
-    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", args.file.display()));
+    let component = Component::at(&args.file)?;
+    let config = component.config(args.config.as_deref())?;
+    let Component { file, bytes, project } = component;
+    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", file.display()));
     let (role, kind) = Outline::read(&bytes).and_then(|outline| outline.role()).map_err(bad)?;
-    let config = match &args.config {
-        Some(config) => inspect::config(config)?,
-        None => config_of_case(&args.file).unwrap_or_else(|| "{}".to_owned()),
-    };
     let batches = input(args.input.as_deref())?;
-    let limits = match project_of(&args.file) {
+    let limits = match project {
         Some(project) => project.limits,
         None => project::limits(None).map_err(fault)?,
     };
@@ -59,7 +57,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
     let patient = Limits { timeout: limits.timeout.max(PATIENCE), ..limits.clone() };
     let bench = Bench::run(&candidate, role, &config, &patient, &batches, args.time).map_err(bad)?;
     let figures = figures(&bench, &candidate.hash().to_string(), &config);
-    let record = Record::of(args);
+    let record = Record::of(&file, args.input.as_deref());
     let last = record.as_ref().and_then(Record::read);
     if let Some(record) = &record {
         // Without a place to remember it there is only nothing to compare the next run with.
@@ -69,7 +67,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Fault> {
         println!("{:#}", json!({ "now": figures, "last": last }));
         return Ok(());
     }
-    for line in lines(&bench, kind, &figures, last.as_ref(), Paint::stdout()) {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    for line in lines(&format!("{name} ({kind})"), &bench, &figures, last.as_ref(), Paint::stdout()) {
         println!("{line}");
     }
     if let Some(slow) = too_slow(&bench, limits.timeout) {
@@ -90,20 +89,6 @@ fn too_slow(bench: &Bench, allowed: Duration) -> Option<String> {
             paint::time(allowed.as_nanos() as f64),
         )
     })
-}
-
-/// The project in whose `dist/` the component lies.
-fn project_of(component: &Path) -> Option<Found> {
-    let component = component.canonicalize().ok()?;
-    Found::at(component.parent()?.parent()?).ok()
-}
-
-/// The configuration of the first case of that project.
-fn config_of_case(component: &Path) -> Option<String> {
-    let component = component.canonicalize().ok()?;
-    let project = component.parent()?.parent()?;
-    let cases = cases::load(&project.join("cases"), None).ok()?;
-    cases.first().map(|case| case.config.clone())
 }
 
 fn input(file: Option<&Path>) -> Result<Vec<Batch>, Fault> {
@@ -137,6 +122,7 @@ fn figures(bench: &Bench, hash: &str, config: &str) -> Value {
         "repetitions": bench.repetitions,
         "memory_bytes": bench.memory_bytes,
         "compile": whole(bench.compile),
+        "load": bench.load.map(whole),
         "instantiate": whole(bench.instantiate),
         "scan": each(bench.scan),
         "crossing": each(bench.crossing),
@@ -146,7 +132,7 @@ fn figures(bench: &Bench, hash: &str, config: &str) -> Value {
     })
 }
 
-fn lines(bench: &Bench, kind: &str, now: &Value, last: Option<&Value>, paint: Paint) -> Vec<String> {
+fn lines(title: &str, bench: &Bench, now: &Value, last: Option<&Value>, paint: Paint) -> Vec<String> {
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64);
     let row = |key: &str, what: &str| {
         let figure = number(now, key).unwrap_or_default();
@@ -160,7 +146,8 @@ fn lines(bench: &Bench, kind: &str, now: &Value, last: Option<&Value>, paint: Pa
     let Bench { items, calls, repetitions, .. } = bench;
     let mut lines = vec![
         format!(
-            "{kind}: {items} items in {calls} calls, {repetitions} times; {} of memory",
+            "{title}: {items} items in {}, {repetitions} times; {} of memory",
+            if *calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") },
             paint::bytes(bench.memory_bytes)
         ),
         paint.bold(&format!("  {:<12}{:>10}  {:>10}  {:>7}", "per item", "now", "last run", "")).trim_end().to_owned(),
@@ -170,6 +157,9 @@ fn lines(bench: &Bench, kind: &str, now: &Value, last: Option<&Value>, paint: Pa
     lines.push(paint.bold("  once"));
     lines.push(row("instantiate", "an instance, configured"));
     lines.push(row("compile", "once for each version and machine"));
+    if bench.load.is_some() {
+        lines.push(row("load", "what was compiled before, from the cache"));
+    }
     if *calls == 0 {
         lines
             .push(paint.yellow(
@@ -201,11 +191,11 @@ struct Record(PathBuf);
 
 impl Record {
     /// In the user's cache directory; `None` if there is none.
-    fn of(args: &BenchArgs) -> Option<Self> {
+    fn of(component: &Path, input: Option<&Path>) -> Option<Self> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
         let path = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string();
-        let key = format!("{}\n{}", path(&args.file), args.input.as_deref().map(path).unwrap_or_default());
+        let key = format!("{}\n{}", path(component), input.map(path).unwrap_or_default());
         Some(Self(cache.join("tailrace/bench").join(format!("{}.json", Hash::of(key.as_bytes()).short()))))
     }
 
@@ -232,6 +222,7 @@ mod tests {
             items: 10,
             calls: 1,
             compile: nanos(5_000_000),
+            load: Some(nanos(700_000)),
             instantiate: nanos(20_000),
             scan: nanos(1_000),
             crossing: nanos(500),
@@ -241,17 +232,22 @@ mod tests {
             memory_bytes: 65_536,
         };
         let (now, last) = (figures(&bench(4_000), "b", "{}"), figures(&bench(2_000), "a", "{}"));
-        let shown = lines(&bench(4_000), "attributes", &now, Some(&last), Paint::plain());
-        assert_eq!(shown[0], "attributes: 10 items in 1 calls, 3 times; 65.5 kB of memory");
+        let shown = lines("tidy (attributes)", &bench(4_000), &now, Some(&last), Paint::plain());
+        assert_eq!(shown[0], "tidy (attributes): 10 items in 1 call, 3 times; 65.5 kB of memory");
+        assert_eq!(shown[9], "  compile        5.00 ms     5.00 ms     +0 %  once for each version and machine");
+        assert_eq!(
+            shown[10],
+            "  load            700 us      700 us     +0 %  what was compiled before, from the cache"
+        );
         assert_eq!(shown[4], "  guest           400 ns      200 ns   +100 %  the plugin itself");
         assert_eq!(shown[6], "  total           570 ns      370 ns    +54 %");
         assert_eq!(too_slow(&bench(4_000), nanos(4_500)), None);
         let slow = too_slow(&bench(4_000), nanos(4_400)).unwrap();
         assert!(
-            slow.starts_with("a call with 10 items takes 4500 ns, and a collector cuts it off after 4400 ns"),
+            slow.starts_with("a call with 10 items takes 4.50 us, and a collector cuts it off after 4.40 us"),
             "{slow}"
         );
-        let first = lines(&bench(4_000), "attributes", &now, None, Paint::plain());
+        let first = lines("tidy (attributes)", &bench(4_000), &now, None, Paint::plain());
         assert_eq!(first[6], "  total           570 ns");
     }
 

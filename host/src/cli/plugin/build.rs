@@ -53,22 +53,12 @@ impl From<NotBuilt> for Fault {
 /// Builds, and says what came out.
 pub(super) fn run(args: &BuildArgs) -> Result<(), Fault> {
     let found = Found::at(&args.path).map_err(fault)?;
-    warn_once(&found, Paint::stderr());
     let file = found.component();
     let built = to_file(&found, &file, &Progress::start("building"))?;
     for line in summary(&found, &file, &built, Paint::stdout())? {
         println!("{line}");
     }
     Ok(())
-}
-
-/// What a language has to say about itself is said before the first build.
-pub(super) fn warn_once(found: &Found, paint: Paint) {
-    if let Some(warning) = found.language.warning()
-        && !found.project.dir.join("dist").exists()
-    {
-        eprintln!("{} {warning}", paint.yellow("note:"));
-    }
 }
 
 /// Builds into `file`; if that fails there is no such file.

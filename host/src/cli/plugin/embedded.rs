@@ -4,7 +4,7 @@
 //! SDK that fits this Tailrace. In a project the SDK lies in `.tailrace/`, with the paths it has here: `.tailrace/sdk/<language>` and
 //! `.tailrace/wit`.
 
-use super::project::{Project, VENDORED};
+use super::project::{Kind, Project, VENDORED};
 use super::rust_sdk;
 use std::io;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(in crate::cli::plugin) fn template(lang: &str, project: &Project) -> Vec<Fil
     for (path, bytes) in folders.iter().flat_map(|folder| below(files::TEMPLATES, folder)) {
         let path = fill(path, &project.name);
         let bytes = match std::str::from_utf8(bytes) {
-            Ok(text) => fill(text, &project.name).into_bytes(),
+            Ok(text) => fill(&text.replace("{{use}}", usage(project.kind)), &project.name).into_bytes(),
             Err(_) => bytes.to_vec(),
         };
         // What a kind says goes before what is common.
@@ -98,6 +98,16 @@ fn below<'a>(
     files.iter().filter_map(move |(path, bytes)| Some((path.strip_prefix(prefix)?, *bytes)))
 }
 
+/// Where a plugin of this kind goes in the configuration of a collector.
+fn usage(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Attributes | Kind::Processor => "`processors: {wasm/{{name}}: {module: {{name}}, config: {...}}}`",
+        Kind::Sampler => {
+            "`tail_sampling: {policies: [{name: {{name}}, type: wasm, wasm: {module: {{name}}, config: {...}}}]}`"
+        }
+    }
+}
+
 /// Puts the name of the plugin in its places.
 fn fill(text: &str, name: &str) -> String {
     text.replace("{{name_snake}}", &name.replace('-', "_")).replace("{{name}}", name)
@@ -106,7 +116,6 @@ fn fill(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::languages;
-    use super::super::project::Kind;
     use super::*;
 
     fn project(kind: Kind) -> Project {
@@ -127,7 +136,12 @@ mod tests {
                 }
                 for (path, bytes) in &files {
                     let text = String::from_utf8_lossy(bytes);
-                    assert!(!path.contains("{{") && !text.contains("{{name"), "{what}: {path}");
+                    assert!(
+                        !path.contains("{{") && !text.contains("{{name") && !text.contains("{{use"),
+                        "{what}: {path}"
+                    );
+                    let goes = if kind == Kind::Sampler { "type: wasm" } else { "processors: {wasm/keep-orders:" };
+                    assert!(path != "README.md" || text.contains(goes), "{what}: {text}");
                 }
                 assert!(has_template(lang, kind.as_str()));
             }

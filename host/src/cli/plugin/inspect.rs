@@ -1,8 +1,8 @@
 //! `tailrace plugin inspect`: what a component is, and what it says about itself.
 
 use super::build::imports;
+use super::component::Component;
 use super::paint::{self, Paint};
-use super::test::read;
 use super::{Fault, fault, project};
 use crate::plugin::{About, Candidate, ErrorMode, Outline, Platform, Wish};
 use clap::Args;
@@ -13,11 +13,13 @@ use std::time::Duration;
 /// Flags of `inspect`.
 #[derive(Args, Debug)]
 pub(super) struct InspectArgs {
-    /// The component: a .wasm file
+    /// The component: a .wasm file, or the folder of its project
+    #[arg(default_value = ".")]
     file: PathBuf,
-    /// What to configure it with, as JSON or @FILE: its interest may depend on it
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    config: String,
+    /// What to configure it with, as JSON or @FILE: its interest may depend on it [default: the config.json of the first case
+    /// of its project, else {}]
+    #[arg(long, value_name = "JSON")]
+    config: Option<String>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -33,13 +35,16 @@ struct Known {
     hash: String,
     /// Whether the cache of this machine had it before.
     precompiled: bool,
+    /// What it was configured with.
+    config: String,
 }
 
 /// Says what it is.
 pub(super) fn run(args: &InspectArgs) -> Result<(), Fault> {
-    let config = config(&args.config)?;
-    let bytes = read(&args.file)?;
-    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", args.file.display()));
+    let component = Component::at(&args.file)?;
+    let config = component.config(args.config.as_deref())?;
+    let Component { file, bytes, .. } = component;
+    let bad = |error: crate::plugin::LoadError| Fault::Plugin(format!("{}: {error}", file.display()));
     let outline = Outline::read(&bytes).map_err(bad)?;
     let contract = outline.contract().map_err(bad)?.to_owned();
     let (role, kind) = outline.role().map_err(bad)?;
@@ -49,7 +54,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Fault> {
     let precompiled = Platform::of_process().has_compiled(candidate.hash());
     let about = About::ask(&candidate, &config, role, &limits).map_err(bad)?;
     let (bytes, hash) = (candidate.len(), candidate.hash().to_string());
-    let known = Known { outline, kind, contract, about, bytes, hash, precompiled };
+    let known = Known { outline, kind, contract, about, bytes, hash, precompiled, config };
     if args.json {
         println!("{:#}", as_json(&known));
     } else {
@@ -58,19 +63,6 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// A configuration from the command line: JSON, or the name of a file after an `@`.
-pub(super) fn config(flag: &str) -> Result<String, Fault> {
-    let text = match flag.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| fault(format!("--config: {file}: {error}")))?,
-        None => flag.to_owned(),
-    };
-    let value: Value = serde_json::from_str(&text).map_err(|error| fault(format!("--config: no JSON: {error}")))?;
-    if !value.is_object() {
-        return Err(fault("--config: must be an object, as in '{\"keys\": [\"user.email\"]}'"));
-    }
-    Ok(text)
 }
 
 fn lines(known: &Known, paint: Paint) -> Vec<String> {
@@ -96,11 +88,12 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
     ];
     match &about.interest {
         Ok(wish) => {
-            lines.push("  wants to see".to_owned());
+            lines.push(row("wants to see", paint.dim(&format!("configured with {}", known.config.trim()))));
             lines.extend(wishes(wish).into_iter().map(|(name, text)| format!("    {name:<11}{text}")));
         }
         Err(error) => {
-            let text = format!("not known: with this configuration it says: {error} (give it one with --config)");
+            let config = known.config.trim();
+            let text = format!("not known: configured with {config} it says: {error} (give it another with --config)");
             lines.push(row("wants to see", paint.yellow(&text)));
         }
     }

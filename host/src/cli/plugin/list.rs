@@ -60,13 +60,13 @@ fn table(plugins: &[Value], paint: Paint) -> Vec<String> {
 }
 
 fn row(plugin: &Value) -> Vec<String> {
-    let text = |key: &str| plugin.get(key).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let text = |key: &str| plugin.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
     let number = |key: &str| plugin.get(key).and_then(Value::as_u64);
     let shown = |key: &str| number(key).map_or("-".to_owned(), |number| number.to_string());
     let memory = number("memory_bytes").or(number("idle_memory_bytes")).and_then(|bytes| usize::try_from(bytes).ok());
     vec![
         text("place"),
-        format!("{} {}", text("plugin"), text("version")),
+        plugin.get("plugin").map_or("-".to_owned(), |_| format!("{} {}", text("plugin"), text("version"))),
         text("interface"),
         shown("generation"),
         text("hash").chars().take(12).collect(),
@@ -82,7 +82,8 @@ fn troubles(plugin: &Value) -> Vec<String> {
     let text = |pointer: &str| plugin.pointer(pointer).and_then(Value::as_str);
     let mut troubles = Vec::new();
     if let Some(reason) = text("/load_error/reason") {
-        troubles.push(format!("the file there now does not run: {reason}"));
+        let what = if plugin.get("state").is_some() { "it does not run" } else { "what is there now does not run" };
+        troubles.push(format!("{what}: {}", reason.replace('\n', "\n    ")));
     }
     if let Some(reason) = text("/last_rollback/reason") {
         troubles.push(format!("rolled back: {reason}"));
@@ -111,13 +112,16 @@ mod tests {
                 "generation": 2, "hash": "0123456789abcdef", "items": 1000, "items_dropped": 3, "nanoseconds_per_item": 250,
                 "memory_bytes": 1_179_648, "load_error": {"reason": "it is empty"}, "failures": {"trap": 2}}),
             json!({"place": "wasm/x", "plugin": "x", "version": "1", "interface": "sampler", "hash": "", "generation": 1}),
+            json!({"place": "wasm:10-y", "state": "not loaded", "load_error": {"reason": "two faults:\ny.yaml:1:1"}}),
         ];
         let expected = [
-            "PLACE               PLUGIN        KIND        GEN          HASH  ITEMS  DROPPED  NS/ITEM     MEMORY",
-            "wasm/redact@traces  redact 0.1.0  attributes    2  0123456789ab   1000        3      250  1179.6 kB",
-            "  the file there now does not run: it is empty",
+            "PLACE               PLUGIN        KIND        GEN          HASH  ITEMS  DROPPED  NS/ITEM   MEMORY",
+            "wasm/redact@traces  redact 0.1.0  attributes    2  0123456789ab   1000        3      250  1.18 MB",
+            "  what is there now does not run: it is empty",
             "  failed calls: 2 trap",
-            "wasm/x              x 1           sampler       1                    -        -        -          -",
+            "wasm/x              x 1           sampler       1                    -        -        -        -",
+            "wasm:10-y           -             -             -             -      -        -        -        -",
+            "  it does not run: two faults:\n    y.yaml:1:1",
         ];
         assert_eq!(table(&plugins, Paint::plain()), expected);
         assert_eq!(table(&[], Paint::plain()), ["no plugin runs there"]);

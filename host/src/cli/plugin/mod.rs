@@ -5,8 +5,8 @@
 //! tailrace plugin dev [PATH]              build, run the cases, show what it does to spans, on every save
 //! tailrace plugin build [PATH]            dist/NAME.wasm
 //! tailrace plugin test [PATH]             cases/*, under the limits of production
-//! tailrace plugin inspect FILE            what a component is
-//! tailrace plugin bench FILE              what it costs
+//! tailrace plugin inspect [FILE]          what a component is
+//! tailrace plugin bench [FILE]            what it costs
 //! tailrace plugin list                    what runs in a collector
 //! ```
 //! Exit codes: 0 all is well; 1 the plugin is at fault (it does not build, a case fails, it is no plugin); 2 the command
@@ -16,6 +16,7 @@ pub(super) mod admin;
 mod bench;
 mod build;
 mod cases;
+mod component;
 mod componentize;
 mod dev;
 mod embedded;
@@ -99,6 +100,8 @@ With --attach each good version also goes into a collector that runs:
   tailrace plugin dev --attach http://localhost:13190";
 
 const BENCH_HELP: &str = "\
+The component is that of the project in this folder, unless another one is named.
+
 Steps, for each item:
   scan      the host finds the values that the plugin asked for
   crossing  into the guest and back with the same data: the same call of a plugin that does nothing
@@ -107,7 +110,7 @@ Steps, for each item:
 One instance on one thread. The figures of the last run of the same file and input are kept in the user's cache directory.
 
 Examples:
-  tailrace plugin bench dist/mask-email.wasm
+  tailrace plugin bench mask-email
   tailrace plugin bench redact.wasm --config '{\"keys\": [\"user.email\"]}' --input cases/one/input.json";
 
 const LIST_HELP: &str = "\
@@ -126,8 +129,10 @@ bytes of log. A call that takes too long, wants too much memory or hands back to
 `limits` in tailrace-plugin.yaml holds other limits than the defaults, as in the configuration of the wasm processor.";
 
 const INSPECT_HELP: &str = "\
+The component is that of the project in this folder, unless another one is named.
+
 Examples:
-  tailrace plugin inspect dist/mask-email.wasm
+  tailrace plugin inspect mask-email
   tailrace plugin inspect redact.wasm --config '{\"keys\": [\"user.email\"]}'
   tailrace plugin inspect redact.wasm --config @config.json --json";
 

@@ -82,6 +82,10 @@ fn welcome(project: &Project, language: &dyn Language, files: &[File], paint: Pa
     if let Some(warning) = language.warning() {
         lines.push(format!("{} {warning}", paint.yellow("note:")));
     }
+    if let Some(setup) = language.setup(name) {
+        lines.push("First, once: get the package that makes components of it:".to_owned());
+        lines.push(format!("  {}", paint.bold(&setup)));
+    }
     lines.push("Next: build it, run its cases, and see what it does to spans each time you save:".to_owned());
     lines.push(format!("  {}", paint.bold(&format!("tailrace plugin dev {name}"))));
     lines
@@ -90,6 +94,23 @@ fn welcome(project: &Project, language: &dyn Language, files: &[File], paint: Pa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every command that a new project needs is named, and the last one is `dev`.
+    #[test]
+    fn what_comes_next() {
+        for (lang, commands) in [
+            ("rust", &["tailrace plugin dev tidy"][..]),
+            ("js", &["npm install --prefix tidy", "tailrace plugin dev tidy"]),
+            ("python", &["tidy/.venv/bin/pip install -r tidy/requirements.txt", "tailrace plugin dev tidy"]),
+        ] {
+            let project = Project { dir: "/nowhere/tidy".into(), name: "tidy".to_owned(), kind: Kind::Attributes };
+            let language = languages::by_name(lang).unwrap();
+            let said = welcome(&project, language, &files(&project, language), Paint::plain());
+            let mut places =
+                commands.iter().map(|command| said.iter().position(|line| line.ends_with(command)).unwrap());
+            assert!(places.clone().is_sorted() && places.next_back() == Some(said.len() - 1), "{said:#?}");
+        }
+    }
 
     /// There is a whole project or none, and what is there is never touched.
     #[test]

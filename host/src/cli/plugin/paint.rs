@@ -65,21 +65,32 @@ fn wanted() -> bool {
 
 /// A size for people.
 pub(in crate::cli) fn bytes(bytes: usize) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
+    three_digits(bytes as f64, ["B", "kB", "MB"])
 }
 
 /// A time for people.
 pub(in crate::cli) fn time(nanos: f64) -> String {
-    match nanos {
-        nanos if nanos < 1e4 => format!("{nanos:.0} ns"),
-        nanos if nanos < 1e7 => format!("{:.1} us", nanos / 1e3),
-        nanos if nanos < 1e10 => format!("{:.1} ms", nanos / 1e6),
-        nanos => format!("{:.1} s", nanos / 1e9),
+    three_digits(nanos, ["ns", "us", "ms", "s"])
+}
+
+/// A number in the unit that fits it, each a thousand of the one before, with three digits: more are noise.
+fn three_digits<const N: usize>(number: f64, units: [&str; N]) -> String {
+    let (mut number, mut units, mut whole) = (number, units.iter().peekable(), true);
+    while let Some(unit) = units.next() {
+        // What would be shown as a thousand is one of the next unit.
+        if number >= 999.5 && units.peek().is_some() {
+            (number, whole) = (number / 1e3, false);
+            continue;
+        }
+        let digits = match number {
+            _ if whole => 0,
+            number if number < 9.995 => 2,
+            number if number < 99.95 => 1,
+            _ => 0,
+        };
+        return format!("{number:.digits$} {unit}");
     }
+    number.to_string()
 }
 
 #[cfg(test)]
@@ -94,10 +105,10 @@ mod tests {
 
     #[test]
     fn units_fit_their_numbers() {
-        assert_eq!(
-            (bytes(12), bytes(123_456), bytes(12_345_678)),
-            ("12 B".into(), "123.5 kB".into(), "12.3 MB".into())
-        );
-        assert_eq!((time(12.3), time(123_456.0), time(5e8)), ("12 ns".into(), "123.5 us".into(), "500.0 ms".into()));
+        assert_eq!((bytes(12), bytes(123_456), bytes(12_345_678)), ("12 B".into(), "123 kB".into(), "12.3 MB".into()));
+        assert_eq!((bytes(0), bytes(1000), bytes(1_234_567)), ("0 B".into(), "1.00 kB".into(), "1.23 MB".into()));
+        assert_eq!((bytes(999_499), bytes(999_500)), ("999 kB".into(), "1.00 MB".into()));
+        assert_eq!((time(12.3), time(9_934.0), time(5e8)), ("12 ns".into(), "9.93 us".into(), "500 ms".into()));
+        assert_eq!((time(99.96e3), time(2e12)), ("100 us".into(), "2000 s".into()));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::build;
 use super::cases::{self, Case, Report, Verdict};
+use super::component::read;
 use super::hear::Hearing;
 use super::paint::{self, Paint};
 use super::progress::Progress;
@@ -10,7 +11,7 @@ use super::{Fault, fault};
 use crate::plugin::{Candidate, Limits, Outline, Role};
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Lines of a difference that are shown.
 const LINES_MAX: usize = 40;
@@ -84,16 +85,10 @@ impl Subject {
             return Ok(Self { bytes, cases, limits });
         }
         let found = Found::at(&args.path).map_err(fault)?;
-        build::warn_once(&found, Paint::stderr());
         let built = build::to_file(&found, &found.component(), &Progress::start("building"))?;
         let cases = args.cases.clone().unwrap_or_else(|| found.cases());
         Ok(Self { bytes: built.bytes, cases, limits: found.limits })
     }
-}
-
-/// The bytes of a file that the user named.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    std::fs::read(path).map_err(|error| fault(format!("{}: {error}", path.display())))
 }
 
 /// Accepts what came out; whether there was something to write.

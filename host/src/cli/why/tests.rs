@@ -55,7 +55,7 @@ fn one_trace_in_words() {
         "kept by policy errors, in tail_sampling@traces",
         "  when      12.3 s ago, 2026-11-23T05:00:00.123Z",
         "  after     30.0 s: decision_wait was over",
-        "  on        12 spans, 1 error, 2.3 s long, 6412 B, with a root span",
+        "  on        12 spans, 1 error, 2.3 s long, 6.41 kB, with a root span",
         "  votes, policies version 2",
         "    errors  sampled  <- decided",
         "    slow    not sampled",

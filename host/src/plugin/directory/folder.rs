@@ -17,13 +17,15 @@ mod lying;
 #[cfg(test)]
 mod tests;
 
+use super::loads::{self, Loads};
 use super::look::{self, Fingerprint, Look};
 use super::{Candidate, STABLE};
 use crate::plugin::stage::Member;
-use crate::plugin::{Hash, LoadError, Offer, Plugin};
+use crate::plugin::{Hash, LoadError, Offer, Platform, Plugin};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,8 +54,8 @@ pub struct Found<'a> {
     pub candidate: &'a Candidate,
     /// Its sidecar: the file, and what is in it.
     pub sidecar: Option<(&'a Path, &'a str)>,
-    /// Whether batches flow already.
-    pub late: bool,
+    /// If batches flow already: set when nobody waits for it any more.
+    pub late: Option<&'a AtomicBool>,
 }
 
 /// What makes plugins of what is found.
@@ -94,6 +96,8 @@ struct Slot {
     /// The hash of the file and the sidecar that run.
     runs: Option<(Hash, Option<String>)>,
     member: Option<Arc<Member>>,
+    /// It is being loaded, and this is what is shown meanwhile.
+    busy: bool,
     /// Since when the file, or only the sidecar, is not there.
     gone: Option<Instant>,
     sidecar_gone: Option<Instant>,
@@ -125,9 +129,10 @@ impl Folder {
         match lying::plugins(&folder.options.path) {
             Ok(names) if names.len() > folder.options.plugins_max => return Err(folder.too_many(names.len())),
             Ok(names) => {
-                for (name, pair) in names {
-                    let mut slot = Slot::default();
-                    folder.first(&name, &pair, &mut slot);
+                let names: Vec<_> = names.into_iter().collect();
+                let at_once = Platform::of_process().settings().load_concurrency;
+                let loaded = loads::all(at_once, &names, |(name, pair)| folder.first(name, pair));
+                for ((name, _), slot) in names.into_iter().zip(loaded) {
                     if let Note::Problem(problem) = &slot.note {
                         faults.push(problem.clone());
                     }
@@ -175,6 +180,7 @@ impl Folder {
         let state = match (&slot.member, slot.gone, &slot.note) {
             (Some(_), None, _) => "running",
             (Some(_), Some(_), _) => "leaving",
+            (None, ..) if slot.busy => "loading",
             (None, _, Note::Sampler) => "sampler",
             (None, ..) => "not loaded",
         };
@@ -201,7 +207,8 @@ impl Folder {
     }
 
     /// A plugin that is there from the start.
-    fn first(&self, name: &str, pair: &(Look, Look), slot: &mut Slot) {
+    fn first(&self, name: &str, pair: &(Look, Look)) -> Slot {
+        let mut slot = Slot::default();
         let file = self.file(name);
         // Waits until the file has stopped changing.
         let read = look::read_stable(&file, self.options.bytes_max, STABLE);
@@ -210,13 +217,14 @@ impl Folder {
             _ => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
         };
         match (read, sidecar) {
-            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, false, slot),
+            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, None, &mut slot),
             (Err(problem), _) | (_, Err(problem)) => slot.note = Note::Problem(problem),
         }
+        slot
     }
 
     /// Brings what runs in step with the directory; gives when to look again.
-    pub(super) fn follow(&self) -> Option<Duration> {
+    pub(super) fn follow(self: &Arc<Self>, loads: &Loads) -> Option<Duration> {
         let mut guard = self.state();
         let state = &mut *guard;
         let names = match lying::plugins(&self.options.path) {
@@ -239,24 +247,30 @@ impl Folder {
         }
         state.strays = strays;
         drop(guard);
-        self.bring(&names)
+        self.bring(&names, loads)
     }
 
-    /// The state is not locked while something compiles: the status must not wait for it. Only the thread of the directory
-    /// comes here.
-    fn bring(&self, names: &BTreeMap<String, (Look, Look)>) -> Option<Duration> {
+    /// Only the thread of the directory comes here. The state is not locked while something is loaded: neither the status nor
+    /// the other plugins wait for that.
+    fn bring(self: &Arc<Self>, names: &BTreeMap<String, (Look, Look)>, loads: &Loads) -> Option<Duration> {
         let mut soon = None;
         for (name, pair) in names {
-            let mut slot = self.state().slots.remove(name).unwrap_or_default();
-            let shown = slot.shown();
-            self.state().slots.insert(name.clone(), shown);
+            let Some(mut slot) = self.state().take(name) else { continue };
             if slot.gone.take().is_some() {
                 tracing::info!(plugin = name, "the plugin is there again");
                 // It may be another file: look closely.
                 slot.read = None;
             }
-            soon = earlier(soon, self.follow_pair(name, pair, &mut slot));
-            self.state().slots.insert(name.clone(), slot);
+            match self.follow_pair(name, pair, &mut slot) {
+                Next::Rest(again) => {
+                    soon = earlier(soon, again);
+                    self.state().slots.insert(name.clone(), slot);
+                }
+                Next::Load(candidate, sidecar) => {
+                    let work = Work { folder: Arc::clone(self), name: name.clone(), slot };
+                    loads.start(move |ending| work.load(&candidate, sidecar, ending));
+                }
+            }
         }
         let mut state = self.state();
         soon = earlier(soon, self.let_go(&mut state, names));
@@ -267,16 +281,16 @@ impl Folder {
     }
 
     /// One plugin that is there.
-    fn follow_pair(&self, name: &str, pair: &(Look, Look), slot: &mut Slot) -> Option<Duration> {
+    fn follow_pair(&self, name: &str, pair: &(Look, Look), slot: &mut Slot) -> Next {
         let now = pair.0.fingerprint().map(|module| (module, pair.1.fingerprint()));
         if now.is_some() && now == slot.read && !matches!(pair.1, Look::Unusable(_)) {
             (slot.pending, slot.sidecar_gone) = (None, None);
-            return None;
+            return Next::Rest(None);
         }
         if slot.pending.as_ref() != Some(pair) {
             // Not seen like this before: wait, and look again.
             slot.pending = Some(pair.clone());
-            return Some(STABLE);
+            return Next::Rest(Some(STABLE));
         }
         if pair.1 == Look::Missing && matches!(&slot.runs, Some((_, Some(_)))) && slot.member.is_some() {
             // Whatever was wrong with the sidecar before, this is what is wrong now.
@@ -289,10 +303,14 @@ impl Folder {
                     tracing::warn!(plugin = name, "{problem}; its configuration goes on for another {rest:.0?}");
                     slot.note = Note::Problem(problem);
                 }
-                return Some(rest.min(self.options.grace));
+                return Next::Rest(Some(rest.min(self.options.grace)));
             }
         }
         slot.sidecar_gone = None;
+        if slot.member.is_none() && !self.state().has_room(self.options.plugins_max) {
+            // Others that may take the last place are being loaded: this one waits for what comes of them.
+            return Next::Rest(None);
+        }
         let read = match &pair.0 {
             Look::Unusable(problem) => Err(problem.clone()),
             _ => look::read(&self.file(name), self.options.bytes_max),
@@ -304,19 +322,28 @@ impl Folder {
         };
         if (look::of(&self.file(name)), look::of(&self.sidecar(name))) != *pair {
             slot.pending = None;
-            return Some(STABLE);
+            return Next::Rest(Some(STABLE));
         }
         slot.pending = None;
         slot.read = now;
         match (read, sidecar) {
-            (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, true, slot),
-            (Err(problem), _) | (_, Err(problem)) => self.refuse(name, None, &problem, slot),
+            (Ok(candidate), Ok(sidecar)) => Next::Load(candidate, sidecar),
+            (Err(problem), _) | (_, Err(problem)) => {
+                self.refuse(name, None, &problem, slot);
+                Next::Rest(None)
+            }
         }
-        None
     }
 
     /// Brings a plugin in step with what was read.
-    fn load(&self, name: &str, candidate: &Candidate, sidecar: Option<String>, late: bool, slot: &mut Slot) {
+    fn load(
+        &self,
+        name: &str,
+        candidate: &Candidate,
+        sidecar: Option<String>,
+        late: Option<&AtomicBool>,
+        slot: &mut Slot,
+    ) {
         let file = self.file(name);
         let sidecar_file = self.sidecar(name);
         let text = sidecar.as_deref().map(|text| (sidecar_file.as_path(), text));
@@ -386,7 +413,8 @@ impl Folder {
             .filter_map(|(_, slot)| slot.heir())
             .collect();
         let mut left = Vec::new();
-        for (name, slot) in state.slots.iter_mut().filter(|(name, _)| !names.contains_key(*name)) {
+        let away = |(name, slot): &(&String, &mut Slot)| !slot.busy && !names.contains_key(*name);
+        for (name, slot) in state.slots.iter_mut().filter(away) {
             let Some(member) = &slot.member else {
                 left.push(name.clone());
                 continue;
@@ -432,6 +460,52 @@ impl State {
 
     fn running(&self) -> usize {
         self.slots.values().filter(|slot| slot.member.is_some()).count()
+    }
+
+    /// Takes a slot to work on it, and leaves what is shown meanwhile; `None` if somebody works on it already.
+    fn take(&mut self, name: &str) -> Option<Slot> {
+        let slot = self.slots.entry(name.to_owned()).or_default();
+        if slot.busy {
+            return None;
+        }
+        let shown = Slot { busy: true, ..slot.shown() };
+        Some(std::mem::replace(slot, shown))
+    }
+
+    /// Whether it is certain if one more may run: not while others are being loaded that may take the last place.
+    fn has_room(&self, max: usize) -> bool {
+        let running = self.running();
+        // The one that asks is busy itself.
+        let coming = self.slots.values().filter(|slot| slot.busy && slot.member.is_none()).count().saturating_sub(1);
+        running >= max || running + coming < max
+    }
+}
+
+/// What is to be done about a plugin that is there.
+enum Next {
+    /// Nothing; look again then.
+    Rest(Option<Duration>),
+    /// Bring it in step with this file and sidecar.
+    Load(Candidate, Option<String>),
+}
+
+/// A slot that is being worked on; it goes back when this is dropped, however the work ended.
+struct Work {
+    folder: Arc<Folder>,
+    name: String,
+    slot: Slot,
+}
+
+impl Work {
+    fn load(mut self, candidate: &Candidate, sidecar: Option<String>, ending: &AtomicBool) {
+        self.folder.load(&self.name, candidate, sidecar, Some(ending), &mut self.slot);
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let (name, slot) = (std::mem::take(&mut self.name), std::mem::take(&mut self.slot));
+        self.folder.state().slots.insert(name, slot);
     }
 }
 

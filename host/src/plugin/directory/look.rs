@@ -3,12 +3,15 @@
 use super::Candidate;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Longest wait for a file to stop changing.
 const STABLE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// For opening: no read waits.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 /// What tells one state of a file from another without reading it, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,16 +80,22 @@ pub(super) fn read_text(path: &Path, bytes_max: usize) -> Result<String, String>
 
 fn bytes(path: &Path, bytes_max: usize, allowed: &str) -> Result<Vec<u8>, String> {
     let named = |error: std::io::Error| format!("{}: {error}", path.display());
-    // Opening a pipe would wait for somebody to write into it.
-    let metadata = std::fs::metadata(path).map_err(named)?;
-    if !metadata.is_file() {
-        return Err(format!("{} is not a file", path.display()));
-    }
+    let too_long = || format!("{} has more than the {bytes_max} bytes that {allowed}", path.display());
+    let check = |metadata: &Metadata| match metadata {
+        metadata if !metadata.is_file() => Err(format!("{} is not a file", path.display())),
+        metadata if metadata.len() > u64::try_from(bytes_max).unwrap_or(u64::MAX) => Err(too_long()),
+        _ => Ok(()),
+    };
+    // Before it is opened, since to open a device may do something.
+    std::fs::metadata(path).map_err(named).and_then(|metadata| check(&metadata))?;
+    // Without waiting: a pipe would wait for somebody to write into it, and some files of /proc until something happens.
+    let file = File::options().read(true).custom_flags(NONBLOCK).open(path).map_err(named)?;
+    check(&file.metadata().map_err(named)?)?;
     let mut bytes = Vec::new();
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(named)?;
+    file.take(limit).read_to_end(&mut bytes).map_err(named)?;
     if bytes.len() > bytes_max {
-        return Err(format!("{} has more than the {bytes_max} bytes that {allowed}", path.display()));
+        return Err(too_long());
     }
     Ok(bytes)
 }

@@ -229,6 +229,35 @@ async fn what_is_mad_from_the_start_never_runs() {
     }
 }
 
+/// What a file has inside comes into messages, but neither a megabyte of it nor a line that looks like one of the host, nor
+/// anything that a terminal obeys.
+#[test]
+fn words_of_a_file_stay_words() {
+    let lifecycle = "(instance $i) (export \"tailrace:plugin/lifecycle@0.1.0\" (instance $i))";
+    for (text, words) in [
+        (format!("(component (import \"{}\" (func)) {lifecycle})", "b".repeat(90_000)), "plugins get"),
+        (
+            format!(
+                "(component (instance $i) (export \"tailrace:plugin/lifecycle@9.9.9-{}\" (instance $i)))",
+                "a".repeat(50_000)
+            ),
+            "newer Tailrace",
+        ),
+    ] {
+        let error = load(wat::parse_str(text).unwrap(), tight("")).map(drop).unwrap_err().0;
+        // The fix stands behind the words.
+        assert!(error.contains(words), "{error:.200}");
+        assert!(error.len() < 3000, "{} bytes: {error:.200}", error.len());
+    }
+    let error = load(guests::guest("mad-attributes"), tight("refuse and forge")).map(drop).unwrap_err();
+    let answer = error.about_configuration().unwrap();
+    assert_eq!(answer, "do: is not to my taste\n2026-01-01T00:00:00Z ERROR on fire\\u{1b}[2J\\r\\u{85}end");
+    let failing = load(guests::behaving("mad-attributes", "stamp"), options("{}")).unwrap();
+    let forging = Candidate::new(guests::behaving("mad-attributes", "refuse and forge"));
+    assert!(matches!(failing.offer(&forging), Offer::Refused(_)));
+    assert!(failing.status()["load_error"]["reason"].as_str().unwrap().contains("on fire"));
+}
+
 /// A loop before the first batch is ended too; it may take as long as the start of an interpreter.
 #[tokio::test]
 async fn endless_starts_are_ended() {

@@ -3,13 +3,13 @@
 //! A run of spans names its [`Context`] by number. A context counts the runs that name it, and a resource the contexts that it
 //! is part of; with the last one it goes. A resource of 256 KiB that a hundred thousand traces share costs 256 KiB.
 
-use hashbrown::HashTable;
+use super::sub_tables::SubTables;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one resource or scope costs beside its bytes: its place, its shares of the tables, and what an allocation adds.
 const OVERHEAD: usize = size_of::<Option<Counted<Scope>>>() + 32;
-/// As many places as are kept for reuse when the last context goes.
-const PLACES_KEPT: usize = 1024;
+/// Places of a block. Blocks never move, so that growing is no pause; one is kept when the last context goes.
+const BLOCK: usize = 1024;
 
 /// The resource and scope of a span, as bytes, with their keyed hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,66 +52,76 @@ struct Scope {
 /// Counted things in numbered places.
 #[derive(Debug)]
 struct Shelf<T> {
-    places: Vec<Option<Counted<T>>>,
+    blocks: Vec<Vec<Option<Counted<T>>>>,
     free: Vec<u32>,
-    by_hash: HashTable<u32>,
+    by_hash: SubTables,
+    len: usize,
 }
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), by_hash: HashTable::new() }
+        Self { blocks: Vec::new(), free: Vec::new(), by_hash: SubTables::new(0), len: 0 }
     }
 }
 
 impl<T> Shelf<T> {
-    fn len(&self) -> usize {
-        self.by_hash.len()
+    fn get(&self, number: u32) -> Option<&Counted<T>> {
+        self.blocks.get(number as usize / BLOCK)?.get(number as usize % BLOCK)?.as_ref()
     }
 
-    fn get(&self, number: u32) -> Option<&Counted<T>> {
-        self.places.get(number as usize)?.as_ref()
+    fn place(&mut self, number: u32) -> Option<&mut Option<Counted<T>>> {
+        self.blocks.get_mut(number as usize / BLOCK)?.get_mut(number as usize % BLOCK)
     }
 
     fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<u32> {
         let alike = |number: &u32| self.get(*number).is_some_and(|kept| kept.hash == hash && same(&kept.value));
-        self.by_hash.find(hash, alike).copied()
+        self.by_hash.find(hash, alike)
     }
 
     /// Puts in something that has no user yet.
     fn put(&mut self, hash: u64, value: T) -> u32 {
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            (self.places.len() - 1) as u32
-        });
-        let places = &mut self.places;
-        if let Some(place) = places.get_mut(number as usize) {
+        let number = self.free.pop().unwrap_or_else(|| self.new_place());
+        if let Some(place) = self.place(number) {
             *place = Some(Counted { value, hash, users: 0 });
         }
-        let rehash = |number: &u32| places.get(*number as usize).and_then(Option::as_ref).map_or(0, |kept| kept.hash);
-        self.by_hash.insert_unique(hash, number, rehash);
+        let blocks = &self.blocks;
+        let kept = |number: u32| blocks.get(number as usize / BLOCK)?.get(number as usize % BLOCK)?.as_ref();
+        self.by_hash.insert(hash, number, |number| kept(*number).map_or(0, |kept| kept.hash));
+        self.len += 1;
         number
     }
 
+    fn new_place(&mut self) -> u32 {
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+            self.blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let before = (self.blocks.len() - 1) * BLOCK;
+        let last = self.blocks.last_mut().map_or(0, |block| {
+            block.push(None);
+            block.len() - 1
+        });
+        (before + last) as u32
+    }
+
     fn hold(&mut self, number: u32) {
-        if let Some(kept) = self.places.get_mut(number as usize).and_then(Option::as_mut) {
+        if let Some(kept) = self.place(number).and_then(Option::as_mut) {
             kept.users += 1;
         }
     }
 
     /// One user less. What had only this one comes out.
     fn release(&mut self, number: u32) -> Option<T> {
-        let place = self.places.get_mut(number as usize)?;
+        let place = self.place(number)?;
         let kept = place.as_mut()?;
         kept.users = kept.users.saturating_sub(1);
         if kept.users > 0 {
             return None;
         }
         let kept = place.take()?;
-        if let Ok(occupied) = self.by_hash.find_entry(kept.hash, |other| *other == number) {
-            occupied.remove();
-        }
+        self.by_hash.remove(kept.hash, number);
         self.free.push(number);
-        if self.by_hash.is_empty() && self.places.len() > PLACES_KEPT {
+        self.len -= 1;
+        if self.len == 0 && self.blocks.len() > 1 {
             *self = Self::default();
         }
         Some(kept.value)
@@ -131,7 +141,7 @@ pub(super) struct Contexts {
 impl Contexts {
     /// Memory that they take, in bytes.
     pub(super) fn footprint(&self) -> usize {
-        self.bytes + (self.resources.len() + self.scopes.len()) * OVERHEAD
+        self.bytes + (self.resources.len + self.scopes.len) * OVERHEAD
     }
 
     /// The number of `context`, which has one more user now.

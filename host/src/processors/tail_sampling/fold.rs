@@ -1,7 +1,7 @@
 //! What is remembered of spans: from encoded spans to [`Facts`].
 //!
 //! Spans are folded once, when they arrive. When the policies change, those that are held already are folded again, trace by
-//! trace, when a trace is touched next: the bytes are still there.
+//! trace, before a trace is decided: the bytes are still there.
 
 use super::contexts::Context;
 use super::policies::Policies;

@@ -7,7 +7,7 @@ use super::policies::Policies;
 use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
 use super::settings::Settings;
-use super::shard::{Room, Shard, Which, Yield};
+use super::shard::{Behind, Room, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
 use super::tally::Metrics;
@@ -153,7 +153,13 @@ impl Inner {
         let now_ms = self.now_ms();
         for (seat, numbers) in self.seats.iter().zip(&parts) {
             if !numbers.is_empty() {
-                self.with(seat, |shard| shard.append(&runs, numbers, &mut strays, now_ms));
+                // Policies that vote on arrival see what arrived of a trace and a resource together.
+                let mut rest = numbers.as_slice();
+                while !rest.is_empty() {
+                    let (portion, others) = rest.split_at(runs.portion(rest, settings.rules.on_ingest));
+                    self.with(seat, |shard| shard.append(&runs, portion, &mut strays, now_ms));
+                    rest = others;
+                }
             }
         }
         drop(storing);
@@ -239,13 +245,15 @@ impl Inner {
     }
 
     /// Does something in a shard's lock; what came of it is reported and handed on behind it.
-    fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
+    pub(super) fn with<R>(&self, seat: &Seat, act: impl FnOnce(&mut Shard) -> R) -> R {
         let mut locked = lock(&seat.shard);
+        let began = std::time::Instant::now();
         let before = (locked.traces() as i64, locked.bytes() as i64);
         let result = act(&mut locked);
         let change = (locked.traces() as i64 - before.0, locked.bytes() as i64 - before.1);
         let harvest = locked.harvest();
         drop(locked);
+        self.metrics.locked.record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         self.metrics.on_memory.add(change.0);
         self.metrics.bytes.add(change.1);
         self.report(harvest);
@@ -302,7 +310,11 @@ impl Inner {
     /// undecided.
     async fn decide_all(&self, seat: &Seat, which: Which) {
         let now_ms = self.now_ms();
-        self.with(seat, |shard| shard.plan(which, now_ms));
+        while self.with(seat, |shard| shard.plan_some(which, now_ms)) {
+            tokio::task::yield_now().await;
+        }
+        let (policies, number) = self.with(seat, |shard| shard.planners());
+        policies.plan(number, now_ms);
         loop {
             self.handover.any_room().await;
             // First what is left of those that are decided.
@@ -320,7 +332,13 @@ impl Inner {
         if unasked {
             return self.with(seat, |shard| shard.decide_some(which, now_ms));
         }
-        let Some(shown) = self.with(seat, |shard| shard.show(which, now_ms)) else { return false };
+        let shown = loop {
+            match self.with(seat, |shard| shard.show(which, now_ms)) {
+                Ok(shown) => break shown,
+                Err(Behind) => tokio::task::yield_now().await,
+            }
+        };
+        let Some(shown) = shown else { return false };
         let answers = ask_all(&shown).await;
         shown.policies.renew_roster();
         self.with(seat, |shard| shard.decide_shown(&shown, &answers, which, now_ms));

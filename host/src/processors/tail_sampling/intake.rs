@@ -7,6 +7,7 @@ mod around;
 
 use super::contexts::{self, Context};
 use super::fold;
+use super::packed::{self, SPAN_TAG};
 use super::policies::Policies;
 use super::policy::{Facts, Matches};
 use super::segment::RUN_SPANS_MAX;
@@ -19,8 +20,8 @@ use tailrace_otlp::{Index, Item, ResourceView, wire};
 
 /// Runs are not longer than this many bytes, so that little of a segment's end is wasted.
 const RUN_BYTES_MAX: usize = 32 << 10;
-/// Tag of a span in its scope.
-const SPAN_TAG: u8 = 0x12;
+/// So many runs, or bytes of them, are stored at a time.
+const PORTION: (usize, usize) = (1_000, 1 << 20);
 
 /// Hashes ids and contexts with a key that nobody outside knows: senders choose both.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ pub struct Run {
     pub spans: u16,
     /// What is known of them.
     pub facts: Facts,
+    /// The message of each begins with the id, and stands in the request as everybody would write it.
+    pub led: bool,
     header: Header,
     records: Range<usize>,
 }
@@ -128,7 +131,8 @@ impl<'a> Runs<'a> {
             let id = index.trace_id(data, number);
             let facts = runs.facts(message, policies, now_ns);
             let start = record_start(data, item);
-            if !runs.extend(id, start, item, &facts) {
+            let led = start.is_some() && id.is_some_and(|id| packed::is_led(message, id));
+            if !runs.extend(id, start, item, &facts, led) {
                 let header = if start.is_some() { Header::default() } else { Header::new(message.len()) };
                 runs.runs.push(Run {
                     id: id.copied(),
@@ -136,6 +140,7 @@ impl<'a> Runs<'a> {
                     context: runs.places.len() - 1,
                     spans: 1,
                     facts,
+                    led,
                     header,
                     records: start.unwrap_or(item.offset as usize)..item.range().end,
                 });
@@ -150,6 +155,21 @@ impl<'a> Runs<'a> {
     /// The runs in the order of the batch.
     pub fn iter(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter()
+    }
+
+    /// How many of these runs are stored at a time; if so, all of one resource together.
+    pub fn portion(&self, numbers: &[u32], whole_resources: bool) -> usize {
+        let (mut bytes, mut last) = (0, None);
+        for (at, run) in numbers.iter().filter_map(|number| self.get(*number)).enumerate() {
+            let resource = self.resource(run);
+            let may_end = !whole_resources || last != Some(resource);
+            if may_end && (at >= PORTION.0 || bytes >= PORTION.1) {
+                return at;
+            }
+            last = Some(resource);
+            bytes += run.records.len();
+        }
+        numbers.len()
     }
 
     /// The run of this number.
@@ -219,7 +239,7 @@ impl<'a> Runs<'a> {
     }
 
     /// Adds a span to the last run if it belongs there.
-    fn extend(&mut self, id: Option<&[u8; 16]>, start: Option<usize>, item: &Item, facts: &Facts) -> bool {
+    fn extend(&mut self, id: Option<&[u8; 16]>, start: Option<usize>, item: &Item, facts: &Facts, led: bool) -> bool {
         let context = self.places.len() - 1;
         let Some(last) = self.runs.last_mut() else { return false };
         let end = item.range().end;
@@ -234,6 +254,7 @@ impl<'a> Runs<'a> {
         last.records.end = end;
         last.spans += 1;
         last.facts.fold(facts);
+        last.led &= led;
         true
     }
 }

@@ -30,7 +30,7 @@
 //! ([`samplers`]). Where there are any, senders wait until early decisions have made room.
 //!
 //! **A change of its configuration** (`Processor::reconfigure`) keeps the traces that wait and the decisions that it
-//! remembers: what is known of the former is folded again for the new policies when each is touched next. Limiters whose name and
+//! remembers: what is known of the former is folded again for the new policies before each is decided. Limiters whose name and
 //! settings are the same go on with the tokens that they have left.
 //!
 //! The way of a span: [`intake`] cuts a batch into runs outside of any lock, a [`shard`] appends them to its [`store`] and
@@ -50,8 +50,10 @@ pub mod leave;
 pub mod mark;
 mod memory;
 pub mod ot;
+pub mod packed;
 pub mod policies;
 pub mod policy;
+mod record;
 pub mod regroup;
 pub mod rewrite;
 pub mod roster;
@@ -63,6 +65,7 @@ pub mod shard;
 pub mod shown;
 mod slots;
 pub mod store;
+mod sub_tables;
 pub mod table;
 pub mod tally;
 mod why;

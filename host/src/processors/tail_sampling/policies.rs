@@ -219,10 +219,10 @@ impl Policies {
         shadow || self.voters.iter().any(|named| named.policy.planner().is_some())
     }
 
-    /// Tells those that plan of the traces that a shard is about to decide.
-    pub fn plan(&self, shard: usize, now_ms: u64, group: &[Trace<'_>]) {
+    /// Tells those that plan of some of the traces that a shard is about to decide.
+    pub fn tell(&self, shard: usize, group: &[Trace<'_>]) {
         if let Some(shadow) = self.shadow() {
-            shadow.plan(shard, now_ms, group);
+            shadow.policies().tell(shard, group);
         }
         let vetoed = |trace: &Trace<'_>| {
             let mut vetoers = self.voters.iter().take_while(|named| named.policy.vetoes());
@@ -230,7 +230,17 @@ impl Policies {
         };
         let group: Vec<&Trace<'_>> = group.iter().filter(|trace| !vetoed(trace)).collect();
         let planners = self.voters.iter().filter_map(|named| named.policy.planner());
-        planners.for_each(|planner| planner.plan(shard, now_ms, &group));
+        planners.for_each(|planner| planner.hear(shard, &group));
+    }
+
+    /// Those that plan have heard of all that the shard is about to decide. Takes as long as there are traces: not done in a
+    /// lock.
+    pub fn plan(&self, shard: usize, now_ms: u64) {
+        if let Some(shadow) = self.shadow() {
+            shadow.policies().plan(shard, now_ms);
+        }
+        let planners = self.voters.iter().filter_map(|named| named.policy.planner());
+        planners.for_each(|planner| planner.plan(shard, now_ms));
     }
 
     /// What they want to know of spans, and what they keep.

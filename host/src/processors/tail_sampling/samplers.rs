@@ -70,7 +70,10 @@ impl Sampler {
         let name = options.name.clone();
         let before = old.iter().find(|sampler| sampler.wish.policy == wish.policy && sampler.file == file);
         let plugin = match before {
-            Some(before) => before.plugin.reconfigured(&candidate, options, &labels),
+            Some(before) => before
+                .plugin
+                .reconfigured(&candidate, options, &labels)
+                .inspect_err(|error| before.plugin.refuse(Some(candidate.hash()), &error.to_string())),
             None => Plugin::load_file(&file, &candidate, options, context.telemetry.metrics(), &labels),
         };
         let plugin = plugin.map_err(|error| settings.written.refused(context, &file, &error))?;

@@ -1,10 +1,11 @@
-//! A segment: an append-only piece of memory that holds runs of spans.
+//! A segment: a piece of memory that holds runs of spans.
 //!
-//! A *run* is one or more neighbouring spans of one trace in one scope, each with tag and length, as they stand in a
-//! `ScopeSpans`. Beside the bytes is a table of 16-byte references; those of one trace form a ring, so that a trace needs
-//! to know only its last.
+//! A *run* is one or more neighbouring spans of one trace in one scope. The bytes of runs fill the piece from its front, 16-byte
+//! references to them from its end, until they meet: nothing is set aside for either. The references of one trace form a ring,
+//! so that a trace needs to know only its last; the first of them knows the trace.
 
 use super::memory::Memory;
+use std::ops::Range;
 
 /// Where a reference is: number of the segment and of the reference in it. [`RunRef::NONE`] is nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,16 @@ impl RunRef {
 
     pub(super) fn new(slot: u16, number: u16) -> Self {
         Self(u32::from(slot) << 16 | u32::from(number))
+    }
+
+    /// As a number, for those who keep it.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From [`Self::bits`].
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     pub(super) fn slot(self) -> usize {
@@ -33,50 +44,94 @@ pub(super) const NUMBERS_MAX: usize = u16::MAX as usize;
 /// How many spans a run can have.
 pub const RUN_SPANS_MAX: u16 = (1 << SPANS_BITS) - 1;
 /// How large a segment can be that holds more than one run.
-pub(super) const SEGMENT_BYTES_MAX: usize = 1 << (32 - SPANS_BITS);
-const SPANS_BITS: u32 = 12;
+pub(super) const SEGMENT_BYTES_MAX: usize = 1 << OFFSET_BITS;
+/// Bytes of a reference.
+pub(super) const REFERENCE: usize = 16;
+/// Where the next run is in it.
+const NEXT: usize = 4;
+
+const SPANS_BITS: u32 = 10;
+const OFFSET_BITS: u32 = 20;
+/// Bits of the first word of a reference, between the spans and the offset.
+const LED: u32 = 1 << SPANS_BITS;
+const FIRST: u32 = LED << 1;
+
+/// What is before a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Another run of its trace.
+    Run(RunRef),
+    /// Nothing: it is the first, of the trace with this number.
+    Owner(u32),
+}
 
 /// A reference to a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// Where it begins, and how many spans it has; none if nobody wants it any more. It ends where the next one begins.
-    place: u32,
+    /// Where it begins. It ends where the next one begins.
+    offset: u32,
+    /// How many spans it has; none if nobody wants it any more.
+    pub(super) spans: u16,
+    /// Its spans are [`packed`](super::packed).
+    pub(super) led: bool,
     /// The next run of the same trace; behind the last one comes the first.
     pub(super) next: RunRef,
-    /// The run before it; none before the first.
-    pub(super) before: RunRef,
+    /// The run before it.
+    pub(super) before: Before,
     /// Number of its context.
     pub(super) context: u32,
 }
 
-const _: () = assert!(size_of::<Run>() == 16);
-
 impl Run {
-    fn offset(&self) -> usize {
-        (self.place >> SPANS_BITS) as usize
-    }
-
-    /// How many spans it has.
-    pub(super) fn spans(&self) -> u16 {
-        self.place as u16 & RUN_SPANS_MAX
+    /// One that belongs to no trace yet.
+    pub(super) fn new(context: u32, spans: u16, led: bool) -> Self {
+        Self { offset: 0, spans, led, next: RunRef::NONE, before: Before::Owner(u32::MAX), context }
     }
 
     /// Whether nobody wants it any more.
     pub(super) fn is_dead(&self) -> bool {
-        self.spans() == 0
+        self.spans == 0
     }
 
-    /// Nobody wants it any more.
-    pub(super) fn kill(&mut self) {
-        self.place &= !u32::from(RUN_SPANS_MAX);
+    /// Whether it is the first of its trace.
+    pub(super) fn is_first(&self) -> bool {
+        matches!(self.before, Before::Owner(_))
+    }
+
+    fn write(&self) -> [u8; REFERENCE] {
+        let (first, before) = match self.before {
+            Before::Run(before) => (0, before.0),
+            Before::Owner(owner) => (FIRST, owner),
+        };
+        let led = if self.led { LED } else { 0 };
+        let place = self.offset << (32 - OFFSET_BITS) | first | led | u32::from(self.spans);
+        let words = [place, self.next.0, before, self.context];
+        words.iter().rev().fold(0, |all, word| all << 32 | u128::from(*word)).to_le_bytes()
+    }
+
+    fn read(bytes: [u8; REFERENCE]) -> Self {
+        let words = u128::from_le_bytes(bytes);
+        let word = |number: u32| (words >> (32 * number)) as u32;
+        let place = word(0);
+        Self {
+            offset: place >> (32 - OFFSET_BITS),
+            spans: place as u16 & RUN_SPANS_MAX,
+            led: place & LED != 0,
+            next: RunRef(word(1)),
+            before: if place & FIRST != 0 { Before::Owner(word(2)) } else { Before::Run(RunRef(word(2))) },
+            context: word(3),
+        }
     }
 }
 
 /// A piece of memory with runs in it.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
-    bytes: Memory,
-    pub(super) runs: Vec<Run>,
+    memory: Memory,
+    /// Bytes of runs, from the front.
+    len: usize,
+    /// How many references there are, from the end.
+    runs: usize,
     /// Bytes of the runs that are still wanted.
     pub(super) live: usize,
     /// The lane whose runs it takes.
@@ -89,56 +144,112 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Memory::with_capacity(bytes), ..Self::default() }
-    }
-
-    /// How many bytes it was made for.
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        Self { memory: Memory::new(bytes), ..Self::default() }
     }
 
     /// Memory that it takes, the references included.
-    pub(super) fn footprint(&self) -> usize {
-        self.capacity() + self.runs.capacity() * size_of::<Run>()
+    pub(super) fn capacity(&self) -> usize {
+        self.memory.len()
     }
 
     /// Makes it as good as new, with its memory.
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.runs.clear();
-        *self =
-            Self { bytes: std::mem::take(&mut self.bytes), runs: std::mem::take(&mut self.runs), ..Self::default() };
-    }
-
-    /// Nothing is added from now on: what was set aside for more references is given back.
-    pub(super) fn seal(&mut self) {
-        self.runs.shrink_to_fit();
+        *self = Self { memory: std::mem::take(&mut self.memory), ..Self::default() };
     }
 
     /// Whether a run of `len` bytes fits.
     pub(super) fn has_room(&self, len: usize) -> bool {
-        self.bytes.len() + len <= self.capacity()
-            && self.bytes.len() < SEGMENT_BYTES_MAX
-            && self.runs.len() < NUMBERS_MAX
+        self.len + len + (self.runs + 1) * REFERENCE <= self.capacity()
+            && self.len < SEGMENT_BYTES_MAX
+            && self.runs < NUMBERS_MAX
     }
 
-    /// Appends the bytes of a run of at most [`RUN_SPANS_MAX`] spans and its reference, which belongs to no trace yet. There
-    /// must be room.
-    pub(super) fn append(&mut self, context: u32, spans: u16, pieces: [&[u8]; 2]) -> u16 {
-        if self.runs.len() == self.runs.capacity() {
-            // Doubling would set aside as much again.
-            self.runs.reserve_exact(16 + self.runs.len() / 4);
+    /// Appends a run of `len` bytes, which `fill` writes, and its reference. There must be room.
+    pub(super) fn append(&mut self, run: Run, len: usize, fill: impl FnOnce(&mut [u8])) -> u16 {
+        let start = self.len;
+        if let Some(room) = self.memory.bytes_mut().get_mut(start..start + len) {
+            fill(room);
         }
-        let place = (self.bytes.len() as u32) << SPANS_BITS | u32::from(spans);
-        pieces.iter().for_each(|piece| self.bytes.extend(piece));
-        self.live += pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        self.runs.push(Run { place, next: RunRef::NONE, before: RunRef::NONE, context });
-        (self.runs.len() - 1) as u16
+        self.len += len;
+        self.live += len;
+        self.runs += 1;
+        let number = self.runs - 1;
+        self.set(number, &Run { offset: start as u32, ..run });
+        number as u16
+    }
+
+    /// How many references there are, those to dead runs included.
+    pub(super) fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// The reference of this number.
+    pub(super) fn run(&self, number: usize) -> Option<Run> {
+        let bytes = self.memory.bytes().get(self.place(number)?)?;
+        Some(Run::read(*bytes.first_chunk()?))
+    }
+
+    /// Another run comes behind the one of this number.
+    pub(super) fn set_next(&mut self, number: usize, next: RunRef) {
+        let place = self.place(number).map(|place| place.start + NEXT..place.start + NEXT + 4);
+        if let Some(bytes) = place.and_then(|place| self.memory.bytes_mut().get_mut(place)) {
+            bytes.copy_from_slice(&next.0.to_le_bytes());
+        }
+    }
+
+    /// Changes the reference of this number.
+    pub(super) fn set(&mut self, number: usize, run: &Run) {
+        let place = self.place(number);
+        if let Some(bytes) = place.and_then(|place| self.memory.bytes_mut().get_mut(place)) {
+            bytes.copy_from_slice(&run.write());
+        }
+    }
+
+    /// Nobody wants `run`, which has this number, any more. Returns how many bytes that sets free.
+    pub(super) fn kill(&mut self, number: usize, run: &Run) -> usize {
+        let len = self.end(number) - run.offset as usize;
+        self.set(number, &Run { spans: 0, ..*run });
+        self.live -= len;
+        len
     }
 
     /// The bytes of a run.
     pub(super) fn run_bytes(&self, number: usize) -> &[u8] {
-        let offset = |number: usize| self.runs.get(number).map_or(self.bytes.len(), Run::offset);
-        self.bytes.get(offset(number)..offset(number + 1))
+        let start = self.run(number).map_or(self.len, |run| run.offset as usize);
+        self.memory.bytes().get(start..self.end(number)).unwrap_or_default()
+    }
+
+    fn end(&self, number: usize) -> usize {
+        self.run(number + 1).map_or(self.len, |next| next.offset as usize)
+    }
+
+    fn place(&self, number: usize) -> Option<Range<usize>> {
+        let end = self.capacity().checked_sub(number * REFERENCE)?;
+        (number < self.runs && end >= REFERENCE).then(|| end - REFERENCE..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reference says is read as it was written, up to the largest numbers.
+    #[test]
+    fn references_read_as_written() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..1_000 {
+            let any = random.u32(..);
+            let run = Run {
+                offset: random.u32(..1 << OFFSET_BITS),
+                spans: random.u16(..=RUN_SPANS_MAX),
+                led: random.bool(),
+                next: RunRef(random.u32(..)),
+                before: if random.bool() { Before::Owner(any) } else { Before::Run(RunRef(any)) },
+                context: random.u32(..),
+            };
+            assert_eq!(Run::read(run.write()), run);
+        }
     }
 }

@@ -150,11 +150,6 @@ impl Shadow {
         self.policies.plans()
     }
 
-    /// Tells those that plan of the traces that a shard is about to decide.
-    pub fn plan(&self, shard: usize, now_ms: u64, group: &[Trace<'_>]) {
-        self.policies.plan(shard, now_ms, group);
-    }
-
     /// What they would do with `trace`, on which the real ones decided `real`; `each` hears every vote.
     pub fn decide(
         &self,

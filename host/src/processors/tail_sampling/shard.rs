@@ -1,26 +1,29 @@
 //! A part of the traces, chosen by a hash of their ids, behind one short lock of its own.
 //!
-//! Everything here happens inside that lock and ends soon: the runs of one request are appended, or at most
+//! Everything here happens inside that lock and ends soon: a portion of the runs of one request is appended, or at most
 //! [`SLICE`] traces are decided, or one segment is compacted. Nothing waits.
 
 mod asked;
 mod decide;
 mod ingest;
 mod parting;
+mod plan;
+mod refold;
 
+pub use asked::Behind;
 pub use decide::Which;
 use decide::{shadow_votes, votes};
+use refold::Refold;
 
 use super::ballot::Ballot;
 use super::cache::{DecisionCache, Past};
 use super::credits::Credits;
-use super::fold;
 use super::history::History;
 use super::intake::{Keyed, Run, Runs};
 use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Answer, Facts, Trace};
-use super::store::{Chain, Division, NewRun, Store};
+use super::store::{Chain, Division, NewRun, Portion, Store};
 use super::table::{Entry, Table, Waits};
 use super::tally::{Early, Tally};
 use crate::pdata::Batch;
@@ -30,8 +33,8 @@ use std::sync::Arc;
 
 /// How many traces are decided at a time.
 pub const SLICE: usize = 500;
-/// How many runs of spans are let go of at a time: a trace may have any number of them.
-const RUNS_AT_A_TIME: usize = 5_000;
+/// How much is let go of at a time: a trace may have any number of runs.
+const AT_A_TIME: Portion = Portion { runs: 5_000, bytes: 2 << 20 };
 
 /// What a shard may do and hold.
 #[derive(Clone)]
@@ -80,9 +83,11 @@ pub struct Shard {
     tally: Tally,
     /// What is left of traces that are decided and have many runs, and what is written on them if
     /// they were kept.
-    parting: VecDeque<(Chain, Option<Label>)>,
-    /// Runs that may still be let go of before the lock is given back.
-    runs_left: usize,
+    parting: VecDeque<([u8; 16], Chain, Option<Label>)>,
+    /// What may still be let go of before the lock is given back.
+    left: Portion,
+    /// The trace that is being folded for policies that are new.
+    refold: Refold,
 }
 
 /// What came of holding the lock: to be reported and handed on behind it.
@@ -130,7 +135,8 @@ impl Shard {
             ready: Vec::new(),
             tally: Tally::default(),
             parting: VecDeque::new(),
-            runs_left: RUNS_AT_A_TIME,
+            left: AT_A_TIME,
+            refold: Refold::default(),
             rules: rules.clone(),
         };
         shard.follow_rules(rules);
@@ -212,6 +218,7 @@ impl Shard {
         strays: &mut impl Iterator<Item = &'s [Answer]>,
         now_ms: u64,
     ) {
+        self.refold.begin();
         let bounds = self.bounds(runs, numbers);
         if self.rules.on_ingest {
             return self.ingest(runs, numbers, bounds, now_ms);
@@ -229,14 +236,22 @@ impl Shard {
             Ok(number) => number,
             Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
-        let Some(entry) = self.known(number) else { return };
+        let Some(entry) = self.table.get(number) else { return };
+        let is_fresh = entry.policies == self.rules.policies.generation();
         let due_ms = entry.due_ms(self.rules.waits);
         let Entry { mut facts, mut chain, .. } = entry;
-        facts.fold(&runs.facts_for(run, &self.rules.policies));
+        let more = runs.facts_for(run, &self.rules.policies);
+        facts.fold(&more);
         if facts.bytes > self.rules.trace_bytes_max {
             return self.drop_too_large(run.hash, number, facts, now_ms);
         }
-        let new = NewRun { context: runs.context(run), spans: run.spans, pieces: runs.pieces(run) };
+        let new = NewRun {
+            context: runs.context(run),
+            owner: number,
+            spans: run.spans,
+            pieces: runs.pieces(run),
+            led: run.led,
+        };
         while self.store.append(&mut chain, &new, due_ms, now_ms).is_err() {
             if self.release_more() {
                 continue;
@@ -249,14 +264,16 @@ impl Shard {
                 return self.follow(runs, run, id, past, now_ms);
             }
         }
-        self.table.set_facts(number, &facts, self.rules.policies.generation());
+        match is_fresh {
+            true => self.table.set_facts(number, &facts, self.rules.policies.generation()),
+            false => self.fold_stale(number, entry.facts, &more),
+        }
         self.table.set_chain(number, chain);
         if run.facts.root {
             self.table.hasten(number, now_ms, self.rules.waits);
         }
         let full = facts.spans >= self.rules.trace_spans_max;
-        if full && self.may_ask(facts.spans) {
-            // Those who have to be asked are asked at the next tick.
+        if full && self.may_wait(facts.spans, is_fresh) {
             self.tally.early_if(self.table.expire(number), Early::Spans);
         } else if full {
             self.tally.early_if(!self.table.is_expired(number), Early::Spans);
@@ -295,26 +312,12 @@ impl Shard {
         Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
-    /// Whether a trace that has all the spans it may have waits for the plugins to be asked about it. It goes on taking
-    /// spans for so long, but only an eighth more.
-    fn may_ask(&self, spans: u32) -> bool {
+    /// Whether a trace that has all the spans it may have waits for the next tick: for the plugins to be asked about it, or to
+    /// be folded anew in pieces. It goes on taking spans for so long, but only an eighth more.
+    fn may_wait(&self, spans: u32, is_fresh: bool) -> bool {
         let most = self.rules.trace_spans_max;
-        !self.rules.policies.samplers().is_empty() && spans < most.saturating_add(most / 8)
-    }
-
-    /// What is known of a trace, for the policies of now.
-    fn known(&mut self, number: u32) -> Option<Entry> {
-        let Self { table, store, rules, .. } = self;
-        let mut entry = table.get(number)?;
-        if entry.policies != rules.policies.generation() {
-            let mut facts = Facts::default();
-            store.visit(entry.chain, |run| facts.fold(&fold::run(&run.context, run.bytes, &rules.policies)));
-            // Resources and scopes are not held once for each request that they came with.
-            facts.bytes = entry.facts.bytes;
-            table.set_facts(number, &facts, rules.policies.generation());
-            entry.facts = facts;
-        }
-        Some(entry)
+        let has_to = !self.rules.policies.samplers().is_empty() || (!is_fresh && spans > refold::SPANS_AT_A_TIME);
+        has_to && spans < most.saturating_add(most / 8)
     }
 
     /// Late spans do as was decided about their trace.
@@ -349,12 +352,12 @@ impl Shard {
     }
 
     fn drop_too_large(&mut self, hash: u64, number: u32, facts: Facts, now_ms: u64) {
-        if let Some(mut entry) = self.table.remove(hash, number) {
+        if let Some(mut entry) = self.remove(hash, number) {
             entry.facts = facts;
             self.unvoted(hash, &entry, Verdict::TooLarge, Because::Size, now_ms);
             self.cache.put(hash, Outcome::NotSampled, now_ms);
             self.tally.too_large(facts.spans as usize);
-            self.part(entry.chain, None);
+            self.part(entry.id, entry.chain, None);
         }
     }
 }

@@ -97,6 +97,11 @@ impl Gather {
         Self { traces: Vec::new(), writer: RequestWriter::new(Signal::Traces), resources: 0, spans_max, with_spans }
     }
 
+    /// Whether there is no trace.
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
     /// Whether there is room for another trace.
     pub fn has_room(&self) -> bool {
         self.writer.bytes() < BYTES_MAX

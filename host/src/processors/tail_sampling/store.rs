@@ -9,21 +9,24 @@
 //!
 //! Whatever is done to one run takes the same time, however many its trace has.
 
+mod compact;
+mod room;
+
 use super::contexts::{Context, Contexts};
-use super::segment::{NUMBERS_MAX, RunRef, SEGMENT_BYTES_MAX, Segment};
+use super::packed::{self, LEFT_OUT};
+use super::segment::{Before, Run, RunRef, SEGMENT_BYTES_MAX, Segment};
+pub use compact::Chains;
 
 /// The smallest segment, unless it is made for one large span.
-const SEGMENT_BYTES_MIN: usize = 64 << 10;
-/// The budget has room for at least so many segments; and segments are made so small that at least as many are in use,
-/// if they can be, for one of each lane is not full yet.
+const SEGMENT_BYTES_MIN: usize = 32 << 10;
+/// The budget has room for at least so many segments.
 const SEGMENTS_MIN: usize = 128;
+/// Segments are made so small that at least so many are in use, if they can be: of those of each lane one is not full.
+const IN_USE_MIN: usize = 512;
 /// Lanes at most, and segments of the budget to each lane at least.
 const LANES: (u64, u64) = (16, 8);
-/// Segments kept for reuse, and how many more for each so many in use: about what a tick of heavy traffic frees.
-const POOL: (usize, usize) = (4, 32);
-/// A segment is worth compacting when less than this share of it is wanted, in percent.
-const COMPACT_BELOW_PERCENT: usize = 50;
-
+/// Memory for unpacking that is kept between two traces.
+const SCRATCH_KEPT: usize = 64 << 10;
 /// The runs of one trace: the last of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
@@ -41,6 +44,16 @@ impl Chain {
     pub fn is_empty(self) -> bool {
         self.tail == RunRef::NONE
     }
+
+    /// As a number, for those who keep it.
+    pub(super) fn bits(self) -> u32 {
+        self.tail.bits()
+    }
+
+    /// From [`Self::bits`].
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self { tail: RunRef::from_bits(bits) }
+    }
 }
 
 /// A run on its way in.
@@ -48,10 +61,32 @@ impl Chain {
 pub struct NewRun<'a> {
     /// Resource and scope.
     pub context: Context<'a>,
+    /// Number of its trace.
+    pub owner: u32,
     /// How many spans, at most [`RUN_SPANS_MAX`](super::segment::RUN_SPANS_MAX).
     pub spans: u16,
     /// Their bytes, each span with tag and length, in two pieces.
     pub pieces: [&'a [u8]; 2],
+    /// The message of each begins with the id of the trace, and they are in the second piece.
+    pub led: bool,
+}
+
+impl NewRun<'_> {
+    /// How many bytes of it are kept.
+    fn len(&self) -> usize {
+        let came: usize = self.pieces.iter().map(|piece| piece.len()).sum();
+        if self.led { came.saturating_sub(usize::from(self.spans) * LEFT_OUT) } else { came }
+    }
+
+    fn write(&self, out: &mut [u8]) {
+        let [head, records] = self.pieces;
+        if self.led {
+            packed::pack(records, out);
+        } else if let Some((room, rest)) = out.split_at_mut_checked(head.len()) {
+            room.copy_from_slice(head);
+            rest.copy_from_slice(records);
+        }
+    }
 }
 
 /// A run on its way out.
@@ -65,12 +100,38 @@ pub struct OldRun<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Whoever owns the chains, for moving what they point at.
-pub trait Chains {
-    /// The chain that a run with these bytes is part of, and its owner.
-    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)>;
-    /// The chain of this owner is another one now.
-    fn set_chain(&mut self, owner: u32, chain: Chain);
+/// How much of a trace is let go of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// So many runs.
+    pub runs: usize,
+    /// So many bytes of spans that go somewhere, and the rest of a run.
+    pub bytes: usize,
+}
+
+impl Portion {
+    /// Everything.
+    pub const ALL: Self = Self { runs: usize::MAX, bytes: usize::MAX };
+
+    fn is_empty(self) -> bool {
+        self.runs == 0 || self.bytes == 0
+    }
+}
+
+/// How far the runs of a trace were visited.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    /// The next run.
+    at: RunRef,
+    /// How much had been compacted by then.
+    compacted: u64,
+}
+
+impl Cursor {
+    /// Whether all runs were visited.
+    pub fn is_at_end(&self) -> bool {
+        self.at == RunRef::NONE
+    }
 }
 
 /// There is no number left for another segment. The owner must decide traces before it goes on.
@@ -113,6 +174,10 @@ pub struct Store {
     live: usize,
     /// Where the search for something to compact goes on.
     looked_at: usize,
+    /// How many segments were compacted.
+    compacted: u64,
+    /// For unpacking.
+    scratch: Vec<u8>,
 }
 
 impl Store {
@@ -130,6 +195,8 @@ impl Store {
             in_use: 0,
             live: 0,
             looked_at: 0,
+            compacted: 0,
+            scratch: Vec::new(),
         };
         store.expect_wait(wait_ms);
         store
@@ -159,262 +226,178 @@ impl Store {
     ///
     /// # Errors
     /// [`Full`]: nothing was added.
-    pub fn append(&mut self, chain: &mut Chain, run: &NewRun<'_>, due_ms: u64, now_ms: u64) -> Result<(), Full> {
-        // Later than that nothing is due; what is due already is as good as due now.
-        let due_ms = due_ms.clamp(now_ms, now_ms + self.division.lanes * self.lane_ms);
-        let len = run.pieces.iter().map(|piece| piece.len()).sum();
-        let slot = self.slot_for(len, due_ms)?;
-        let context = self.contexts.hold(&run.context);
-        let at = self.write(slot, context, run.spans, run.pieces, due_ms);
-        let before = std::mem::replace(&mut chain.tail, at);
-        let first = self.run_mut(before).map_or(at, |last| std::mem::replace(&mut last.next, at));
-        if let Some(new) = self.run_mut(at) {
-            (new.next, new.before) = (first, before);
-        }
+    pub fn append(&mut self, chain: &mut Chain, new: &NewRun<'_>, due_ms: u64, now_ms: u64) -> Result<(), Full> {
+        let due_ms = self.clamp(due_ms, now_ms);
+        let slot = self.slot_for(new.len(), due_ms)?;
+        let context = self.contexts.hold(&new.context);
+        let at = RunRef::new(slot, self.segment(slot.into()).map_or(0, Segment::runs) as u16);
+        let last = std::mem::replace(&mut chain.tail, at);
+        let mut run = Run::new(context, new.spans, new.led);
+        (run.next, run.before) = match self.run(last) {
+            Some(run) => (run.next, Before::Run(last)),
+            None => (at, Before::Owner(new.owner)),
+        };
+        self.set_next(last, at);
+        self.write(slot, run, new.len(), due_ms, |room| new.write(room));
         Ok(())
     }
 
-    /// Calls `each` with the runs of a trace in the order in which they came.
-    pub fn visit(&self, chain: Chain, mut each: impl FnMut(OldRun<'_>)) {
+    /// Where the runs of a trace begin.
+    pub fn cursor(&self, chain: Chain) -> Cursor {
+        Cursor { at: self.first(chain), compacted: self.compacted }
+    }
+
+    /// Whether the run that a cursor points to is still there, if it was not let go of.
+    pub fn is_valid(&self, cursor: &Cursor) -> bool {
+        cursor.compacted == self.compacted
+    }
+
+    /// Calls `with` with the next run of the trace `id`, if there is one.
+    pub fn visit_next<T>(
+        &mut self,
+        chain: Chain,
+        id: &[u8; 16],
+        cursor: &mut Cursor,
+        with: impl FnOnce(OldRun<'_>) -> T,
+    ) -> Option<T> {
+        let run = self.run(cursor.at)?;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let result = with(self.restore(cursor.at, &run, id, &mut scratch));
+        self.scratch = scratch;
+        cursor.at = if cursor.at == chain.tail { RunRef::NONE } else { run.next };
+        Some(result)
+    }
+
+    /// Calls `each` with the runs of the trace `id` in the order in which they came.
+    pub fn visit(&self, chain: Chain, id: &[u8; 16], mut each: impl FnMut(OldRun<'_>)) {
+        let mut scratch = Vec::new();
         let mut at = self.first(chain);
-        while let Some(run) = self.old_run(at) {
-            each(run);
-            at = self.after(chain, at);
+        while let Some(run) = self.run(at) {
+            each(self.restore(at, &run, id, &mut scratch));
+            at = if at == chain.tail { RunRef::NONE } else { run.next };
         }
     }
 
-    /// Calls `each` with the runs of a trace, in the order in which they came, and lets go of them, but only of `most`: the
-    /// others are what is left of `chain`. Returns how many they were.
-    pub fn release(&mut self, chain: &mut Chain, most: usize, mut each: impl FnMut(OldRun<'_>)) -> usize {
+    /// Calls `each` with the runs of the trace `id`, in the order in which they came, and lets go of them, but only of a
+    /// `portion`, which is used up: the others are what is left of `chain`. It gets the context, how many spans there are, and
+    /// their bytes in two pieces.
+    pub fn release(
+        &mut self,
+        chain: &mut Chain,
+        id: &[u8; 16],
+        portion: &mut Portion,
+        mut each: impl FnMut(&Context<'_>, u16, [&[u8]; 2]),
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.let_go(chain, portion, |store, at, run| {
+            let context = store.contexts.get(run.context);
+            let kept = store.bytes(at);
+            let mut pieces = [kept, &[]];
+            scratch.clear();
+            if run.led && run.spans == 1 {
+                // Not copied once more than has to be.
+                let rest = packed::unpack_head(kept, 0, id, &mut scratch).map_or(0, |(rest, _)| rest);
+                pieces = [&scratch, kept.get(rest..).unwrap_or_default()];
+            } else if run.led {
+                packed::unpack(kept, id, &mut scratch);
+                pieces = [&scratch, &[]];
+            }
+            each(&context, run.spans, pieces);
+            kept.len()
+        });
+        self.scratch = scratch;
+        // One that was as large as a batch is no measure.
+        self.scratch.shrink_to(SCRATCH_KEPT);
+    }
+
+    /// Lets go of the runs of a trace, but only of a `portion`, which is used up: the others are what is left of `chain`.
+    pub fn free(&mut self, chain: &mut Chain, portion: &mut Portion) {
+        self.let_go(chain, portion, |_, _, _| 0);
+    }
+
+    /// Lets go of runs, each after something was done with so many bytes of it.
+    fn let_go(&mut self, chain: &mut Chain, portion: &mut Portion, mut done: impl FnMut(&Self, RunRef, &Run) -> usize) {
         let mut at = self.first(*chain);
-        let mut released = 0;
-        while released < most
-            && let Some(run) = self.old_run(at)
+        let owner = self.run(at).map(|run| run.before);
+        while !portion.is_empty()
+            && let Some(run) = self.run(at)
         {
-            each(run);
-            let next = self.after(*chain, at);
-            self.kill(at, true);
-            at = next;
-            released += 1;
+            portion.bytes = portion.bytes.saturating_sub(done(self, at, &run));
+            portion.runs -= 1;
+            self.kill(at, &run, true);
+            at = if at == chain.tail { RunRef::NONE } else { run.next };
         }
-        match self.run_mut(at) {
-            Some(first) => {
-                first.before = RunRef::NONE;
-                if let Some(last) = self.run_mut(chain.tail) {
-                    last.next = at;
-                }
-            }
-            None => *chain = Chain::default(),
+        if self.run(at).is_some() {
+            self.edit(at, |first| first.before = owner.unwrap_or(first.before));
+            self.set_next(chain.tail, at);
+        } else {
+            *chain = Chain::default();
         }
-        released
-    }
-
-    /// Lets go of the runs of a trace.
-    pub fn free(&mut self, mut chain: Chain) {
-        self.release(&mut chain, usize::MAX, |_| {});
-    }
-
-    /// A segment that is mostly dead but will not die by itself before `until_ms`.
-    pub fn worth_compacting(&mut self, until_ms: u64) -> Option<u16> {
-        for _ in 0..self.slots.len() {
-            self.looked_at = (self.looked_at + 1) % self.slots.len();
-            let Some(segment) = self.slots.get(self.looked_at).and_then(Option::as_ref) else { continue };
-            let mostly_dead = segment.live * 100 < segment.capacity() * COMPACT_BELOW_PERCENT;
-            let slot = self.looked_at as u16;
-            if mostly_dead && segment.due_ms > until_ms && !segment.stuck && !self.active.contains(&Some(slot)) {
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    /// Moves what is wanted of segment `slot` to the active one of its lane and frees it.
-    ///
-    /// # Errors
-    /// [`Full`]: what has not been moved is still where it was.
-    pub fn compact(&mut self, slot: u16, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
-        let runs = self.segment(slot).map_or(0, |segment| segment.runs.len());
-        for number in 0..runs as u16 {
-            let at = RunRef::new(slot, number);
-            if self.run_mut(at).is_some_and(|run| !run.is_dead()) {
-                self.move_run(at, chains, now_ms)?;
-            }
-        }
-        // Whatever is left belongs to nobody.
-        if let Some(segment) = self.slots.get_mut(usize::from(slot)).and_then(Option::as_mut) {
-            segment.stuck = true;
-        }
-        Ok(())
-    }
-
-    /// Copies one run to an active segment and lets go of the old one. Only the ends of a chain concern its owner.
-    fn move_run(&mut self, at: RunRef, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
-        let Some(old) = self.run_mut(at).copied() else { return Ok(()) };
-        let is_first = old.before == RunRef::NONE;
-        let is_last = self.run_mut(old.next).is_some_and(|next| next.before == RunRef::NONE);
-        let Some(bytes) = self.old_run(at).map(|run| run.bytes) else { return Ok(()) };
-        let owner = if is_first || is_last { chains.chain(bytes) } else { None };
-        let last = match owner {
-            Some((_, chain)) => chain.tail,
-            None if is_first || is_last => return Ok(()),
-            None => RunRef::NONE,
-        };
-        let len = bytes.len();
-        let Some(due_ms) = self.slots.get(at.slot()).and_then(Option::as_ref).map(|segment| segment.due_ms) else {
-            return Ok(());
-        };
-        let due_ms = due_ms.clamp(now_ms, now_ms + self.division.lanes * self.lane_ms);
-        let slot = self.slot_for(len, due_ms)?;
-        // Out of its slot while it is read: the active segment is another one.
-        let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::take) else { return Ok(()) };
-        let new = self.write(slot, old.context, old.spans(), [segment.run_bytes(at.number()), &[]], due_ms);
-        if let Some(place) = self.slots.get_mut(at.slot()) {
-            *place = Some(segment);
-        }
-        let next = if old.next == at { new } else { old.next };
-        if let Some(run) = self.run_mut(new) {
-            (run.next, run.before) = (next, old.before);
-        }
-        if let Some(run) = self.run_mut(if is_first { last } else { old.before })
-            && !(is_first && is_last)
-        {
-            run.next = new;
-        }
-        if is_last {
-            if let Some((owner, _)) = owner {
-                chains.set_chain(owner, Chain { tail: new });
-            }
-        } else if let Some(run) = self.run_mut(next) {
-            run.before = new;
-        }
-        self.kill(at, false);
-        Ok(())
-    }
-
-    /// Lets go of a run, and of its context if that goes with it.
-    fn kill(&mut self, at: RunRef, with_context: bool) {
-        let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) else { return };
-        let len = segment.run_bytes(at.number()).len();
-        let Some(run) = segment.runs.get_mut(at.number()) else { return };
-        run.kill();
-        if with_context {
-            self.contexts.release(run.context);
-        }
-        segment.live -= len;
-        self.live -= len;
-        if segment.live == 0 {
-            self.close(at.slot());
-        }
-    }
-
-    /// A segment with room for `len` bytes that are wanted until `due_ms`.
-    fn slot_for(&mut self, len: usize, due_ms: u64) -> Result<u16, Full> {
-        let (smallest, largest) = self.division.segment_bytes;
-        let usual = 1 << (self.in_use / (2 * SEGMENTS_MIN)).max(1).ilog2();
-        let usual = usual.clamp(smallest, largest);
-        let lane = due_ms / self.lane_ms;
-        // One that would leave much of a segment's end unused gets one of its own.
-        if len > usual / 4 {
-            return self.open(Segment::with_capacity(len), lane);
-        }
-        let turn = (lane % self.active.len() as u64) as usize;
-        let active = self.active.get(turn).copied().flatten();
-        if let Some(slot) = active
-            && self.segment(slot).is_some_and(|segment| segment.lane == lane && segment.has_room(len))
-        {
-            return Ok(slot);
-        }
-        while self.pool.last().is_some_and(|segment| !(usual / 2..=usual * 2).contains(&segment.capacity())) {
-            self.pool.pop();
-        }
-        let segment = self.pool.pop().unwrap_or_else(|| Segment::with_capacity(usual));
-        let slot = self.open(segment, lane)?;
-        if let Some(place) = self.active.get_mut(turn) {
-            *place = Some(slot);
-        }
-        if let Some(full) = active.and_then(|slot| self.slots.get_mut(usize::from(slot))).and_then(Option::as_mut) {
-            let before = full.footprint();
-            full.seal();
-            self.in_use -= before - full.footprint();
-        }
-        Ok(slot)
-    }
-
-    /// Takes a segment into use.
-    fn open(&mut self, mut segment: Segment, lane: u64) -> Result<u16, Full> {
-        segment.lane = lane;
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None if self.slots.len() < NUMBERS_MAX => {
-                self.slots.push(None);
-                (self.slots.len() - 1) as u16
-            }
-            None => return Err(Full),
-        };
-        self.in_use += segment.footprint();
-        if let Some(place) = self.slots.get_mut(usize::from(slot)) {
-            *place = Some(segment);
-        }
-        Ok(slot)
     }
 
     /// Writes a run to a segment that has room for it.
-    fn write(&mut self, slot: u16, context: u32, spans: u16, pieces: [&[u8]; 2], due_ms: u64) -> RunRef {
+    fn write(&mut self, slot: u16, run: Run, len: usize, due_ms: u64, fill: impl FnOnce(&mut [u8])) -> RunRef {
         let Some(segment) = self.slots.get_mut(usize::from(slot)).and_then(Option::as_mut) else { return RunRef::NONE };
-        let before = segment.footprint();
-        let live = segment.live;
-        let number = segment.append(context, spans, pieces);
+        let number = segment.append(run, len, fill);
         segment.due_ms = segment.due_ms.max(due_ms);
-        self.in_use += segment.footprint() - before;
-        self.live += segment.live - live;
+        self.live += len;
         RunRef::new(slot, number)
     }
 
-    /// Takes a segment out of use.
-    fn close(&mut self, slot: usize) {
-        let Some(mut segment) = self.slots.get_mut(slot).and_then(Option::take) else { return };
-        self.in_use -= segment.footprint();
-        self.free.push(slot as u16);
-        if let Some(active) = self.active.iter_mut().find(|active| **active == Some(slot as u16)) {
-            *active = None;
+    /// Lets go of a run, and of its context if that goes with it.
+    fn kill(&mut self, at: RunRef, run: &Run, with_context: bool) {
+        let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) else { return };
+        self.live -= segment.kill(at.number(), run);
+        if segment.live == 0 {
+            self.close(at.slot());
         }
-        let in_use = self.slots.len() - self.free.len();
-        self.pool.truncate(POOL.0 + in_use / POOL.1);
-        // Those that were made for one large run are not kept.
-        if self.pool.len() < POOL.0 + in_use / POOL.1 && segment.capacity().is_power_of_two() {
-            segment.clear();
-            self.pool.push(segment);
+        if with_context {
+            self.contexts.release(run.context);
         }
-    }
-
-    fn segment(&self, slot: u16) -> Option<&Segment> {
-        self.slots.get(usize::from(slot)).and_then(Option::as_ref)
     }
 
     /// The first run of a chain.
     fn first(&self, chain: Chain) -> RunRef {
-        let tail = self.slots.get(chain.tail.slot()).and_then(Option::as_ref);
-        tail.and_then(|segment| segment.runs.get(chain.tail.number())).map_or(RunRef::NONE, |run| run.next)
+        self.run(chain.tail).map_or(RunRef::NONE, |last| last.next)
     }
 
-    /// The run of a chain behind `at`.
-    fn after(&self, chain: Chain, at: RunRef) -> RunRef {
-        if at == chain.tail {
-            return RunRef::NONE;
+    /// A run as it came. `scratch` is where it is unpacked.
+    fn restore<'a>(&'a self, at: RunRef, run: &Run, id: &[u8; 16], scratch: &'a mut Vec<u8>) -> OldRun<'a> {
+        let mut bytes = self.bytes(at);
+        if run.led {
+            scratch.clear();
+            packed::unpack(bytes, id, scratch);
+            bytes = scratch;
         }
-        let segment = self.slots.get(at.slot()).and_then(Option::as_ref);
-        segment.and_then(|segment| segment.runs.get(at.number())).map_or(RunRef::NONE, |run| run.next)
+        OldRun { context: self.contexts.get(run.context), spans: run.spans, bytes }
     }
 
-    fn old_run(&self, at: RunRef) -> Option<OldRun<'_>> {
-        let segment = self.slots.get(at.slot()).and_then(Option::as_ref)?;
-        let run = segment.runs.get(at.number())?;
-        let (context, bytes) = (self.contexts.get(run.context), segment.run_bytes(at.number()));
-        Some(OldRun { context, spans: run.spans(), bytes })
+    /// The bytes of a run as they are kept.
+    fn bytes(&self, at: RunRef) -> &[u8] {
+        self.segment(at.slot()).map_or(&[], |segment| segment.run_bytes(at.number()))
     }
 
-    fn run_mut(&mut self, at: RunRef) -> Option<&mut super::segment::Run> {
-        self.slots.get_mut(at.slot()).and_then(Option::as_mut)?.runs.get_mut(at.number())
+    fn segment(&self, slot: usize) -> Option<&Segment> {
+        self.slots.get(slot).and_then(Option::as_ref)
+    }
+
+    fn run(&self, at: RunRef) -> Option<Run> {
+        self.segment(at.slot())?.run(at.number())
+    }
+
+    fn set_next(&mut self, at: RunRef, next: RunRef) {
+        if let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) {
+            segment.set_next(at.number(), next);
+        }
+    }
+
+    fn edit(&mut self, at: RunRef, edit: impl FnOnce(&mut Run)) {
+        if let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut)
+            && let Some(mut run) = segment.run(at.number())
+        {
+            edit(&mut run);
+            segment.set(at.number(), &run);
+        }
     }
 }
 

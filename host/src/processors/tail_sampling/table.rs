@@ -1,7 +1,7 @@
 //! The undecided traces: from id to entry, in the order in which they become due, and in that in which they began to wait.
 //!
-//! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into sub-tables
-//! for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
+//! Entries live in chunks ([`slots`](super::slots)), so that growing is no pause; the map from id to entry is cut into
+//! [`sub_tables`](super::sub_tables) for the same reason. Lists run through the entries, one for those that wait the full `decision_wait`, one for those
 //! whose root has come and one for those whose time is over; all are in order of time, for within a list everybody waits
 //! equally long.
 
@@ -9,13 +9,8 @@ use super::policy::Facts;
 pub use super::slots::Entry;
 use super::slots::{Links, NONE, Slots, Wait};
 use super::store::Chain;
+use super::sub_tables::SubTables;
 use crate::telemetry::decisions::Because;
-use hashbrown::HashTable;
-
-/// Sub-tables of the map.
-const SUB_TABLES: usize = 256;
-/// What an entry takes in the map, where that is half full.
-const MAP_BYTES: usize = 2 * (size_of::<u32>() + 1);
 
 /// How long traces wait for their decision, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,50 +68,55 @@ struct List {
 #[derive(Debug)]
 pub struct Table {
     slots: Slots,
-    map: Box<[HashTable<u32>]>,
-    /// Room that each sub-table keeps.
-    each: usize,
-    /// Those that wait the full time, those that a root has hastened, and those whose time is over.
-    lists: [List; 3],
-    len: usize,
+    map: SubTables,
+    /// Those that wait the full time, those that a root has hastened, those whose time is over, and those of which policies that plan
+    /// have heard.
+    lists: [List; 4],
 }
 
 impl Table {
     /// With room for `expected` traces.
     pub fn new(expected: usize) -> Self {
-        let each = expected.div_ceil(SUB_TABLES);
         Self {
             slots: Slots::new(expected),
-            map: (0..SUB_TABLES).map(|_| HashTable::with_capacity(each)).collect(),
-            each,
-            lists: [List { first: NONE, last: NONE }; 3],
-            len: 0,
+            map: SubTables::new(expected),
+            lists: [List { first: NONE, last: NONE }; 4],
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.slots.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Memory of what is known of them, in bytes.
     pub fn footprint(&self) -> usize {
-        self.len * (self.slots.entry_bytes() + MAP_BYTES)
+        self.slots.footprint() + self.len() * SubTables::BYTES
     }
 
     /// The entry of a trace.
     pub fn find(&self, hash: u64, id: &[u8; 16]) -> Option<u32> {
-        self.map.get(sub_table(hash))?.find(hash, |number| self.slots.id(*number) == Some(id)).copied()
+        self.map.find(hash, |number| self.slots.id(*number) == Some(id))
     }
 
     /// The entry of this number.
     pub fn get(&self, number: u32) -> Option<Entry> {
         self.slots.get(number)
+    }
+
+    /// For which generation of policies the facts of the trace of this number are.
+    pub fn generation(&self, number: u32) -> Option<u16> {
+        self.slots.policies(number)
+    }
+
+    /// Where the spans of the trace of this number are.
+    pub fn chain(&self, number: u32) -> Option<Chain> {
+        self.slots.chain(number)
     }
 
     /// What is known of a trace, for a generation of policies.
@@ -126,7 +126,9 @@ impl Table {
 
     /// Policies that plan have heard of it.
     pub fn set_planned(&mut self, number: u32) {
+        self.unlink(number);
         self.slots.set_planned(number);
+        self.link(number);
     }
 
     /// Where its spans are.
@@ -145,33 +147,16 @@ impl Table {
     ) -> u32 {
         let number = self.slots.add(id, now_ms, policies);
         let slots = &self.slots;
-        if let Some(table) = self.map.get_mut(sub_table(hash)) {
-            let rehash = |number: &u32| slots.id(*number).map_or(0, &rehash);
-            if table.len() * 8 < table.capacity() {
-                // There was a peak.
-                table.shrink_to((table.len() * 2).max(self.each), rehash);
-            }
-            table.insert_unique(hash, number, rehash);
-        }
-        self.len += 1;
-        self.link(number, Wait::Full);
+        self.map.insert(hash, number, |number| slots.id(*number).map_or(0, &rehash));
+        self.link(number);
         number
     }
 
     /// Takes a trace out; its chain and facts are in what is returned.
     pub fn remove(&mut self, hash: u64, number: u32) -> Option<Entry> {
-        if let Some(table) = self.map.get_mut(sub_table(hash))
-            && let Ok(occupied) = table.find_entry(hash, |other| *other == number)
-        {
-            occupied.remove();
-            if table.is_empty() && table.capacity() > self.each * 2 + 64 {
-                *table = HashTable::with_capacity(self.each);
-            }
-        }
+        self.map.remove(hash, number);
         self.unlink(number);
-        let entry = self.slots.remove(number)?;
-        self.len -= 1;
-        Some(entry)
+        self.slots.remove(number)
     }
 
     /// The root of a trace has come: it waits from now on, if that ends earlier.
@@ -199,7 +184,7 @@ impl Table {
     fn change_wait(&mut self, number: u32, wait: Wait) {
         self.unlink(number);
         self.slots.set_wait(number, wait);
-        self.link(number, wait);
+        self.link(number);
     }
 
     /// The trace that is due next, and when that is.
@@ -207,9 +192,15 @@ impl Table {
         self.in_order(waits).next()
     }
 
+    /// The same among those of which policies that plan have not heard.
+    pub fn next_unplanned(&self, waits: Waits) -> Option<(u64, u32)> {
+        let [full, after_root, nothing, _] = self.firsts();
+        self.merged([full, after_root, nothing, NONE], move |instants| waits.due_ms(instants)).next()
+    }
+
     /// All traces in the order in which they are due, and when that is.
     pub fn in_order(&self, waits: Waits) -> impl Iterator<Item = (u64, u32)> {
-        self.merged(move |instants| waits.due_ms(instants))
+        self.merged(self.firsts(), move |instants| waits.due_ms(instants))
     }
 
     /// The trace that has waited longest.
@@ -219,12 +210,15 @@ impl Table {
 
     /// All traces, those that have waited longest first.
     pub fn by_age(&self) -> impl Iterator<Item = u32> {
-        self.merged(since_ms).map(|(_, number)| number)
+        self.merged(self.firsts(), since_ms).map(|(_, number)| number)
     }
 
-    /// All traces in the order of an instant by which each list is in order already, and that instant.
-    fn merged(&self, instant: impl Fn((u64, Wait)) -> u64) -> impl Iterator<Item = (u64, u32)> {
-        let mut at = self.lists.map(|list| list.first);
+    fn firsts(&self) -> [u32; 4] {
+        self.lists.map(|list| list.first)
+    }
+
+    /// Traces in the order of an instant by which each list is in order already, and that instant; `at` is where the lists begin.
+    fn merged(&self, mut at: [u32; 4], instant: impl Fn((u64, Wait)) -> u64) -> impl Iterator<Item = (u64, u32)> {
         std::iter::from_fn(move || {
             let head = |(list, number): (usize, &u32)| Some((instant(self.slots.instants(*number)?), list, *number));
             let (instant, list, number) = at.iter().enumerate().filter_map(head).min()?;
@@ -235,9 +229,9 @@ impl Table {
         })
     }
 
-    /// Puts an entry at the end of the list of those that wait so.
-    fn link(&mut self, number: u32, wait: Wait) {
-        let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
+    /// Puts an entry at the end of its list.
+    fn link(&mut self, number: u32) {
+        let Some(list) = self.slots.wait(number).and_then(|wait| self.lists.get_mut(list_of(wait))) else { return };
         let last = std::mem::replace(&mut list.last, number);
         if !self.slots.link(last, |links| links.after = number) {
             list.first = number;
@@ -247,8 +241,7 @@ impl Table {
 
     /// Takes an entry out of its list.
     fn unlink(&mut self, number: u32) {
-        let (Some(Links { before, after }), Some((_, wait))) = (self.slots.links(number), self.slots.instants(number))
-        else {
+        let (Some(Links { before, after }), Some(wait)) = (self.slots.links(number), self.slots.wait(number)) else {
             return;
         };
         let Some(list) = self.lists.get_mut(list_of(wait)) else { return };
@@ -261,17 +254,14 @@ impl Table {
     }
 }
 
-fn list_of(wait: Wait) -> usize {
+/// The list of an entry that waits so, and of which policies that plan have heard or not.
+fn list_of((wait, planned): (Wait, bool)) -> usize {
     match wait {
+        _ if planned => 3,
         Wait::Full => 0,
         Wait::AfterRoot(_) => 1,
         Wait::Nothing => 2,
     }
-}
-
-/// Bits that neither the choice of the shard nor the sub-table itself uses.
-fn sub_table(hash: u64) -> usize {
-    (hash >> 40) as usize % SUB_TABLES
 }
 
 #[cfg(test)]

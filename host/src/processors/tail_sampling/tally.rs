@@ -231,6 +231,8 @@ pub struct Metrics {
     pub bytes: Gauge,
     /// Time of a tick, in milliseconds.
     pub ticks: Histogram,
+    /// How long a shard was locked, in microseconds.
+    pub locked: Histogram,
 }
 
 impl Metrics {
@@ -262,6 +264,7 @@ impl Metrics {
             on_memory: metrics.gauge(&names::TAIL_TRACES_ON_MEMORY, &[id]),
             bytes: metrics.gauge(&names::TAIL_BYTES_ON_MEMORY, &[id]),
             ticks: metrics.histogram(&names::TAIL_TIMER_LATENCY, &[id]),
+            locked: metrics.histogram(&names::TAIL_LOCKED, &[id]),
         }
     }
 

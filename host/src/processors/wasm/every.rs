@@ -69,15 +69,19 @@ impl Loader for Maker {
                     error_mode: setup.error_mode,
                     limits: setup.limits,
                 };
-                let loaded = match before {
-                    Some(plugin) => plugin.reconfigured(found.candidate, options, &labels),
-                    None if found.late => Plugin::load_late(found.file, found.candidate, options, metrics, &labels),
-                    None => Plugin::load_file(found.file, found.candidate, options, metrics, &labels),
+                let loaded = match (before, found.late) {
+                    (Some(plugin), _) => plugin.reconfigured(found.candidate, options, &labels),
+                    (None, Some(ending)) => {
+                        Plugin::load_late(found.file, found.candidate, options, metrics, &labels, ending)
+                    }
+                    (None, None) => Plugin::load_file(found.file, found.candidate, options, metrics, &labels),
                 };
                 loaded.map_err(|error| match (error.about_configuration(), written) {
                     (Some(answer), Some(node)) => {
                         let section = Section { path: "config", node: &node };
-                        LoadError(format!("it refuses its configuration:\n{}", faults(&section, answer, "")))
+                        let faults = faults(&section, answer, "").to_string();
+                        let (faults, several) = (faults.trim_end(), faults.trim_end().contains('\n'));
+                        LoadError(format!("it refuses its configuration:{}{faults}", if several { "\n" } else { " " }))
                     }
                     _ => error,
                 })

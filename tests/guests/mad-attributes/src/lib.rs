@@ -52,6 +52,9 @@ impl Lifecycle for Mad {
         match what.as_str() {
             "panic in configure" => panic!("no configuration will ever do"),
             "refuse configure" => return Err("this configuration is not to my taste".into()),
+            "refuse and forge" => {
+                return Err("do: is not to my taste\n2026-01-01T00:00:00Z ERROR on fire\u{1b}[2J\r\u{85}end".into());
+            }
             "loop in configure" => spin(),
             "ask for the unknown" => interest.intrinsics.push("span.colour".into()),
             "ask for nothing" => interest.attributes.clear(),

@@ -25,6 +25,10 @@ impl Plugin for Stamp {
         let text = black_box(&TEXT).get(16..).unwrap_or_default();
         match std::str::from_utf8(text).unwrap_or_default().trim_end() {
             "trap-in-configure" => panic!("a trap in configure"),
+            "sleep-in-configure" => {
+                std::thread::sleep(std::time::Duration::from_secs(3600));
+                Err("it slept long enough".to_owned())
+            }
             "refuse-configure" => Err("this configuration is not for me".to_owned()),
             text => Ok(Self(text)),
         }

@@ -2,6 +2,7 @@
 
 use crate::cli::plugin::{Fault, admin, fault};
 use crate::plugin::Candidate;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,8 @@ impl Target {
         match files.iter().find(wanted) {
             Some(file) => Ok(Self { file: file.clone(), admin: Some(attach.to_owned()) }),
             None => {
-                let known: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                let known: BTreeSet<String> = files.iter().map(|file| file.display().to_string()).collect();
+                let known: Vec<String> = known.into_iter().collect();
                 Err(fault(format!(
                     "--attach: the collector at {attach} runs no plugin from a file called {name}.wasm (it runs: {}): name its \
                      plugin directory instead, or add the plugin to its configuration",
@@ -41,6 +43,19 @@ impl Target {
                 )))
             }
         }
+    }
+
+    /// A hint for a collector that runs the whole directory: there the configuration is beside the plugin.
+    fn without_sidecar(&self) -> String {
+        let sidecar = self.file.with_extension("yaml");
+        if sidecar.exists() {
+            return String::new();
+        }
+        let name = sidecar.file_name().unwrap_or_default().to_string_lossy();
+        format!(
+            "; there is no {name} beside it: a collector that runs the whole directory takes `config` from there, one that \
+             names the plugin from its own configuration"
+        )
     }
 
     /// Puts a version there, whole, and says what became of it.
@@ -53,7 +68,7 @@ impl Target {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let beside = self.file.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         std::fs::copy(component, &beside).and_then(|_| std::fs::rename(&beside, &self.file)).map_err(failed)?;
-        let Some(admin) = &self.admin else { return Ok(format!("put into {shown}")) };
+        let Some(admin) = &self.admin else { return Ok(format!("put into {shown}{}", self.without_sidecar())) };
         let hash = candidate.hash().to_string();
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE {

@@ -13,8 +13,8 @@ mod watch;
 
 use super::build::{self, NotBuilt};
 use super::cases;
+use super::component;
 use super::hear::Hearing;
-use super::inspect;
 use super::paint::{self, Paint};
 use super::progress::Progress;
 use super::project::Found;
@@ -31,8 +31,12 @@ use watch::Watch;
 /// Rounds of the flow that are shown after a swap, and how long they may take.
 const ROUNDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Said below cases that fail: the first thing that an author changes is what the case of the template expects.
+const ACCEPT: &str = "if what came out is what you want, `tailrace plugin test --bless` accepts it";
 /// How often what the flow has to say is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often a missing toolchain is looked for again: it is installed in another terminal.
+const AGAIN: Duration = Duration::from_secs(3);
 
 /// Flags of `dev`.
 #[derive(Args, Debug)]
@@ -57,10 +61,10 @@ pub(super) fn run(args: &DevArgs) -> Result<(), Fault> {
     let paint = Paint::stdout();
     let found = Found::at(&args.path).map_err(fault)?;
     let target = args.attach.as_deref().map(|attach| Target::of(attach, &found.project.name)).transpose()?;
-    let config = args.config.as_deref().map(inspect::config).transpose()?;
-    build::warn_once(&found, Paint::stderr());
+    let config = args.config.as_deref().map(component::config).transpose()?;
     let mut watch = Watch::new(&found.project.dir, found.language.sources());
-    let mut dev = Dev { args, config, target, stage: None, staged: None, hearing: Hearing::begin(), paint };
+    let mut dev =
+        Dev { args, config, target, stage: None, staged: None, missing: None, hearing: Hearing::begin(), paint };
     let start = Instant::now();
     let rest = |limit: Option<Duration>| limit.map_or(LOOK, |limit| limit.saturating_sub(start.elapsed()).min(LOOK));
     println!("{}  {}, {}", paint.bold(&found.project.name), found.language.name(), found.project.kind.as_str());
@@ -70,8 +74,12 @@ pub(super) fn run(args: &DevArgs) -> Result<(), Fault> {
         let changed = watch.changed(rest(args.limit));
         if changed.is_empty() {
             dev.listen();
+            if dev.missing.as_ref().is_some_and(|(_, since)| since.elapsed() >= AGAIN) {
+                dev.cycle(Instant::now());
+            }
             continue;
         }
+        dev.missing = None;
         let saved = Instant::now();
         let here = |path: &PathBuf| path.strip_prefix(&found.project.dir).unwrap_or(path).display().to_string();
         let names: Vec<String> = changed.iter().take(3).map(here).collect();
@@ -81,6 +89,20 @@ pub(super) fn run(args: &DevArgs) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Why what was saved is not live.
+enum NotLive {
+    /// The machine lacks something.
+    Missing(String),
+    /// The plugin is at fault.
+    Bad(String),
+}
+
+impl From<String> for NotLive {
+    fn from(text: String) -> Self {
+        Self::Bad(text)
+    }
+}
+
 struct Dev<'a> {
     args: &'a DevArgs,
     config: Option<String>,
@@ -88,6 +110,8 @@ struct Dev<'a> {
     stage: Option<Stage>,
     /// What runs: its configuration, and the component, held compiled.
     staged: Option<(String, Compiled)>,
+    /// What the machine lacks to build, as it was said, and when that was found out.
+    missing: Option<(String, Instant)>,
     hearing: Hearing,
     paint: Paint,
 }
@@ -95,28 +119,36 @@ struct Dev<'a> {
 impl Dev<'_> {
     /// From sources to spans; what goes wrong is said, and the last good version goes on.
     fn cycle(&mut self, since: Instant) {
-        let stayed = match (self.try_cycle(since), &self.stage) {
-            (Ok(()), _) => return,
-            (Err(text), Some(stage)) => {
-                println!("{}", text.trim_end());
-                format!("generation {} goes on; save to try again", stage.generation())
+        let said = self.missing.take().map(|(said, _)| said);
+        let text = match self.try_cycle(since) {
+            Ok(()) => return,
+            Err(NotLive::Missing(text)) => {
+                self.missing = Some((text.clone(), Instant::now()));
+                text
             }
-            (Err(text), None) => {
-                println!("{}", text.trim_end());
-                "nothing runs yet; save to try again".to_owned()
-            }
+            Err(NotLive::Bad(text)) => text,
+        };
+        if said.as_ref() == Some(&text) {
+            return;
+        }
+        println!("{}", text.trim_end());
+        let then =
+            if self.missing.is_some() { "this goes on by itself once that is mended" } else { "save to try again" };
+        let stayed = match &self.stage {
+            Some(stage) => format!("generation {} goes on; {then}", stage.generation()),
+            None => format!("nothing runs yet; {then}"),
         };
         println!("{}", self.paint.yellow(&stayed));
     }
 
-    fn try_cycle(&mut self, since: Instant) -> Result<(), String> {
+    fn try_cycle(&mut self, since: Instant) -> Result<(), NotLive> {
         let paint = self.paint;
         // Read again each time: the manifest and the cases may be what was saved.
         let found = Found::at(&self.args.path)?;
         let progress = Progress::start("building");
         let built = build::to_file(&found, &found.component(), &progress).map_err(|why| match why {
-            NotBuilt::Sources(text) => format!("{}\n{text}", paint.red("it does not build:")),
-            NotBuilt::Machine(text) => format!("{} {text}", paint.red("error:")),
+            NotBuilt::Sources(text) => NotLive::Bad(format!("{}\n{text}", paint.red("it does not build:"))),
+            NotBuilt::Machine(text) => NotLive::Missing(format!("{} {text}", paint.red("error:"))),
         })?;
         drop(progress);
         let (role, _) = built.outline.role().map_err(|error| error.to_string())?;
@@ -124,7 +156,7 @@ impl Dev<'_> {
         let candidate = Candidate::new(built.bytes);
         let compiled = Compiled::of(&candidate).map_err(|error| error.to_string())?;
         let ran = test::check(&candidate, role, &found, &self.hearing)
-            .map_err(|faults| format!("{}\n{}", paint.red("cases fail:"), faults.join("\n")))?;
+            .map_err(|faults| format!("{}\n{}\n{ACCEPT}", paint.red("cases fail:"), faults.join("\n")))?;
         let cases = cases::load(&found.cases(), None)?;
         let inputs: Vec<Batch> = cases.iter().flat_map(|case| case.input.iter().cloned()).collect();
         let of_case = || cases.first().map_or("{}".to_owned(), |case| case.config.clone());

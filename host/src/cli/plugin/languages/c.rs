@@ -1,7 +1,7 @@
 //! C: clang with wasi-libc, or zig, which brings both; [`componentize`] makes a component of what they make.
 //!
-//! Sources are `src/*.c` of the project and the `.c` files of the SDK in `.tailrace/sdk/c`. A plugin that does not print needs
-//! nothing of WASI.
+//! Sources are the `.c` files in `src` of the project, those of libraries in folders in it included, and of the SDK in
+//! `.tailrace/sdk/c`; headers are looked for in both. A plugin that does not print needs nothing of WASI.
 
 use super::super::componentize::{Wasi, componentize};
 use super::super::project::{Project, VENDORED};
@@ -32,12 +32,12 @@ impl Language for C {
         let scratch = Scratch::new(&project.name).map_err(failed)?;
         let compiler = Compiler::find(&scratch).map_err(failed)?.ok_or_else(missing)?;
         let sdk = project.dir.join(VENDORED).join("sdk/c");
-        let mut sources = c_files(&project.dir.join("src"))?;
-        sources.extend(c_files(&sdk)?);
+        let mut sources = c_files(&project.dir.join("src"), true)?;
+        sources.extend(c_files(&sdk, false)?);
         note(&format!("Compiling with {}", compiler.name));
         let module = scratch.file("module.wasm");
         let mut command = compiler.command();
-        command.current_dir(&project.dir).args(["-Wall", "-Wextra", "-I"]).arg(&sdk);
+        command.current_dir(&project.dir).args(["-Wall", "-Wextra", "-I"]).arg(&sdk).args(["-I", "src"]);
         command.args(sources.iter().map(|source| relative(source, &project.dir)));
         command.arg("-lm").arg("-o").arg(&module);
         let said = |line: &str| {
@@ -61,16 +61,22 @@ impl Language for C {
     }
 }
 
-/// The `.c` files of a folder, in the order of their names.
-fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: std::io::Error| Failure::Compile(format!("{}: {error}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "c") {
-            files.push(path);
+/// The `.c` files of a folder, if `deep` also of those in it, in the order of their paths.
+fn c_files(folder: &Path, deep: bool) -> Result<Vec<PathBuf>, Failure> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let failed = |error: std::io::Error| Failure::Compile(format!("{}: {error}", folder.display()));
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            // Not through links, which may lead back.
+            match entry.file_type().map_err(failed)?.is_dir() {
+                true if deep => folders.push(entry.path()),
+                true => {}
+                false => files.push(entry.path()),
+            }
         }
     }
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
     if files.is_empty() {
         return Err(Failure::Compile(format!("{}: there is no .c file", folder.display())));
     }
@@ -142,4 +148,26 @@ fn missing() -> Failure {
     };
     let what = "a C compiler for WebAssembly (clang with wasi-libc and lld, or zig)".to_owned();
     Failure::Missing { what, install: install.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library may keep the folders that it comes in; the SDK's own folders hold its tests.
+    #[test]
+    fn sources_in_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["b.c", "a.h", "lib/c.c", "lib/deep/a.c"] {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found = |deep| -> Vec<String> {
+            let files = c_files(dir.path(), deep).unwrap();
+            files.iter().map(|path| relative(path, dir.path()).display().to_string()).collect()
+        };
+        assert_eq!(found(false), ["b.c"]);
+        assert_eq!(found(true), ["b.c", "lib/c.c", "lib/deep/a.c"]);
+    }
 }

@@ -45,6 +45,10 @@ impl Language for Js {
              first, then keeps the result. One value costs 2 to 8 us, tens of times as much as in Rust",
         )
     }
+
+    fn setup(&self, name: &str) -> Option<String> {
+        Some(format!("npm install --prefix {name}"))
+    }
 }
 
 fn node(project: &Project) -> Command {

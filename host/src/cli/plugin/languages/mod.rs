@@ -41,8 +41,13 @@ pub(in crate::cli::plugin) trait Language: Sync {
     /// What is missing, or what the compiler said.
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure>;
 
-    /// Said once, when a project of this language is made and when it is built for the first time.
+    /// Said once, when a project of this language is made.
     fn warning(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The command that gets what a new project in the folder `name` needs besides the toolchain, if that is anything.
+    fn setup(&self, _name: &str) -> Option<String> {
         None
     }
 }

@@ -45,6 +45,10 @@ impl Language for Python {
              Rust",
         )
     }
+
+    fn setup(&self, name: &str) -> Option<String> {
+        Some(format!("python3 -m venv {name}/.venv && {name}/.venv/bin/pip install -r {name}/requirements.txt"))
+    }
 }
 
 fn command(python: &PathBuf, project: &Project) -> Command {

@@ -1,7 +1,9 @@
 //! What lies in a plugin directory: plugins, their sidecars, and what is of no use.
 
 use crate::plugin::directory::look::{self, Look};
+use crate::plugin::log::is_one_line;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,7 @@ pub(super) fn plugins(path: &Path) -> Result<BTreeMap<String, (Look, Look)>, Str
         }
         let entry = entry.file_name();
         let Some(name) = entry.to_str().and_then(|entry| entry.strip_suffix(".wasm")) else { continue };
-        if !name.is_empty() && !name.starts_with(['.', '#']) {
+        if !name.is_empty() && !name.starts_with(['.', '#']) && is_one_line(name) {
             names.insert(name.to_owned(), (Look::Missing, Look::Missing));
         }
     }
@@ -44,21 +46,25 @@ pub(super) fn plugins(path: &Path) -> Result<BTreeMap<String, (Look, Look)>, Str
     Ok(names)
 }
 
-/// Sidecars without a plugin: most likely a misspelt name.
+/// Sidecars without a plugin, most likely because a name is misspelt, and plugins whose name cannot be written into a log.
 pub(super) fn strays(path: &Path, names: &BTreeMap<String, (Look, Look)>) -> Vec<String> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let stray = |file: String| {
-        let (name, ending) = file.rsplit_once('.')?;
+    let stray = |file: OsString| {
+        let text = file.to_string_lossy();
+        let (name, ending) = text.rsplit_once('.')?;
         let hidden = name.is_empty() || name.starts_with(['.', '#']);
         match ending {
-            "yaml" if !hidden && !names.contains_key(name) => {
-                Some(format!("{file} belongs to no plugin: there is no {name}.wasm"))
+            "wasm" if !hidden && (file.to_str().is_none() || !is_one_line(name)) => {
+                Some(format!("{file:?} is not used: its name must be UTF-8 text without control characters"))
             }
-            "yml" if !hidden && names.contains_key(name) => Some(format!("{file} is not used: call it {name}.yaml")),
+            "yaml" if !hidden && !names.contains_key(name) => {
+                Some(format!("{text} belongs to no plugin: there is no {name}.wasm"))
+            }
+            "yml" if !hidden && names.contains_key(name) => Some(format!("{text} is not used: call it {name}.yaml")),
             _ => None,
         }
     };
-    let mut strays: Vec<_> = entries.filter_map(|entry| stray(entry.file_name().into_string().ok()?)).collect();
+    let mut strays: Vec<_> = entries.filter_map(|entry| stray(entry.file_name())).collect();
     strays.sort();
     strays
 }

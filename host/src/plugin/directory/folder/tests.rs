@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plugin::contract::SAMPLER_ONLY;
+use crate::plugin::log::is_one_line;
 
 /// Finds a sampler in every file whose name says so, and no plugin in any other.
 struct Fake;
@@ -40,7 +41,7 @@ fn samplers_are_passed_over() {
     assert_eq!((&plugins[0]["name"], &plugins[0]["state"]), (&"10-sampler".into(), &"sampler".into()));
     assert!(folder.members().is_empty());
     std::fs::remove_file(directory.path().join("10-sampler.wasm")).unwrap();
-    folder.follow();
+    folder.follow(&Loads::new(1, || ()));
     assert_eq!(folder.status()["plugins"], json!([]), "what never ran need not be waited for");
 }
 
@@ -61,6 +62,50 @@ fn faults_from_the_start() {
     assert!(open(directory.path()).map(drop).unwrap_err().contains("module_mib"));
 }
 
+/// A name that could write a line of its own into the log, or that is no text at all, is no plugin; the status says so.
+#[test]
+fn names_that_are_no_names() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    for name in [&b"a\n2026-01-01 ERROR forged.wasm"[..], b"b\x1b[31m.wasm", b"\xff.wasm", "\u{202e}c.wasm".as_bytes()]
+    {
+        std::fs::write(path.join(std::ffi::OsStr::from_bytes(name)), b"bytes").unwrap();
+    }
+    let folder = open(path).unwrap();
+    folder.follow(&Loads::new(1, || ()));
+    let status = folder.status();
+    assert_eq!(status["plugins"], json!([]));
+    let unused = status["unused"].as_array().unwrap();
+    assert_eq!(unused.len(), 4, "{unused:?}");
+    for line in unused {
+        let line = line.as_str().unwrap();
+        assert!(line.contains("is not used: its name") && is_one_line(line), "{line}");
+    }
+}
+
+/// What is no file is not read, whatever would come of it, and one that is too long not to its end.
+#[test]
+fn what_is_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    std::fs::create_dir(at("directory")).unwrap();
+    std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+    std::fs::File::create(at("sparse")).unwrap().set_len(1 << 40).unwrap();
+    for (name, words) in [
+        ("fifo", "is not a file"),
+        ("directory", "is not a file"),
+        ("zero", "is not a file"),
+        ("loop", "loop"),
+        ("sparse", "more than the 1000 bytes"),
+    ] {
+        let error = look::read(&at(name), 1000).unwrap_err();
+        assert!(error.contains(words), "{name}: {error}");
+    }
+}
+
 /// A directory that is not there is one without plugins, and says so until it is.
 #[test]
 fn no_directory() {
@@ -73,7 +118,9 @@ fn no_directory() {
     std::fs::write(path.join("b.yaml"), b"").unwrap();
     std::fs::write(path.join("a.wasm"), b"bytes").unwrap();
     // Seen for the first time, and then found to be stable.
-    assert_eq!((folder.follow(), folder.follow()), (Some(STABLE), None));
+    let loads = Loads::new(1, || ());
+    assert_eq!((folder.follow(&loads), folder.follow(&loads)), (Some(STABLE), None));
+    loads.wait();
     let status = folder.status();
     assert!(status["problem"].is_null(), "{status:#}");
     assert_eq!(

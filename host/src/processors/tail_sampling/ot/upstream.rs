@@ -29,6 +29,16 @@ impl Upstream {
         }
     }
 
+    /// As a number, for those who keep it.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// From [`Self::bits`].
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Adds what later spans say.
     pub fn fold(&mut self, more: Self) {
         *self = if self.0 & SAYS_RANDOMNESS == 0 { Self(self.0 | more.0) } else { *self };

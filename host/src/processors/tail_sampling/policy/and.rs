@@ -68,14 +68,19 @@ impl Policy for All {
 
 impl Planner for All {
     /// A part that plans is told of the traces that all other parts want.
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]) {
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]) {
         let wanted = |trace: &Trace<'_>| {
             let mut others = self.0.iter().filter(|policy| policy.planner().is_none());
             others.all(|policy| policy.vote(trace) == Vote::Sampled)
         };
         let group: Vec<&Trace<'_>> = group.iter().copied().filter(|trace| wanted(trace)).collect();
         let planners = self.0.iter().filter_map(|policy| policy.planner());
-        planners.for_each(|planner| planner.plan(shard, now_ms, &group));
+        planners.for_each(|planner| planner.hear(shard, &group));
+    }
+
+    fn plan(&self, shard: usize, now_ms: u64) {
+        let planners = self.0.iter().filter_map(|policy| policy.planner());
+        planners.for_each(|planner| planner.plan(shard, now_ms));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::processors::tail_sampling::ot::Threshold;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// The limit.
 struct Budget {
@@ -30,6 +31,8 @@ struct Shard {
     /// Its share of the rate; `None` if it is alone.
     share: Option<Bucket>,
     threshold: AtomicU64,
+    /// Randomness and cost of the traces of this tick, as far as it has heard of them.
+    heard: Mutex<Vec<(u64, u64)>>,
     /// Somebody plans, so that a trace of a tick needs no tokens any more when it is voted on.
     plans: AtomicBool,
 }
@@ -40,7 +43,12 @@ impl Budget {
         let count = layout.shards();
         let share = || {
             let bucket = || Bucket::new(rate as f64 / count as f64, (burst / count as u64).max(1));
-            Shard { share: (count > 1).then(bucket), threshold: AtomicU64::new(0), plans: AtomicBool::new(false) }
+            Shard {
+                share: (count > 1).then(bucket),
+                threshold: AtomicU64::new(0),
+                heard: Mutex::default(),
+                plans: AtomicBool::new(false),
+            }
         };
         Self { bucket: Bucket::new(rate as f64, burst), shards: PerShard::new(layout, share), cost }
     }
@@ -106,11 +114,16 @@ impl Policy for Consistent {
 }
 
 impl Planner for Budget {
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]) {
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]) {
         let Some(shard) = self.shards.get(shard) else { return };
         let fits = |trace: &&&Trace<'_>| (self.cost)(trace.facts) <= self.bucket.burst();
         let item = |trace: &&Trace<'_>| (trace.randomness(), (self.cost)(trace.facts));
-        let mut items: Vec<(u64, u64)> = group.iter().filter(fits).map(item).collect();
+        shard.heard.lock().unwrap_or_else(PoisonError::into_inner).extend(group.iter().filter(fits).map(item));
+    }
+
+    fn plan(&self, shard: usize, now_ms: u64) {
+        let Some(shard) = self.shards.get(shard) else { return };
+        let mut items = std::mem::take(&mut *shard.heard.lock().unwrap_or_else(PoisonError::into_inner));
         items.sort_unstable_by_key(|(randomness, _)| std::cmp::Reverse(*randomness));
         let mut most = u64::MAX;
         let threshold = loop {

@@ -191,8 +191,11 @@ pub trait Policy: Send + Sync {
 
 /// A policy that wants to see all the traces that a shard decides in one tick before it votes on any of them.
 pub trait Planner: Send + Sync {
-    /// Hears of those traces. No policy drops them, as far as that can be known beforehand.
-    fn plan(&self, shard: usize, now_ms: u64, group: &[&Trace<'_>]);
+    /// Hears of some of those traces. No policy drops them, as far as that can be known beforehand.
+    fn hear(&self, shard: usize, group: &[&Trace<'_>]);
+
+    /// Has heard of all of them.
+    fn plan(&self, shard: usize, now_ms: u64);
 }
 
 /// The settings of a policy type.

@@ -5,9 +5,17 @@ use super::{SLICE, Shard, Which};
 use crate::processors::tail_sampling::shown::{Answers, Gather, Shown};
 use std::sync::Arc;
 
+/// The next trace is a giant that is being folded anew, because the policies changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind;
+
 impl Shard {
     /// Shows at most [`SLICE`] of these traces, and no more bytes than one call may have.
-    pub fn show(&mut self, which: Which, now_ms: u64) -> Option<Shown> {
+    ///
+    /// # Errors
+    /// [`Behind`]: to be called again.
+    pub fn show(&mut self, which: Which, now_ms: u64) -> Result<Option<Shown>, Behind> {
+        self.refold.begin();
         let waits = self.rules.waits;
         let with_spans = self.rules.policies.samplers().iter().any(|sampler| sampler.sees_spans());
         let mut gather = Gather::new(self.rules.spans_shown_max, with_spans);
@@ -34,15 +42,21 @@ impl Shard {
             .take(SLICE)
             .collect();
         for number in meant {
-            let Some(entry) = self.known(number) else { continue };
+            if !self.freshen(number) {
+                if gather.is_empty() {
+                    return Err(Behind);
+                }
+                break;
+            }
+            let Some(entry) = self.table.get(number) else { continue };
             let mut trace = gather.open(entry.id, self.rules.keyed.hash(&entry.id), entry.facts);
-            self.store.visit(entry.chain, |run| trace.run(&run));
+            self.store.visit(entry.chain, &entry.id, |run| trace.run(&run));
             trace.close();
             if !gather.has_room() {
                 break;
             }
         }
-        gather.finish(Arc::clone(&self.rules.policies))
+        Ok(gather.finish(Arc::clone(&self.rules.policies)))
     }
 
     /// Decides what was shown, as far as it is still here and undecided. If the policies changed meanwhile, nothing is decided:

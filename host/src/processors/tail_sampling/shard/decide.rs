@@ -1,5 +1,6 @@
 //! Traces are decided: those that are due, or the oldest because there is no room.
 
+use super::refold::OTHERS;
 use super::{SLICE, Shard};
 use crate::processors::tail_sampling::ballot::Ballot;
 use crate::processors::tail_sampling::history::Decided;
@@ -32,42 +33,24 @@ pub(super) struct Ended {
 }
 
 impl Shard {
-    /// Tells policies that plan of all of these traces, before any of them is decided. The one thing here that takes as
-    /// long as there are traces.
-    pub fn plan(&mut self, which: Which, now_ms: u64) {
-        let until_ms = match which {
-            Which::Due => now_ms,
-            Which::Any => u64::MAX,
-            Which::Oldest { .. } => return,
-        };
-        if !self.rules.policies.plans() {
-            return;
-        }
-        let due = self.table.in_order(self.rules.waits).take_while(|(due_ms, _)| *due_ms <= until_ms);
-        let due: Vec<u32> = due.map(|(_, number)| number).collect();
-        let mut entries = Vec::with_capacity(due.len());
-        for number in due {
-            entries.extend(self.known(number));
-            self.table.set_planned(number);
-        }
-        let shard = self.number;
-        let trace = entries.iter().map(|entry| Trace { shard, ..Trace::new(&entry.id, &entry.facts, now_ms) });
-        self.rules.policies.plan(shard, now_ms, &trace.collect::<Vec<_>>());
-    }
-
     /// Decides at most [`SLICE`] of these traces, without asking any plugin. Returns whether there are more.
     pub fn decide_some(&mut self, which: Which, now_ms: u64) -> bool {
-        let mut decided = 0;
+        self.refold.begin();
+        let (mut decided, mut is_behind) = (0, false);
         while decided < SLICE
             && let Some((due_ms, number)) = self.table.next_due(self.rules.waits)
             && (which == Which::Any || due_ms <= now_ms)
         {
+            is_behind = !self.freshen(number);
+            if is_behind {
+                break;
+            }
             let because = self.because(which);
             self.decide(number, now_ms, &[], because, decided == 0);
             decided += 1;
         }
         self.tally.extrapolate(decided as u64);
-        decided == SLICE
+        is_behind || decided == SLICE
     }
 
     /// Why one of these is decided now. Where there has to be room it is before its time, and counted.
@@ -86,7 +69,12 @@ impl Shard {
 
     /// Decides the oldest trace, before its time. Returns whether there was one.
     pub(super) fn decide_oldest(&mut self, now_ms: u64, why: Early) -> bool {
-        let Some(number) = self.table.oldest() else { return false };
+        let Some(mut number) = self.table.oldest() else { return false };
+        if !self.freshen(number) {
+            // One of the next, rather than to fold a giant anew while a sender waits.
+            let mut others = self.table.by_age().take(OTHERS);
+            number = others.find(|other| self.is_fresh(*other) == Some(true)).unwrap_or(number);
+        }
         self.tally.early(why);
         self.decide(number, now_ms, &[], why.into(), false);
         true
@@ -114,7 +102,7 @@ impl Shard {
     pub(super) fn finish(&mut self, number: u32, hash: u64, ended: Ended, now_ms: u64) {
         let Ended { decision, shadow, because } = ended;
         let label = decision.outcome.keeps().then(|| self.label(decision));
-        let Some(entry) = self.table.remove(hash, number) else { return };
+        let Some(entry) = self.remove(hash, number) else { return };
         let decided = Decided {
             hash,
             id: entry.id,
@@ -131,7 +119,7 @@ impl Shard {
         if let Some(label) = &label {
             self.credits.put(hash, label.policy());
         }
-        self.part(entry.chain, label);
+        self.part(entry.id, entry.chain, label);
     }
 
     /// A trace leaves without anybody having voted.
@@ -149,9 +137,9 @@ impl Shard {
             let next = self.table.next_due(self.rules.waits);
             let Some((number, id)) = next.and_then(|(_, at)| Some((at, self.table.get(at)?.id))) else { return false };
             let hash = self.rules.keyed.hash(&id);
-            if let Some(entry) = self.table.remove(hash, number) {
+            if let Some(entry) = self.remove(hash, number) {
                 self.unvoted(hash, &entry, Verdict::Undecided, Because::Shutdown, now_ms);
-                self.store.free(entry.chain);
+                self.part(entry.id, entry.chain, None);
                 self.tally.dropped(Drop::Shutdown, entry.facts.spans as usize);
             }
         }

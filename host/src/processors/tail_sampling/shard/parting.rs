@@ -1,16 +1,15 @@
 //! Spans leave the shard: into batches if their trace is kept, away if not. A trace may have any number of them; beyond so many
 //! in one hold of the lock, the rest leaves later.
 
-use super::{RUNS_AT_A_TIME, Shard};
+use super::{AT_A_TIME, Shard};
 use crate::pdata::Batch;
-use crate::processors::tail_sampling::intake::{Keyed, Run, Runs};
+use crate::processors::tail_sampling::intake::{Run, Runs};
 use crate::processors::tail_sampling::leave::Label;
 use crate::processors::tail_sampling::policies::Decision;
 use crate::processors::tail_sampling::regroup::Unwritable;
 use crate::processors::tail_sampling::store::{Chain, Chains};
 use crate::processors::tail_sampling::table::Table;
 use crate::processors::tail_sampling::tally::{Drop, Tally};
-use tailrace_otlp::{SpanView, wire};
 
 impl Shard {
     /// A run goes out without having been stored.
@@ -27,27 +26,27 @@ impl Shard {
     }
 
     /// The spans of a decided trace go out with a label, or away; some of them later, if it has many.
-    pub(super) fn part(&mut self, mut chain: Chain, label: Option<Label>) {
-        let Self { store, leaving, ready, tally, runs_left, .. } = self;
+    pub(super) fn part(&mut self, id: [u8; 16], mut chain: Chain, label: Option<Label>) {
+        let Self { store, leaving, ready, tally, left, .. } = self;
         let mut unparseable = 0;
-        *runs_left -= match &label {
-            Some(label) => store.release(&mut chain, *runs_left, |run| {
+        match &label {
+            Some(label) => store.release(&mut chain, &id, left, |context, spans, pieces| {
                 let ready = &mut |batch| put(ready, tally, batch);
-                unparseable += leaving.add(&run.context, run.spans, [run.bytes, &[]], label, ready);
+                unparseable += leaving.add(context, spans, pieces, label, ready);
             }),
-            None => store.release(&mut chain, *runs_left, |_| {}),
-        };
+            None => store.free(&mut chain, left),
+        }
         tally.unparseable_tracestate(unparseable);
         if !chain.is_empty() {
-            self.parting.push_back((chain, label));
+            self.parting.push_back((id, chain, label));
         }
     }
 
     /// Lets go of more of what is left of decided traces. Returns whether anything was left.
     pub fn release_more(&mut self) -> bool {
-        self.runs_left = RUNS_AT_A_TIME;
-        let Some((chain, label)) = self.parting.pop_front() else { return false };
-        self.part(chain, label);
+        self.left = AT_A_TIME;
+        let Some((id, chain, label)) = self.parting.pop_front() else { return false };
+        self.part(id, chain, label);
         true
     }
 
@@ -62,26 +61,20 @@ impl Shard {
         // With less than a quarter of the wait to go it is left to die.
         let until_ms = now_ms + self.rules.waits.full_ms / 4;
         let Some(slot) = self.store.worth_compacting(until_ms) else { return false };
-        let mut owners = Owners { table: &mut self.table, keyed: self.rules.keyed };
-        self.store.compact(slot, &mut owners, now_ms).is_ok()
+        self.store.compact(slot, &mut Owners(&mut self.table), now_ms).is_ok()
     }
 }
 
-/// Finds the trace of a run by the id in its first span.
-struct Owners<'a> {
-    table: &'a mut Table,
-    keyed: Keyed,
-}
+/// The traces in the table, which have a chain each.
+struct Owners<'a>(&'a mut Table);
 
 impl Chains for Owners<'_> {
-    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
-        let id = SpanView::new(run.get(wire::read_len(run, 1)?)?).trace_id()?;
-        let number = self.table.find(self.keyed.hash(id), id)?;
-        Some((number, self.table.get(number)?.chain))
+    fn chain(&self, owner: u32) -> Option<Chain> {
+        self.0.chain(owner)
     }
 
     fn set_chain(&mut self, owner: u32, chain: Chain) {
-        self.table.set_chain(owner, chain);
+        self.0.set_chain(owner, chain);
     }
 }
 

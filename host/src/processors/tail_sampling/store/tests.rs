@@ -2,18 +2,18 @@ use super::super::contexts;
 use super::super::segment::RUN_SPANS_MAX;
 use super::*;
 use std::collections::{BTreeMap, VecDeque};
+use tailrace_otlp::wire;
 
-/// One trace as the simple store has it: resource, scope and span of each run.
+/// One trace as the simple store has it: resource, scope, number of spans and their bytes of each run.
 type Runs = VecDeque<(Vec<u8>, Vec<u8>, u16, Vec<u8>)>;
 
-/// The bytes of a run begin with the number of its owner.
+/// The chains by their owners.
 #[derive(Default)]
 struct ByOwner(BTreeMap<u32, Chain>);
 
 impl Chains for ByOwner {
-    fn chain(&self, run: &[u8]) -> Option<(u32, Chain)> {
-        let owner = u32::from_le_bytes(*run.first_chunk()?);
-        Some((owner, *self.0.get(&owner)?))
+    fn chain(&self, owner: u32) -> Option<Chain> {
+        self.0.get(&owner).copied()
     }
 
     fn set_chain(&mut self, owner: u32, chain: Chain) {
@@ -25,8 +25,24 @@ fn division(segment_bytes: (usize, usize), lanes: u64) -> Division {
     Division { segment_bytes, lanes }
 }
 
-fn of(owner: u32, len: usize) -> Vec<u8> {
-    [&owner.to_le_bytes()[..], &vec![7; len - 4]].concat()
+/// A run of one span that is kept as it comes.
+fn run(owner: u32, bytes: &[u8]) -> NewRun<'_> {
+    NewRun { context: CONTEXT, owner, spans: 1, pieces: [bytes, &[]], led: false }
+}
+
+/// The id of an owner's trace.
+fn id(owner: u32) -> [u8; 16] {
+    [owner as u8 ^ 0x5a; 16]
+}
+
+/// Records of random spans that begin with the id.
+fn led(owner: u32, spans: u16, random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut records = Vec::new();
+    for _ in 0..spans {
+        let rest: Vec<u8> = (0..random.usize(..200)).map(|_| random.u8(..)).collect();
+        wire::put_len_field(&mut records, 2, &[&[0x0a, 16], &id(owner)[..], &rest].concat());
+    }
+    records
 }
 
 /// Random appends with random due times, frees, partial releases and compactions beside a map of queues: what is held comes
@@ -49,15 +65,18 @@ fn beside_a_simple_store() {
                     let resource = vec![random.u8(..4); usize::from(random.u8(..3)) * 40];
                     let scope = vec![random.u8(..4); usize::from(random.u8(..20))];
                     let most = if random.u8(..50) == 0 { 6_000 } else { 100 };
-                    let span: Vec<u8> = (0..random.usize(1..most)).map(|_| random.u8(..)).collect();
-                    let span = [&owner.to_le_bytes()[..], &span].concat();
-                    let cut = random.usize(..span.len());
+                    let is_led = random.bool();
+                    let spans = if is_led { random.u16(1..4) } else { random.u16(1..=RUN_SPANS_MAX) };
+                    let span: Vec<u8> = match is_led {
+                        true => led(owner, spans, &mut random),
+                        false => (0..random.usize(1..most)).map(|_| random.u8(..)).collect(),
+                    };
+                    let cut = if is_led { 0 } else { random.usize(..span.len()) };
                     let resource_hash = u64::from(resource.first().copied().unwrap_or(9) & 1);
                     let hash = u64::from(scope.first().copied().unwrap_or(9) & 1) + resource_hash;
                     let serial = if random.bool() { contexts::next_serial() } else { 0 };
                     let context = Context { resource: &resource, scope: &scope, resource_hash, hash, serial };
-                    let spans = random.u16(1..=RUN_SPANS_MAX);
-                    let run = NewRun { context, spans, pieces: [&span[..cut], &span[cut..]] };
+                    let run = NewRun { context, owner, spans, pieces: [&span[..cut], &span[cut..]], led: is_led };
                     // Also long ago and far ahead: clocks and settings change.
                     let due_ms = (step + random.u64(..3_000)).saturating_sub(500);
                     store.append(chains.0.entry(owner).or_default(), &run, due_ms, step).unwrap();
@@ -65,8 +84,8 @@ fn beside_a_simple_store() {
                 }
                 70..=79 => {
                     let owner = random.u32(..20);
-                    if let Some(chain) = chains.0.remove(&owner) {
-                        store.free(chain);
+                    if let Some(mut chain) = chains.0.remove(&owner) {
+                        store.free(&mut chain, &mut { Portion::ALL });
                         simple.remove(&owner);
                     }
                 }
@@ -76,12 +95,13 @@ fn beside_a_simple_store() {
                         let runs = simple.get_mut(&owner).unwrap();
                         let most = random.usize(..4);
                         let expected = most.min(runs.len());
-                        let released = store.release(chain, most, |run| {
-                            let Context { resource, scope, .. } = run.context;
-                            let run = (resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec());
+                        let mut portion = Portion { runs: most, ..Portion::ALL };
+                        store.release(chain, &id(owner), &mut portion, |context, spans, pieces| {
+                            let Context { resource, scope, .. } = context;
+                            let run = (resource.to_vec(), scope.to_vec(), spans, pieces.concat());
                             assert_eq!(Some(run), runs.pop_front());
                         });
-                        assert_eq!((released, chain.is_empty()), (expected, runs.is_empty()));
+                        assert_eq!((most - portion.runs, chain.is_empty()), (expected, runs.is_empty()));
                     }
                 }
                 _ => {
@@ -94,28 +114,37 @@ fn beside_a_simple_store() {
                 }
             }
             if step % 100 == 0 {
-                check(&store, &chains, &simple);
+                check(&mut store, &chains, &simple);
             }
         }
-        check(&store, &chains, &simple);
-        for (_, chain) in std::mem::take(&mut chains.0) {
-            store.free(chain);
+        check(&mut store, &chains, &simple);
+        for (_, mut chain) in std::mem::take(&mut chains.0) {
+            store.free(&mut chain, &mut { Portion::ALL });
         }
         assert_eq!((store.footprint(), store.live()), (0, 0));
     }
 }
 
-fn check(store: &Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
+fn check(store: &mut Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
     for (owner, chain) in &chains.0 {
         let mut runs = Runs::new();
-        store.visit(*chain, |run| {
+        store.visit(*chain, &id(*owner), |run| {
             let Context { resource, scope, .. } = run.context;
             runs.push_back((resource.to_vec(), scope.to_vec(), run.spans, run.bytes.to_vec()));
         });
         assert_eq!(&runs, &simple[owner]);
+        let mut cursor = store.cursor(*chain);
+        let lens = std::iter::from_fn(|| store.visit_next(*chain, &id(*owner), &mut cursor, |run| run.bytes.len()));
+        assert!(lens.eq(runs.iter().map(|run| run.3.len())));
+        assert!(cursor.is_at_end() && store.is_valid(&cursor));
     }
-    assert_eq!(store.live(), simple.values().flatten().map(|run| run.3.len()).sum::<usize>());
-    let in_use: usize = store.slots.iter().flatten().map(Segment::footprint).sum();
+    let kept = |(owner, runs): (&u32, &Runs)| -> usize {
+        let led = [&[0x0a, 16], &id(*owner)[..]].concat();
+        let left_out = |bytes: &[u8]| bytes.windows(18).filter(|window| *window == led).count();
+        runs.iter().map(|run| run.3.len() - LEFT_OUT * left_out(&run.3)).sum()
+    };
+    assert_eq!(store.live(), simple.iter().map(kept).sum::<usize>());
+    let in_use: usize = store.slots.iter().flatten().map(Segment::capacity).sum();
     assert_eq!(store.footprint(), in_use + store.contexts.footprint());
     let live: usize = store.slots.iter().flatten().map(|segment| segment.live).sum();
     assert_eq!(live, store.live());
@@ -132,13 +161,13 @@ fn early_decisions_do_not_pin_memory() {
     let mut store = Store::new(division((64 << 10, 64 << 10), 4), 40_000);
     let mut chains = ByOwner::default();
     for owner in 0..40_000 {
-        let run = NewRun { context: CONTEXT, spans: 1, pieces: [&of(owner, 500), &[]] };
         let now_ms = u64::from(owner) / 2;
-        store.append(chains.0.entry(owner).or_default(), &run, now_ms + 40_000, now_ms).unwrap();
+        let new = run(owner, &[7; 500]);
+        store.append(chains.0.entry(owner).or_default(), &new, now_ms + 40_000, now_ms).unwrap();
         if let Some(early) = owner.checked_sub(100)
             && early % 10 != 0
         {
-            store.free(chains.0.remove(&early).unwrap());
+            store.free(&mut chains.0.remove(&early).unwrap(), &mut { Portion::ALL });
         }
         // At each tick.
         while owner % 1_000 == 999
@@ -174,17 +203,16 @@ fn what_dies_together_lies_together() {
         for number in 0..spans {
             if let Some(at) = chains.len().checked_sub(1 + number * wait_ms as usize / 2 / spans) {
                 let (due_ms, chain) = &mut chains[at];
-                let run = NewRun { context: CONTEXT, spans: 1, pieces: [&[7; 500], &[]] };
-                store.append(chain, &run, *due_ms, now_ms).unwrap();
+                store.append(chain, &run(0, &[7; 500]), *due_ms, now_ms).unwrap();
             }
         }
         // Ticks.
         while now_ms % 500 == 0
-            && let Some((due_ms, chain)) = chains.front().copied()
+            && let Some((due_ms, mut chain)) = chains.front().copied()
             && due_ms <= now_ms
         {
             chains.pop_front();
-            store.free(chain);
+            store.free(&mut chain, &mut { Portion::ALL });
         }
         if now_ms > 2 * wait_ms {
             shares.push(store.footprint() as f64 / store.live() as f64);
@@ -206,15 +234,15 @@ fn giant_resources_are_held_once() {
         let serial = if serial == 0 { chains.len() as u64 / 1_000 + (1 << 60) } else { serial };
         let context = Context { resource: &resource, serial, ..CONTEXT };
         let mut chain = Chain::default();
-        store.append(&mut chain, &NewRun { context, spans: 1, pieces: [&[7; 500], &[]] }, number / 4, 0).unwrap();
+        store.append(&mut chain, &NewRun { context, ..run(0, &[7; 500]) }, number / 4, 0).unwrap();
         chains.push(chain);
     }
     let held = 100_000 * 500;
     assert_eq!(store.live(), held);
     assert!(store.footprint() < held + held / 10 + resource.len(), "{}", store.footprint());
-    for chain in chains {
-        store.visit(chain, |run| assert_eq!(run.context.resource.len(), resource.len()));
-        store.free(chain);
+    for mut chain in chains {
+        store.visit(chain, &id(0), |run| assert_eq!(run.context.resource.len(), resource.len()));
+        store.free(&mut chain, &mut { Portion::ALL });
     }
     assert_eq!(store.footprint(), 0);
 }
@@ -225,12 +253,11 @@ fn huge_spans() {
     let mut store = Store::new(division((1024, 1024), 1), 1_000);
     let mut chain = Chain::default();
     let huge = vec![1; 100_000];
-    let run = NewRun { context: Context::default(), spans: 1, pieces: [&huge, &[]] };
-    store.append(&mut chain, &run, 0, 0).unwrap();
+    store.append(&mut chain, &NewRun { context: Context::default(), ..run(0, &huge) }, 0, 0).unwrap();
     let mut seen = 0;
-    store.visit(chain, |run| seen += run.bytes.len());
+    store.visit(chain, &id(0), |run| seen += run.bytes.len());
     assert_eq!(seen, huge.len());
-    store.free(chain);
+    store.free(&mut chain, &mut { Portion::ALL });
     assert_eq!((store.footprint(), store.pool.len()), (0, 0));
 }
 
@@ -241,16 +268,14 @@ fn the_pool_shrinks_after_a_peak() {
     let mut chains = VecDeque::new();
     for number in 0..200_000_u64 {
         let mut chain = Chain::default();
-        store
-            .append(&mut chain, &NewRun { context: CONTEXT, spans: 1, pieces: [&[7; 500], &[]] }, number, number)
-            .unwrap();
+        store.append(&mut chain, &run(0, &[7; 500]), number, number).unwrap();
         chains.push_back(chain);
     }
-    while let Some(chain) = chains.pop_front() {
-        store.free(chain);
+    while let Some(mut chain) = chains.pop_front() {
+        store.free(&mut chain, &mut { Portion::ALL });
     }
-    let kept: usize = store.pool.iter().map(Segment::footprint).sum();
-    assert!(store.pool.len() <= POOL.0 && kept <= 5 << 20, "{kept}");
+    let kept: usize = store.pool.iter().map(Segment::capacity).sum();
+    assert!(store.pool.len() <= room::POOL.0 && kept <= 5 << 20, "{kept}");
 }
 
 /// A trace of a million runs, held beside others that are decided early: neither adding to it, nor compacting around it, nor
@@ -261,16 +286,15 @@ fn a_trace_of_a_million_runs() {
     let mut chains = ByOwner::default();
     for number in 0..1_000_000_u64 {
         let owner = if number % 3 == 0 { 0 } else { 1 + (number / 3) as u32 };
-        let bytes = of(owner, 60);
-        let run = NewRun { context: CONTEXT, spans: 1, pieces: [&bytes, &[]] };
-        store.append(chains.0.entry(owner).or_default(), &run, 60_000, 0).unwrap();
+        store.append(chains.0.entry(owner).or_default(), &run(owner, &[7; 60]), 60_000, 0).unwrap();
     }
-    for chain in chains.0.split_off(&1).into_values() {
-        store.free(chain);
+    for mut chain in chains.0.split_off(&1).into_values() {
+        store.free(&mut chain, &mut { Portion::ALL });
     }
     let mut moved = 0;
     while let Some(slot) = store.worth_compacting(0) {
-        moved += store.segment(slot).unwrap().runs.iter().filter(|run| !run.is_dead()).count();
+        let segment = store.segment(slot.into()).unwrap();
+        moved += (0..segment.runs()).filter(|number| !segment.run(*number).unwrap().is_dead()).count();
         store.compact(slot, &mut chains, 0).unwrap();
     }
     assert!(moved > 300_000 && moved < 400_000, "every run moved about once: {moved}");
@@ -278,7 +302,10 @@ fn a_trace_of_a_million_runs() {
     let mut chain = chains.0[&0];
     let mut runs = 0;
     while !chain.is_empty() {
-        runs += store.release(&mut chain, 1_000, |run| assert_eq!(run.bytes.len(), 60));
+        let mut portion = Portion { runs: 1_000, bytes: 600 };
+        store.release(&mut chain, &id(0), &mut portion, |_, _, pieces| assert_eq!(pieces.concat().len(), 60));
+        assert!(portion.bytes == 0 || chain.is_empty());
+        runs += 1_000 - portion.runs;
     }
     assert_eq!((runs, store.footprint()), (333_334, 0));
 }

@@ -1,5 +1,6 @@
 //! Other settings while traces wait.
 
+use super::shard::Which;
 use super::*;
 
 impl Stage {
@@ -35,6 +36,36 @@ async fn traces_that_wait_are_judged_anew() {
     assert_eq!((line(&stage.context).held, stage.dropped("not_sampled")), (0, 3));
     assert_eq!(stage.metric("count_traces_sampled_total", "policy=\"named\",decision=\"sampled\""), 2.0);
     assert_eq!(stage.metric("count_traces_sampled_total", "policy=\"errors\",decision=\"sampled\""), 1.0);
+}
+
+/// A trace of very many spans is folded for the new policies piece by piece, before it is decided: nobody waits for all of it. Meanwhile
+/// it takes more spans, and the last ones count as the first ones do.
+#[tokio::test(start_paused = true)]
+async fn a_giant_is_folded_anew_in_pieces() {
+    for where_error_is in [0, 12] {
+        let slow = "policies: [{name: slow, type: latency, latency: {threshold_ms: 100000}}]";
+        let rest = "num_shards: 1, decision_wait: 100s";
+        let stage = Stage::start(&format!("{{{slow}, {rest}}}")).await;
+        let put = async |request: u64| {
+            let of = |at| if (request, at) == (where_error_is, 500) { error(1, "e") } else { span(1, "s") };
+            stage.put(&(0..1000).map(of).collect::<Vec<_>>()).await.unwrap();
+        };
+        for request in 0..11 {
+            put(request).await;
+        }
+        stage.change(&format!("{{{ERRORS}, {rest}}}")).await.unwrap();
+        put(11).await;
+        let decide = || {
+            let seat = &stage.processor.inner.seats[0];
+            stage.processor.inner.with(seat, |shard| (shard.decide_some(Which::Any, 1), shard.traces()))
+        };
+        assert_eq!(decide(), (true, 1), "5,000 of 12,000");
+        put(12).await;
+        assert_eq!(decide(), (true, 1), "10,000 of 13,000");
+        assert_eq!(decide().1, 0);
+        pass(600).await;
+        assert_eq!((stage.next.spans().len(), line(&stage.context).held), (13_000, 0));
+    }
 }
 
 /// Smaller bounds hold at once: what is too much is decided early.

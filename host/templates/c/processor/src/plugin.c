@@ -1,6 +1,6 @@
 /* A processor that drops batches that are too large: {"max_bytes": 1000000}.
  *
- * To look into a batch, decode it with nanopb or protobuf-c, which generate C from the .proto files of OTLP. */
+ * To look into a batch, decode it with nanopb, which generates C from the .proto files of OTLP: see PROCESSORS.md of the SDKs. */
 #include "tailrace.h"
 
 static double max_bytes;

@@ -12,6 +12,7 @@ export default plugin({
   },
 
   decide(trace) {
-    return trace.errorCount > 0 || trace.all("payment.amount_cents").some((cents) => cents >= this.min);
+    const large = (cents) => typeof cents === "number" && cents >= this.min;
+    return trace.errorCount > 0 || trace.all("payment.amount_cents").some(large);
   },
 });

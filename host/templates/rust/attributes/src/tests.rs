@@ -1,16 +1,12 @@
 //! The plugin as ordinary Rust, in the code that the collector puts around it: `cargo test`.
 
 use super::Mask;
-use tailrace_sdk::otlp::{NONE, RequestWriter, view::put_attribute};
-use tailrace_sdk::{Signal, testing};
+use tailrace_sdk::Signal;
+use tailrace_sdk::testing::{self, Spans};
 
 /// A request with one span that has one attribute.
 fn span(key: &str, value: &str) -> Vec<u8> {
-    let mut span = Vec::new();
-    put_attribute(&mut span, 9, key.into(), &value.into());
-    let mut writer = RequestWriter::new(Signal::Traces);
-    writer.item(&span, NONE);
-    writer.finish().unwrap().0
+    Spans::new().span("GET /", &[(key, value.into())]).request()
 }
 
 #[test]

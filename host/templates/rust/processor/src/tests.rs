@@ -1,18 +1,12 @@
 //! The plugin as ordinary Rust, in the code that the collector puts around it: `cargo test`.
 
 use super::DropByName;
-use tailrace_sdk::otlp::{NONE, RequestWriter, wire::put_len_field};
-use tailrace_sdk::{Signal, testing};
+use tailrace_sdk::Signal;
+use tailrace_sdk::testing::{self, Spans};
 
 /// A request with spans of these names.
 fn spans(names: &[&str]) -> Vec<u8> {
-    let mut writer = RequestWriter::new(Signal::Traces);
-    for name in names {
-        let mut span = Vec::new();
-        put_len_field(&mut span, 5, name.as_bytes());
-        writer.item(&span, NONE);
-    }
-    writer.finish().unwrap().0
+    names.iter().fold(Spans::new(), |spans, name| spans.span(name, &[])).request()
 }
 
 #[test]

@@ -1,20 +1,13 @@
 //! The plugin as ordinary Rust, in the code that the collector puts around it: `cargo test`.
 
 use super::KeepPayments;
-use tailrace_sdk::otlp::{NONE, RequestWriter, Value, view::put_attribute, wire::put_len_field};
-use tailrace_sdk::{Decision, Signal, testing};
+use tailrace_sdk::Decision;
+use tailrace_sdk::testing::{self, Spans};
 
 /// A request with a trace for each amount.
 fn payments(amounts: &[i64]) -> Vec<u8> {
-    let mut writer = RequestWriter::new(Signal::Traces);
-    for (trace, cents) in (1_u8..).zip(amounts) {
-        let mut span = Vec::new();
-        put_len_field(&mut span, 1, &[trace; 16]);
-        put_len_field(&mut span, 2, &[trace; 8]);
-        put_attribute(&mut span, 9, super::AMOUNT.into(), &Value::Int(*cents));
-        writer.item(&span, NONE);
-    }
-    writer.finish().unwrap().0
+    let payment = |spans: Spans, cents: &i64| spans.next_trace().span("POST /charges", &[(super::AMOUNT, (*cents).into())]);
+    amounts.iter().fold(Spans::new(), payment).request()
 }
 
 #[test]

@@ -2,8 +2,12 @@
 //!
 //! Connections and the tasks of a component are dealt to the workers round robin and stay there: no work stealing
 //! (it cost 1.6 times the CPU in the prototype). Everything they share is `Send + Sync`. Nothing here blocks; work that
-//! would (compilation, large bodies) goes to [`tokio::task::spawn_blocking`].
+//! would (compilation, large bodies) goes to [`tokio::task::spawn_blocking`], and what computes for long beside the workers
+//! ([`lane`]).
 
+pub(crate) mod lane;
+
+use lane::Lane;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +27,9 @@ pub struct Workers {
 pub struct WorkerThreads {
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    /// Of the lane: they end after the workers, which wait for them.
+    stop_lane: watch::Sender<bool>,
+    lane: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
@@ -31,25 +38,28 @@ impl Workers {
         Self::from_handles(vec![Handle::current()])
     }
 
-    /// Starts `cores` threads, each with a runtime of its own.
+    /// Starts `cores` threads, each with a runtime of its own, and as many beside them for what is slow.
     ///
     /// # Errors
     /// When the system refuses a thread or a runtime.
     pub fn start(cores: usize) -> std::io::Result<(Self, WorkerThreads)> {
+        let (stop_lane, lane_stopped) = watch::channel(false);
+        let (lane, lane_threads) = Lane::start(cores, &lane_stopped)?;
         let (stop, stopped) = watch::channel(false);
         let mut handles = Vec::new();
         let mut threads = Vec::new();
         for core in 0..cores.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
-            let mut stopped = stopped.clone();
+            let (mut stopped, lane) = (stopped.clone(), Arc::clone(&lane));
             let thread = std::thread::Builder::new().name(format!("worker-{core}"));
             threads.push(thread.spawn(move || {
+                lane.stand_beside();
                 // An error means that the owner is gone: the same as being told to stop.
                 let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
             })?);
         }
-        Ok((Self::from_handles(handles), WorkerThreads { stop, threads }))
+        Ok((Self::from_handles(handles), WorkerThreads { stop, threads, stop_lane, lane: lane_threads }))
     }
 
     fn from_handles(handles: Vec<Handle>) -> Self {
@@ -88,6 +98,10 @@ impl WorkerThreads {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        let _ = self.stop_lane.send(true);
+        for thread in self.lane.drain(..) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -95,4 +109,15 @@ impl Drop for WorkerThreads {
     fn drop(&mut self) {
         self.join();
     }
+}
+
+/// Of work beside the workers that takes long. At 19 it gets what they leave, and hardly anything (a sixtieth) of a processor
+/// that has no time to spare; at 10, a tenth, the scheduler let waking workers wait for it for milliseconds.
+const NICENESS: i32 = 19;
+
+/// Lowers the priority of this thread and of those that it starts (elsewhere than on Linux that would be the whole process,
+/// and is left).
+pub(crate) fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }

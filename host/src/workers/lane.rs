@@ -1,0 +1,318 @@
+//! The slow lane: where work goes on that keeps a worker for too long.
+//!
+//! A worker serves many pipelines, and the work of one of them may compute: a plugin that loops until its time is over, an
+//! interpreter that takes 20 ms for a batch. Such work is [`polite`]: it begins on its worker, and when a poll of it took
+//! longer than [`PATIENCE`] it goes on in the lane, while its worker only waits for the result. What was [`SLOW`] lately
+//! begins there ([`Habit`]).
+//!
+//! The lane has as many threads as there are workers, at a lower priority: on a machine with work for all, what is quick goes
+//! first, and what is slow gets what is left, never nothing. Outside of workers (in tests with a paused clock, while a
+//! plugin is loaded) there is no lane, and work stays where it is.
+//!
+//! Work must yield to be moved: nothing is interrupted.
+
+use super::lower_priority;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// How long a poll may keep a worker before the work is moved.
+const PATIENCE: Duration = Duration::from_micros(250);
+/// What takes so long at a time is worth a change of threads from the start.
+pub(crate) const SLOW: Duration = Duration::from_millis(1);
+/// How many times work must be quick to begin on a worker again.
+const FORGOTTEN_AFTER: u8 = 20;
+
+/// The number of threads that are not of the lane, but as slow.
+const ASIDE: u8 = u8::MAX;
+
+thread_local! {
+    /// The lane of the worker that runs on this thread.
+    static LANE: RefCell<Option<Arc<Lane>>> = const { RefCell::new(None) };
+    /// The number of this thread in the lane, from 1; 0 is a thread of normal priority.
+    static NUMBER: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The threads beside the workers.
+#[derive(Debug)]
+pub(super) struct Lane {
+    handles: Vec<Handle>,
+    next: AtomicUsize,
+}
+
+impl Lane {
+    /// Starts so many threads, which end when `stopped` says so.
+    pub(super) fn start(
+        count: usize,
+        stopped: &watch::Receiver<bool>,
+    ) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
+        let (mut handles, mut threads) = (Vec::new(), Vec::new());
+        for number in 1..=u8::try_from(count.max(1)).unwrap_or(ASIDE).min(ASIDE - 1) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            handles.push(runtime.handle().clone());
+            let mut stopped = stopped.clone();
+            let run = move || {
+                lower_priority();
+                NUMBER.set(number);
+                // An error means that the owner is gone: the same as being told to stop.
+                let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
+            };
+            threads.push(std::thread::Builder::new().name(format!("slow-{}", number - 1)).spawn(run)?);
+        }
+        Ok((Arc::new(Self { handles, next: AtomicUsize::new(0) }), threads))
+    }
+
+    /// Makes this thread a worker that has this lane beside it.
+    pub(super) fn stand_beside(self: &Arc<Self>) {
+        LANE.set(Some(Arc::clone(self)));
+    }
+
+    async fn finish<T: Send + 'static>(&self, work: Timed<T>) -> (T, Duration) {
+        let turn = self.next.fetch_add(1, Relaxed) % self.handles.len().max(1);
+        let Some(handle) = self.handles.get(turn) else { return work.await };
+        let mut task = Ended(handle.spawn(work));
+        match (&mut task.0).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                // As if the caller had done it itself.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The process ends, and the caller with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+/// A task that is not wanted any more once its owner is gone.
+struct Ended<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Ended<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whether work of one kind was slow lately.
+#[derive(Debug, Default)]
+pub(crate) struct Habit(AtomicU8);
+
+impl Habit {
+    fn is_slow(&self) -> bool {
+        self.0.load(Relaxed) > 0
+    }
+
+    fn was_slow(&self) {
+        self.0.store(FORGOTTEN_AFTER, Relaxed);
+    }
+
+    /// It was done, and took less than [`SLOW`]. Its owner says so: that nothing was to be done is no reason to trust it.
+    pub(crate) fn was_quick(&self) {
+        if self.is_slow() {
+            // Two at once may both count: it is a habit, no ledger.
+            let _ = self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        }
+    }
+}
+
+/// Work that can be moved from one thread to another.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Does `work`, and gives way to others if it takes long. It is given up when this is dropped, as any future is.
+pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T {
+    let Some(lane) = LANE.with_borrow(Clone::clone) else { return work.await };
+    let mut work = Timed { work, longest: Duration::ZERO };
+    if !habit.is_slow() {
+        let first = poll_fn(|context| match Pin::new(&mut work).poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if work.longest >= PATIENCE => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        if let Some((done, longest)) = first.await {
+            if longest >= SLOW {
+                habit.was_slow();
+            }
+            return done;
+        }
+    }
+    let (done, longest) = lane.finish(work).await;
+    if longest >= SLOW {
+        habit.was_slow();
+    }
+    done
+}
+
+/// Work, and how long it kept its thread at most.
+struct Timed<T> {
+    work: Work<T>,
+    longest: Duration,
+}
+
+impl<T> Future for Timed<T> {
+    type Output = (T, Duration);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let start = Instant::now();
+        let polled = self.work.as_mut().poll(context);
+        self.longest = self.longest.max(start.elapsed());
+        polled.map(|done| (done, self.longest))
+    }
+}
+
+/// Makes this thread one of low priority, for work that may take long beside the workers: like a thread of the lane, but its
+/// owner gives it its work.
+pub(crate) fn step_aside() {
+    lower_priority();
+    NUMBER.set(ASIDE);
+}
+
+/// A moment, to tell how long a thread has computed since.
+///
+/// On a worker that is the time that passed. A thread of low priority may have to wait for a processor, and that is not the
+/// fault of the work: there it is the processor's time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment(u64);
+
+/// The number of the thread is in the highest byte: processor times of two threads have nothing to do with each other.
+const NUMBER_AT: u32 = 56;
+
+impl Moment {
+    /// Now, on this thread, in a life that began at `born`.
+    pub(crate) fn now(born: Instant) -> Self {
+        let number = NUMBER.get();
+        let time = if number == 0 { born.elapsed() } else { processor_time() };
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) & ((1 << NUMBER_AT) - 1);
+        Self(nanos | u64::from(number) << NUMBER_AT)
+    }
+
+    /// Time that was computed from `earlier` until now; nothing if that was on another thread, since work is moved only
+    /// between two looks at the clock.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        if self.0 >> NUMBER_AT != earlier.0 >> NUMBER_AT {
+            return Duration::ZERO;
+        }
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// As one number, for an atomic.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From [`Self::to_bits`].
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+#[cfg(unix)]
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Workers;
+    use super::*;
+
+    fn thread() -> String {
+        std::thread::current().name().unwrap_or_default().to_owned()
+    }
+
+    /// Computes for a while, yields, and says on which threads it was.
+    async fn compute(time: Duration) -> Vec<String> {
+        let mut seen = vec![thread()];
+        for _ in 0..3 {
+            let start = Instant::now();
+            while start.elapsed() < time {}
+            tokio::task::yield_now().await;
+            seen.push(thread());
+        }
+        seen
+    }
+
+    /// Quick work does not leave its worker; slow work does, and begins in the lane the next time, until it was quick often
+    /// enough.
+    #[test]
+    fn slow_work_gives_way() {
+        let (workers, threads) = Workers::start(1).unwrap();
+        let habit = Arc::<Habit>::default();
+        let go = |time| {
+            let habit = Arc::clone(&habit);
+            let (tell, told) = std::sync::mpsc::channel();
+            workers.spawn(async move { tell.send(polite(&habit, Box::pin(compute(time))).await).unwrap() });
+            told.recv().unwrap()
+        };
+        let (quick, slow) = (Duration::ZERO, 2 * SLOW);
+        assert_eq!(go(quick)[0], "worker-0");
+        let moved = go(slow);
+        assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
+        assert!(go(quick).iter().all(|thread| thread == "slow-0"), "what was slow begins in the lane");
+        (0..FORGOTTEN_AFTER).for_each(|_| habit.was_quick());
+        habit.was_quick();
+        assert_eq!(go(quick)[0], "worker-0", "it is trusted again");
+        threads.stop();
+    }
+
+    /// Work whose owner is gone is given up, wherever it is; a panic is its owner's.
+    #[test]
+    fn owners() {
+        struct Gone(std::sync::mpsc::Sender<()>);
+        impl Drop for Gone {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (workers, threads) = Workers::start(1).unwrap();
+        let habit = Arc::<Habit>::default();
+        habit.was_slow();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (begun, began) = std::sync::mpsc::channel();
+        let gone = Gone(tell);
+        let for_ever = async move {
+            let _gone = gone;
+            begun.send(thread()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let shared = Arc::clone(&habit);
+        let owner = workers.spawn(async move { polite(&shared, Box::pin(for_ever)).await });
+        assert_eq!(began.recv().unwrap(), "slow-0");
+        owner.abort();
+        told.recv().unwrap();
+
+        let (tell, told) = std::sync::mpsc::channel();
+        let panics = workers.spawn(async move { polite(&habit, Box::pin(async { panic!("as it was told") })).await });
+        workers.spawn(async move { tell.send(panics.await.unwrap_err().is_panic()) });
+        assert!(told.recv().unwrap());
+        threads.stop();
+    }
+
+    /// Where there is no worker nothing is moved.
+    #[tokio::test(start_paused = true)]
+    async fn no_lane_without_workers() {
+        let habit = Arc::<Habit>::default();
+        let seen = polite(&habit, Box::pin(compute(2 * SLOW))).await;
+        assert!(seen.iter().all(|name| *name == thread()), "{seen:?}");
+    }
+
+    /// Times of two threads are not compared.
+    #[test]
+    fn moments() {
+        let born = Instant::now();
+        let here = Moment::now(born);
+        assert!(Moment::now(born).since(here) < Duration::from_secs(60));
+        let elsewhere = Moment::from_bits(here.to_bits() | 1 << NUMBER_AT);
+        assert_eq!((here.since(elsewhere), elsewhere.since(here)), (Duration::ZERO, Duration::ZERO));
+        NUMBER.set(3);
+        let computing = Moment::now(born);
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(Moment::now(born).since(computing) < Duration::from_millis(20), "a wait is no computing");
+    }
+}
