@@ -345,8 +345,12 @@ impl Report<'_> {
                 totals.note(self.cli, None, &what, text);
             }
         }
-        if let Some(first) = difference.spoiled.first() {
-            totals.note(self.cli, None, &format!("{}: changed", case.kind), || format!("{}\n{first}", settings()));
+        let what = format!("{}: changed", case.kind);
+        for (id, text) in &difference.spoiled {
+            // Another decision of one policy is another mark.
+            totals.note(self.cli, kept::decided_otherwise(&case.settings, pool, id), &what, || {
+                format!("{}\n{text}", settings())
+            });
         }
     }
 

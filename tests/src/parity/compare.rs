@@ -92,8 +92,8 @@ pub struct Difference {
     pub only_otelcol: BTreeSet<Vec<u8>>,
     /// Traces that only Tailrace kept.
     pub only_tailrace: BTreeSet<Vec<u8>>,
-    /// Spans that came out more than once, or otherwise than they went in: what is wrong.
-    pub spoiled: Vec<String>,
+    /// Spans that came out more than once, or otherwise than they went in: their traces, and what is wrong.
+    pub spoiled: Vec<(Vec<u8>, String)>,
 }
 
 impl Difference {
@@ -124,14 +124,15 @@ pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs, scope: Scope) -> Di
             (None, Some(_)) => _ = difference.only_tailrace.insert(placed.span.trace_id.clone()),
             _ => {}
         }
+        let mut spoil = |what| difference.spoiled.push((placed.span.trace_id.clone(), what));
         let went_in = usual(&(placed.resource.clone(), placed.scope.clone(), placed.span.clone()));
         for (name, out) in [("otelcol", theirs), ("tailrace", ours)] {
             let Some(out) = out else { continue };
             if out.times != 1 {
-                difference.spoiled.push(format!("span {} came {} times out of {name}", placed.uid, out.times));
+                spoil(format!("span {} came {} times out of {name}", placed.uid, out.times));
             }
             if scope.unchanged && usual(&out.content) != went_in {
-                difference.spoiled.push(format!("{name} changed {:#?}\nto {:#?}", placed.span, out.content));
+                spoil(format!("{name} changed {:#?}\nto {:#?}", placed.span, out.content));
             }
         }
         if let (false, Some(theirs), Some(ours)) = (scope.unchanged, theirs, ours)
@@ -139,13 +140,13 @@ pub fn compare(pool: &Pool, otelcol: &Outs, tailrace: &Outs, scope: Scope) -> Di
         {
             let text =
                 |out: &Out| short(&format!("{:?} {:?} {:?}", out.content.2.trace_state, out.content.1, out.content.2));
-            difference.spoiled.push(format!("otelcol made it {}\ntailrace        {}", text(theirs), text(ours)));
+            spoil(format!("otelcol made it {}\ntailrace        {}", text(theirs), text(ours)));
         }
         // The Collector forgets the schema URLs.
         if let Some(out) = ours
             && out.schemas != placed.schemas
         {
-            difference.spoiled.push(format!("tailrace changed schemas {:?} to {:?}", placed.schemas, out.schemas));
+            spoil(format!("tailrace changed schemas {:?} to {:?}", placed.schemas, out.schemas));
         }
     }
     difference
