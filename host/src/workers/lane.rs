@@ -244,14 +244,16 @@ mod tests {
     fn slow_work_gives_way() {
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        let go = |time| {
-            let habit = Arc::clone(&habit);
+        let go_as = |habit: &Arc<Habit>, time| {
+            let habit = Arc::clone(habit);
             let (tell, told) = std::sync::mpsc::channel();
             workers.spawn(async move { tell.send(polite(&habit, Box::pin(compute(time))).await).unwrap() });
             told.recv().unwrap()
         };
+        let go = |time| go_as(&habit, time);
         let (quick, slow) = (Duration::ZERO, 2 * SLOW);
-        assert_eq!(go(quick)[0], "worker-0");
+        // A habit of its own: on a busy machine what is quick may take long.
+        assert_eq!(go_as(&Arc::default(), quick)[0], "worker-0");
         let moved = go(slow);
         assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
         assert!(go(quick).iter().all(|thread| thread == "slow-0"), "what was slow begins in the lane");

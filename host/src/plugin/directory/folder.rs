@@ -14,15 +14,17 @@
 //! At most `plugins_max` run. Those that run already come first; one too many is not loaded, and the status says so.
 
 mod lying;
+mod slots;
 #[cfg(test)]
 mod tests;
 
 use super::loads::{self, Loads};
-use super::look::{self, Fingerprint, Look};
+use super::look::{self, Look};
 use super::{Candidate, STABLE};
 use crate::plugin::stage::Member;
 use crate::plugin::{Hash, LoadError, Offer, Platform, Plugin};
 use serde_json::{Value, json};
+use slots::{Note, Slot, State};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -75,46 +77,6 @@ pub struct Folder {
     options: FolderOptions,
     loader: Box<dyn Loader>,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    slots: BTreeMap<String, Slot>,
-    /// What is wrong with the directory itself.
-    problem: Option<String>,
-    /// What lies there and is of no use.
-    strays: Vec<String>,
-}
-
-/// A name.
-#[derive(Default)]
-struct Slot {
-    /// What its files looked like when they were last read.
-    read: Option<Pair>,
-    /// What they looked like a moment ago, if that is not what was read.
-    pending: Option<(Look, Look)>,
-    /// The hash of the file and the sidecar that run.
-    runs: Option<(Hash, Option<String>)>,
-    member: Option<Arc<Member>>,
-    /// It is being loaded, and this is what is shown meanwhile.
-    busy: bool,
-    /// Since when the file, or only the sidecar, is not there.
-    gone: Option<Instant>,
-    sidecar_gone: Option<Instant>,
-    note: Note,
-}
-
-/// Fingerprints of a file and its sidecar.
-type Pair = (Fingerprint, Option<Fingerprint>);
-
-/// Why what lies there does not run.
-#[derive(Clone, Default, PartialEq)]
-enum Note {
-    #[default]
-    None,
-    /// It belongs into tail sampling.
-    Sampler,
-    Problem(String),
 }
 
 impl Folder {
@@ -453,34 +415,6 @@ impl Folder {
     }
 }
 
-impl State {
-    fn members(&self) -> Vec<Arc<Member>> {
-        self.slots.values().filter_map(|slot| slot.member.clone()).collect()
-    }
-
-    fn running(&self) -> usize {
-        self.slots.values().filter(|slot| slot.member.is_some()).count()
-    }
-
-    /// Takes a slot to work on it, and leaves what is shown meanwhile; `None` if somebody works on it already.
-    fn take(&mut self, name: &str) -> Option<Slot> {
-        let slot = self.slots.entry(name.to_owned()).or_default();
-        if slot.busy {
-            return None;
-        }
-        let shown = Slot { busy: true, ..slot.shown() };
-        Some(std::mem::replace(slot, shown))
-    }
-
-    /// Whether it is certain if one more may run: not while others are being loaded that may take the last place.
-    fn has_room(&self, max: usize) -> bool {
-        let running = self.running();
-        // The one that asks is busy itself.
-        let coming = self.slots.values().filter(|slot| slot.busy && slot.member.is_none()).count().saturating_sub(1);
-        running >= max || running + coming < max
-    }
-}
-
 /// What is to be done about a plugin that is there.
 enum Next {
     /// Nothing; look again then.
@@ -506,19 +440,6 @@ impl Drop for Work {
     fn drop(&mut self) {
         let (name, slot) = (std::mem::take(&mut self.name), std::mem::take(&mut self.slot));
         self.folder.state().slots.insert(name, slot);
-    }
-}
-
-impl Slot {
-    /// What is shown while it is being worked on.
-    fn shown(&self) -> Self {
-        let (runs, member, note) = (self.runs.clone(), self.member.clone(), self.note.clone());
-        Self { runs, member, note, gone: self.gone, ..Self::default() }
-    }
-
-    /// What it runs, and since when.
-    fn heir(&self) -> Option<((Hash, Option<String>), Instant)> {
-        Some((self.runs.clone()?, self.member.as_ref()?.born()))
     }
 }
 
