@@ -65,8 +65,8 @@ enum Work {
         /// Spans a second
         #[arg(long, default_value_t = 20_000)]
         rate: u64,
-        /// Time between two swaps, in milliseconds
-        #[arg(long, default_value_t = 30)]
+        /// Time between two swaps, in milliseconds: of those that are closer together, a collector loads the last
+        #[arg(long, default_value_t = 150)]
         pause_ms: u64,
         /// Good versions that take turns; with few of them compiled code is found again
         #[arg(long, default_value_t = 200)]
