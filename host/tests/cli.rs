@@ -68,6 +68,11 @@ const IN_A_TEST: &str = "yaml:service::telemetry: {logs: {encoding: json}, metri
 impl Running {
     /// Starts it with `--config` for each of `configs` and waits until everything is ready.
     fn start(configs: &[&str], arguments: &[&str]) -> Self {
+        Self::until("everything is ready", configs, arguments)
+    }
+
+    /// The same until it has said `words`.
+    fn until(words: &str, configs: &[&str], arguments: &[&str]) -> Self {
         let mut command = tailrace();
         for config in configs.iter().chain(&[IN_A_TEST]) {
             command.args(["--config", config]);
@@ -76,7 +81,7 @@ impl Running {
             command.args(["--admin-endpoint", "127.0.0.1:0"]);
         }
         let mut running = Self(Heard::stderr(command.args(arguments), PATIENCE));
-        running.hears("everything is ready");
+        running.hears(words);
         running
     }
 
@@ -522,6 +527,17 @@ fn the_admin_listener_is_optional() {
         let warning = log.iter().any(|line| line.contains("WARN") && line.contains("admin"));
         assert_eq!(warning, warned, "{}", log.join("\n"));
     }
+}
+
+/// From the first listener on, a signal is not missed, however early it comes: the collector drains and ends in good order.
+#[test]
+fn a_signal_while_it_starts_is_not_missed() {
+    let file = File::with(yaml(&["traces"], &[], &[("nop", "")]));
+    let running = Running::until("listening", &[&file.path], &[]);
+    running.signal("TERM");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{}", log.join("\n"));
+    assert!(log.iter().any(|line| line.contains("draining")), "{}", log.join("\n"));
 }
 
 /// Lines of the log are text by default and JSON when asked for; `level` and `RUST_LOG` decide how many there are.

@@ -1,7 +1,7 @@
 //! `tailrace --config ...` and `tailrace validate --config ...`: one path to a checked configuration, one to run it.
 
 use super::{Sources, gates};
-use crate::collector::{self, Collector, Options};
+use crate::collector::{self, Built, Options, StartError};
 use crate::components::FACTORIES;
 use crate::config::{self, Config};
 use crate::plugin::Platform;
@@ -9,9 +9,10 @@ use crate::shutdown::Deadline;
 use crate::telemetry::{Line, log};
 use crate::yaml::GoDuration;
 use clap::Args;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Flags of a run.
 #[derive(Args, Debug)]
@@ -75,18 +76,23 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
         Err(error) => return fail(&error),
     };
     runtime.block_on(async {
-        let collector = match Collector::start(&config, &options).await {
-            Ok(collector) => collector,
+        // Until here a signal ends the process at once: nothing is taken yet, and loading plugins may take long. From here on
+        // none is missed.
+        let started = async {
+            let built = Built::new(&config, &options)?;
+            let signals = Signals::listen()?;
+            Ok::<_, StartError>((built.start().await?, signals))
+        };
+        let (collector, mut signals) = match started.await {
+            Ok(started) => started,
             Err(error) => return fail(&error),
         };
-        if let Err(error) = wait_for_signal().await {
-            tracing::error!(%error, "cannot listen for signals; stopping");
-        }
+        signals.end().await;
         tracing::info!(timeout = ?args.shutdown_timeout, "draining; a second signal ends at once");
         let drained = collector.shutdown(Deadline::after(args.shutdown_timeout));
         tokio::select! {
             ledger = drained => summarise(&ledger),
-            _ = wait_for_signal() => tracing::warn!("second signal: ended without draining"),
+            () = signals.end() => tracing::warn!("second signal: ended without draining"),
         }
         ExitCode::SUCCESS
     })
@@ -112,17 +118,35 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Returns at SIGINT or SIGTERM. SIGHUP is no reason to end: it is logged.
-pub(super) async fn wait_for_signal() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                tracing::warn!("SIGHUP: plugins reload by themselves; reloading the configuration needs a restart");
+/// What is said to the process. Once they are listened for, signals end it no more, and none is missed.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens, in a runtime.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at the next SIGINT or SIGTERM. SIGHUP is no reason to end: it is logged.
+    pub(super) async fn end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP: plugins reload by themselves; reloading the configuration needs a restart");
+                }
             }
         }
     }

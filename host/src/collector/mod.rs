@@ -17,7 +17,7 @@ use crate::telemetry::{Line, State, Telemetry, process};
 use crate::web::{self, Server};
 use crate::workers::{WorkerThreads, Workers};
 use http::StatusCode;
-use std::fmt;
+use std::{fmt, io};
 
 /// How a collector is run, beside its configuration.
 #[derive(Clone, Debug)]
@@ -44,6 +44,12 @@ impl std::error::Error for StartError {}
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self(vec![error.to_string()])
     }
 }
 
@@ -75,7 +81,7 @@ pub struct Collector {
 /// # Errors
 /// Every component that cannot be built.
 pub fn check(config: &Config) -> Result<(), StartError> {
-    let (workers, threads) = Workers::start(1).map_err(|error| StartError(vec![error.to_string()]))?;
+    let (workers, threads) = Workers::start(1)?;
     let built = Graph::build(config, &Telemetry::new(), &workers);
     threads.stop();
     Ok(built.map(drop)?)
@@ -87,20 +93,7 @@ impl Collector {
     /// # Errors
     /// What could not be built or started; nothing is left running then.
     pub async fn start(config: &Config, options: &Options) -> Result<Self, StartError> {
-        let telemetry = Telemetry::new();
-        process::observe(telemetry.metrics());
-        let (workers, threads) =
-            Workers::start(options.workers).map_err(|error| StartError(vec![error.to_string()]))?;
-        let graph = Graph::build(config, &telemetry, &workers)?;
-        let mut servers = Vec::new();
-        if let Some(endpoint) = &config.service.telemetry.metrics_endpoint {
-            servers.push(metrics_server(endpoint, &telemetry).await?);
-        }
-        servers.extend(admin_server(options, &telemetry).await);
-        graph.start().await.map_err(|error| StartError(vec![error.to_string()]))?;
-        telemetry.health().set(State::Ready);
-        tracing::info!(workers = workers.count(), "everything is ready");
-        Ok(Self { graph, telemetry, threads, _servers: servers })
+        Built::new(config, options)?.start().await
     }
 
     /// Metrics, ledger, health and status of this collector.
@@ -117,6 +110,48 @@ impl Collector {
         let threads = self.threads;
         let _ = tokio::task::spawn_blocking(move || threads.stop()).await;
         ledger
+    }
+}
+
+/// The pipelines of a collector before any of them takes data: whoever ends the process now loses nothing.
+pub struct Built<'a> {
+    graph: Graph,
+    telemetry: Telemetry,
+    workers: Workers,
+    threads: WorkerThreads,
+    metrics_endpoint: Option<&'a str>,
+    options: &'a Options,
+}
+
+impl<'a> Built<'a> {
+    /// Builds the pipelines of `config`. Blocks: plugins are loaded.
+    ///
+    /// # Errors
+    /// What could not be built.
+    pub fn new(config: &'a Config, options: &'a Options) -> Result<Self, StartError> {
+        let telemetry = Telemetry::new();
+        process::observe(telemetry.metrics());
+        let (workers, threads) = Workers::start(options.workers)?;
+        let graph = Graph::build(config, &telemetry, &workers)?;
+        let metrics_endpoint = config.service.telemetry.metrics_endpoint.as_deref();
+        Ok(Self { graph, telemetry, workers, threads, metrics_endpoint, options })
+    }
+
+    /// Starts them; when it returns they take data.
+    ///
+    /// # Errors
+    /// What could not be started; nothing is left running then.
+    pub async fn start(self) -> Result<Collector, StartError> {
+        let Self { graph, telemetry, workers, threads, metrics_endpoint, options } = self;
+        let mut servers = Vec::new();
+        if let Some(endpoint) = metrics_endpoint {
+            servers.push(metrics_server(endpoint, &telemetry).await?);
+        }
+        servers.extend(admin_server(options, &telemetry).await);
+        graph.start().await.map_err(|error| StartError(vec![error.to_string()]))?;
+        telemetry.health().set(State::Ready);
+        tracing::info!(workers = workers.count(), "everything is ready");
+        Ok(Collector { graph, telemetry, threads, _servers: servers })
     }
 }
 

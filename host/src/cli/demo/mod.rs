@@ -23,6 +23,7 @@ mod view;
 mod welcome;
 mod world;
 
+use super::run::Signals;
 use crate::telemetry::log;
 use clap::Args;
 use gauges::Gauges;
@@ -66,8 +67,10 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(StartError::from).and_then(|runtime| {
-        let interrupted = super::run::wait_for_signal();
-        runtime.block_on(demo(args, terminal, interrupted))
+        runtime.block_on(async {
+            let mut signals = Signals::listen()?;
+            demo(args, terminal, signals.end()).await
+        })
     });
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -83,7 +86,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
 async fn demo<W: Write>(
     args: &DemoArgs,
     mut terminal: Terminal<W>,
-    interrupted: impl Future<Output = io::Result<()>>,
+    interrupted: impl Future<Output = ()>,
 ) -> Result<bool, StartError> {
     let world = World::start(args.rate, args.plugins.as_deref()).await?;
     let gauges = world.gauges();
@@ -92,15 +95,16 @@ async fn demo<W: Write>(
     tokio::select! {
         // An error means that nobody reads any more.
         _ = show.run() => {}
-        _ = interrupted => {}
+        () = interrupted => {}
         () = after(args.limit) => {}
     }
     let ran = show.since.elapsed();
     let _ = show.terminal.print(&["".to_owned(), "Draining: what is held is decided and sent.".to_owned()]);
+    let mut signals = Signals::listen()?;
     let drained = world.stop();
     let remains = tokio::select! {
         remains = drained => remains,
-        _ = super::run::wait_for_signal() => return Err("interrupted again: ended without draining".into()),
+        () = signals.end() => return Err("interrupted again: ended without draining".into()),
     };
     let mut view = show.look();
     view.elapsed = ran;

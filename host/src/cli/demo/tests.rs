@@ -54,7 +54,6 @@ async fn swap_the_plugin_and_leave() {
         std::fs::copy(from, to).unwrap();
         shows(&paper, "hot reload: redact").await;
         shows(&paper, "***@example.").await;
-        Ok(())
     };
     let adds_up = demo(&args(None, None), terminal, swap).await.unwrap();
     let text = paper.text();
