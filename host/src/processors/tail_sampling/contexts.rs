@@ -64,12 +64,17 @@ impl<T> Default for Shelf<T> {
     }
 }
 
+/// What is in a place, if anything.
+fn place<T>(blocks: &[Vec<Option<Counted<T>>>], number: u32) -> Option<&Counted<T>> {
+    blocks.get(number as usize / BLOCK)?.get(number as usize % BLOCK)?.as_ref()
+}
+
 impl<T> Shelf<T> {
     fn get(&self, number: u32) -> Option<&Counted<T>> {
-        self.blocks.get(number as usize / BLOCK)?.get(number as usize % BLOCK)?.as_ref()
+        place(&self.blocks, number)
     }
 
-    fn place(&mut self, number: u32) -> Option<&mut Option<Counted<T>>> {
+    fn place_mut(&mut self, number: u32) -> Option<&mut Option<Counted<T>>> {
         self.blocks.get_mut(number as usize / BLOCK)?.get_mut(number as usize % BLOCK)
     }
 
@@ -81,12 +86,11 @@ impl<T> Shelf<T> {
     /// Puts in something that has no user yet.
     fn put(&mut self, hash: u64, value: T) -> u32 {
         let number = self.free.pop().unwrap_or_else(|| self.new_place());
-        if let Some(place) = self.place(number) {
+        if let Some(place) = self.place_mut(number) {
             *place = Some(Counted { value, hash, users: 0 });
         }
         let blocks = &self.blocks;
-        let kept = |number: u32| blocks.get(number as usize / BLOCK)?.get(number as usize % BLOCK)?.as_ref();
-        self.by_hash.insert(hash, number, |number| kept(*number).map_or(0, |kept| kept.hash));
+        self.by_hash.insert(hash, number, |number| place(blocks, *number).map_or(0, |kept| kept.hash));
         self.len += 1;
         number
     }
@@ -104,14 +108,14 @@ impl<T> Shelf<T> {
     }
 
     fn hold(&mut self, number: u32) {
-        if let Some(kept) = self.place(number).and_then(Option::as_mut) {
+        if let Some(kept) = self.place_mut(number).and_then(Option::as_mut) {
             kept.users += 1;
         }
     }
 
     /// One user less. What had only this one comes out.
     fn release(&mut self, number: u32) -> Option<T> {
-        let place = self.place(number)?;
+        let place = self.place_mut(number)?;
         let kept = place.as_mut()?;
         kept.users = kept.users.saturating_sub(1);
         if kept.users > 0 {

@@ -7,7 +7,7 @@ use super::policies::Policies;
 use super::roster::Roster;
 use super::samplers::{Sampler, ask_all};
 use super::settings::Settings;
-use super::shard::{Behind, Room, Shard, Which, Yield};
+use super::shard::{Behind, Plan, Room, Shard, Which, Yield};
 use super::shown::{Answers, Gather};
 use super::store::OldRun;
 use super::tally::Metrics;
@@ -310,11 +310,13 @@ impl Inner {
     /// undecided.
     async fn decide_all(&self, seat: &Seat, which: Which) {
         let now_ms = self.now_ms();
-        while self.with(seat, |shard| shard.plan_some(which, now_ms)) {
-            tokio::task::yield_now().await;
+        loop {
+            match self.with(seat, |shard| shard.plan_some(which, now_ms)) {
+                Plan::More => tokio::task::yield_now().await,
+                Plan::Heard { policies, shard } => break policies.plan(shard, now_ms),
+                Plan::Nothing => break,
+            }
         }
-        let (policies, number) = self.with(seat, |shard| shard.planners());
-        policies.plan(number, now_ms);
         loop {
             self.handover.any_room().await;
             // First what is left of those that are decided.

@@ -13,6 +13,7 @@ mod refold;
 pub use asked::Behind;
 pub use decide::Which;
 use decide::{shadow_votes, votes};
+pub use plan::Plan;
 use refold::Refold;
 
 use super::ballot::Ballot;

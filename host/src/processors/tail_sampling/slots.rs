@@ -309,9 +309,7 @@ impl Slots {
 
     /// Changes a record, in which there is room for what is `wanted`.
     fn edit<T>(&mut self, number: u32, wanted: Shape, change: impl FnOnce(&mut Record<&mut [u8]>) -> T) -> Option<T> {
-        if self.shape.and(wanted) != self.shape {
-            self.shape = self.shape.and(wanted);
-        }
+        self.shape = self.shape.and(wanted);
         let chunk = self.chunks.get_mut(number as usize / CHUNK)?.as_mut()?;
         // Something occurs for the first time. Each chunk takes its turn when it is needed there: that is no pause.
         if chunk.shape.and(wanted) != chunk.shape {

@@ -269,13 +269,9 @@ impl Store {
     }
 
     /// Calls `each` with the runs of the trace `id` in the order in which they came.
-    pub fn visit(&self, chain: Chain, id: &[u8; 16], mut each: impl FnMut(OldRun<'_>)) {
-        let mut scratch = Vec::new();
-        let mut at = self.first(chain);
-        while let Some(run) = self.run(at) {
-            each(self.restore(at, &run, id, &mut scratch));
-            at = if at == chain.tail { RunRef::NONE } else { run.next };
-        }
+    pub fn visit(&mut self, chain: Chain, id: &[u8; 16], mut each: impl FnMut(OldRun<'_>)) {
+        let mut cursor = self.cursor(chain);
+        while self.visit_next(chain, id, &mut cursor, &mut each).is_some() {}
     }
 
     /// Calls `each` with the runs of the trace `id`, in the order in which they came, and lets go of them, but only of a

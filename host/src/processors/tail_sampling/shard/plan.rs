@@ -6,16 +6,31 @@ use crate::processors::tail_sampling::policy::Trace;
 use crate::processors::tail_sampling::table::Entry;
 use std::sync::Arc;
 
+/// How far they are.
+pub enum Plan {
+    /// There are more traces that they have to hear of.
+    More,
+    /// They have heard of all of them, and plan outside of the lock.
+    Heard {
+        /// Whose plan is made.
+        policies: Arc<Policies>,
+        /// For which shard.
+        shard: usize,
+    },
+    /// Nobody plans, or not with these traces: those that make room are measured by the plan that there is.
+    Nothing,
+}
+
 impl Shard {
-    /// Tells policies that plan of at most [`SLICE`] of these traces. Returns whether there are more.
-    pub fn plan_some(&mut self, which: Which, now_ms: u64) -> bool {
+    /// Tells policies that plan of at most [`SLICE`] of these traces.
+    pub fn plan_some(&mut self, which: Which, now_ms: u64) -> Plan {
         let until_ms = match which {
             Which::Due => now_ms,
             Which::Any => u64::MAX,
-            Which::Oldest { .. } => return false,
+            Which::Oldest { .. } => return Plan::Nothing,
         };
         if !self.rules.policies.plans() {
-            return false;
+            return Plan::Nothing;
         }
         self.refold.begin();
         let mut is_behind = false;
@@ -34,11 +49,9 @@ impl Shard {
         let traces = entries.iter().map(|entry| Trace::new(&entry.id, &entry.facts, now_ms));
         let traces: Vec<Trace<'_>> = traces.map(|trace| Trace { shard: self.number, ..trace }).collect();
         self.rules.policies.tell(self.number, &traces);
-        is_behind || entries.len() == SLICE
-    }
-
-    /// Whose plan is made outside of the lock, once all those traces were told, and for which shard.
-    pub fn planners(&self) -> (Arc<Policies>, usize) {
-        (Arc::clone(&self.rules.policies), self.number)
+        match is_behind || entries.len() == SLICE {
+            true => Plan::More,
+            false => Plan::Heard { policies: Arc::clone(&self.rules.policies), shard: self.number },
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What is written on kept spans: tracestate, scope attributes, span attributes.
 
+use super::super::inner::lock;
+use super::super::shard::{Plan, Which};
 use super::*;
 use crate::pdata::{Batch, Limits, Signal};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
@@ -170,4 +172,19 @@ async fn on_ingest() {
     let by = "tailsampling.policy=errors";
     let late = format!("{by} tailsampling.cached_decision=true");
     assert_eq!(stage.out(), [out("a", "ot=th:0", "", by), out("b", "ot=th:0", "", by), out("c", "", "", &late)]);
+}
+
+/// Traces that make room are measured by the plan that there is: none is made for them.
+#[tokio::test(start_paused = true)]
+async fn room_is_made_by_the_plan_that_there_is() {
+    let policy = "policies: [{name: few, type: rate_limiting, rate_limiting: {spans_per_second: 1}}]";
+    let stage = Stage::start(&format!("{{{policy}, use_tracestate: true, num_shards: 1}}")).await;
+    stage.put(&[span(1, "a")]).await.unwrap();
+    let plan = |which| {
+        let mut plans = Vec::new();
+        stage.processor.inner.each_shard(|shard| plans.push(lock(shard).plan_some(which, 0)));
+        plans
+    };
+    assert!(matches!(plan(Which::Oldest { room_for: 1 })[..], [Plan::Nothing]));
+    assert!(matches!(plan(Which::Any)[..], [Plan::Heard { shard: 0, .. }]));
 }
