@@ -56,6 +56,14 @@ impl Draft {
         Ok(&self.batch)
     }
 
+    /// How many bytes [settling](Self::settle) copies, about.
+    pub fn bytes_to_write(&self) -> usize {
+        match &self.table {
+            Some(table) if !table.is_untouched() => self.batch.data().len().saturating_add(table.growth_max()),
+            _ => 0,
+        }
+    }
+
     /// Goes on with another batch instead; edits that were not settled are gone.
     pub fn replace(&mut self, batch: Batch) {
         *self = Self::new(batch);

@@ -16,6 +16,7 @@ use super::chain::{Ahead, Step};
 use super::{ErrorMode, Failed, Outcome, Plugin, RunError};
 use crate::component::{BoxFuture, ConsumeError, Consumer, Context, Draft};
 use crate::pdata::{Batch, Signal};
+use crate::workers::lane::aside;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use mood::Mood;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use tailrace_columns::{Union, Wants};
 const DROPPED_BY_PLUGIN: &str = "plugin";
 /// The ledger's reason for what was dropped because a call failed.
 const DROPPED_BY_ERROR: &str = "plugin_error";
+
+/// With more bytes to write than this, a millisecond's work, a batch is not written on a worker.
+const LONG_BYTES: usize = 1 << 20;
 
 /// Runs batches through its plugins.
 pub struct Stage {
@@ -188,7 +192,11 @@ impl Stage {
             self.next.consume_draft(draft).await?;
         } else {
             let start = Instant::now();
-            let batch = draft.into_batch().map_err(|error| ConsumeError::permanent(error.to_string()))?;
+            let batch = match draft.bytes_to_write() > LONG_BYTES {
+                true => aside(Box::pin(async move { draft.into_batch() })).await,
+                false => draft.into_batch(),
+            };
+            let batch = batch.map_err(|error| ConsumeError::permanent(error.to_string()))?;
             if let Some(last) = members.last() {
                 last.plugin.spent(start.elapsed());
             }

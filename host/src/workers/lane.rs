@@ -74,7 +74,8 @@ impl Lane {
         LANE.set(Some(Arc::clone(self)));
     }
 
-    async fn finish<T: Send + 'static>(&self, work: Timed<T>) -> (T, Duration) {
+    async fn finish<T: Send + 'static>(&self, mut work: Timed<T>) -> (T, Duration) {
+        work.exact = true;
         let turn = self.next.fetch_add(1, Relaxed) % self.handles.len().max(1);
         let Some(handle) = self.handles.get(turn) else { return work.await };
         let mut task = Ended(handle.spawn(work));
@@ -100,23 +101,42 @@ impl<T> Drop for Ended<T> {
 }
 
 /// Whether work of one kind was slow lately.
+///
+/// On a busy machine a thread may lose its processor in the middle of quick work, so that a poll which took long is a
+/// suspicion only: the next ones are measured in the processor's time, which costs two system calls, until one was quick.
 #[derive(Debug, Default)]
 pub(crate) struct Habit(AtomicU8);
 
+/// What a [`Habit`] is besides the number of times that work must be quick.
+const SUSPECTED: u8 = u8::MAX;
+
 impl Habit {
     fn is_slow(&self) -> bool {
-        self.0.load(Relaxed) > 0
+        !matches!(self.0.load(Relaxed), 0 | SUSPECTED)
+    }
+
+    fn is_suspected(&self) -> bool {
+        self.0.load(Relaxed) == SUSPECTED
     }
 
     fn was_slow(&self) {
         self.0.store(FORGOTTEN_AFTER, Relaxed);
     }
 
+    fn suspect(&self) {
+        // What is known to be slow stays so.
+        let _ = self.0.compare_exchange(0, SUSPECTED, Relaxed, Relaxed);
+    }
+
     /// It was done, and took less than [`SLOW`]. Its owner says so: that nothing was to be done is no reason to trust it.
     pub(crate) fn was_quick(&self) {
-        if self.is_slow() {
+        let better = |now| match now {
+            SUSPECTED => Some(0),
+            now => now.checked_sub(1),
+        };
+        if self.0.load(Relaxed) > 0 {
             // Two at once may both count: it is a habit, no ledger.
-            let _ = self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+            let _ = self.0.fetch_update(Relaxed, Relaxed, better);
         }
     }
 }
@@ -127,16 +147,23 @@ pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Does `work`, and gives way to others if it takes long. It is given up when this is dropped, as any future is.
 pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T {
     let Some(lane) = LANE.with_borrow(Clone::clone) else { return work.await };
-    let mut work = Timed { work, longest: Duration::ZERO };
+    let mut work = Timed::new(work, habit.is_suspected());
     if !habit.is_slow() {
         let first = poll_fn(|context| match Pin::new(&mut work).poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if work.longest >= PATIENCE => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending if work.longest < PATIENCE => Poll::Pending,
+            Poll::Pending if work.exact => Poll::Ready(None),
+            Poll::Pending => {
+                habit.suspect();
+                (work.exact, work.longest) = (true, Duration::ZERO);
+                Poll::Pending
+            }
         });
         if let Some((done, longest)) = first.await {
-            if longest >= SLOW {
-                habit.was_slow();
+            match (longest >= SLOW, work.exact) {
+                (true, true) => habit.was_slow(),
+                (true, false) => habit.suspect(),
+                (false, _) => {}
             }
             return done;
         }
@@ -148,20 +175,44 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
     done
 }
 
+/// Does `work` that is known to take long.
+pub(crate) async fn aside<T: Send + 'static>(work: Work<T>) -> T {
+    match LANE.with_borrow(Clone::clone) {
+        Some(lane) => lane.finish(Timed::new(work, true)).await.0,
+        None => work.await,
+    }
+}
+
 /// Work, and how long it kept its thread at most.
 struct Timed<T> {
     work: Work<T>,
     longest: Duration,
+    /// Whether that is the processor's time, in which it does not count if the thread had to wait.
+    exact: bool,
+}
+
+impl<T> Timed<T> {
+    fn new(work: Work<T>, exact: bool) -> Self {
+        Self { work, longest: Duration::ZERO, exact }
+    }
 }
 
 impl<T> Future for Timed<T> {
     type Output = (T, Duration);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let start = Instant::now();
-        let polled = self.work.as_mut().poll(context);
-        self.longest = self.longest.max(start.elapsed());
-        polled.map(|done| (done, self.longest))
+        let took = if self.exact {
+            let start = processor_time();
+            let polled = self.work.as_mut().poll(context);
+            (polled, processor_time().saturating_sub(start))
+        } else {
+            let start = Instant::now();
+            let polled = self.work.as_mut().poll(context);
+            (polled, start.elapsed())
+        };
+        self.longest = self.longest.max(took.1);
+        let longest = self.longest;
+        took.0.map(|done| (done, longest))
     }
 }
 
@@ -260,6 +311,39 @@ mod tests {
         (0..FORGOTTEN_AFTER).for_each(|_| habit.was_quick());
         habit.was_quick();
         assert_eq!(go(quick)[0], "worker-0", "it is trusted again");
+        threads.stop();
+    }
+
+    /// A thread that waited for its processor did not compute: neither on a worker, nor in the lane, where it waits for all
+    /// others, is that a reason to send work into the lane.
+    #[test]
+    fn waiting_for_a_processor_is_no_habit() {
+        let (workers, threads) = Workers::start(1).unwrap();
+        let habit = Arc::<Habit>::default();
+        let go = || {
+            let habit = Arc::clone(&habit);
+            let (tell, told) = std::sync::mpsc::channel();
+            let waits = async {
+                for _ in 0..3 {
+                    std::thread::sleep(2 * SLOW);
+                    tokio::task::yield_now().await;
+                }
+                thread()
+            };
+            workers.spawn(async move { tell.send(polite(&habit, Box::pin(waits)).await).unwrap() });
+            told.recv().unwrap()
+        };
+        assert_eq!((go().as_str(), habit.is_suspected(), habit.is_slow()), ("worker-0", true, false));
+        assert_eq!((go().as_str(), habit.is_slow()), ("worker-0", false));
+        habit.was_quick();
+        assert!(!habit.is_suspected());
+
+        habit.was_slow();
+        assert_eq!(go(), "slow-0");
+        (0..FORGOTTEN_AFTER - 1).for_each(|_| habit.was_quick());
+        assert_eq!(go(), "slow-0");
+        habit.was_quick();
+        assert_eq!(go(), "worker-0", "it did not begin anew in the lane");
         threads.stop();
     }
 

@@ -111,13 +111,24 @@ impl Drop for WorkerThreads {
     }
 }
 
-/// Of work beside the workers that takes long. At 19 it gets what they leave, and hardly anything (a sixtieth) of a processor
-/// that has no time to spare; at 10, a tenth, the scheduler let waking workers wait for it for milliseconds.
+/// Where the scheduling policy is not allowed.
+#[cfg(target_os = "linux")]
 const NICENESS: i32 = 19;
 
-/// Lowers the priority of this thread and of those that it starts (elsewhere than on Linux that would be the whole process,
-/// and is left).
+/// Makes this thread, and those that it starts, one for work that takes long: it gets the processor time that nobody else
+/// wants.
+///
+/// On Linux that is the scheduling policy `SCHED_IDLE`: a worker that wakes up takes the processor from such a thread at once.
+/// From a thread of niceness 19 it does not, where the scheduler lets a thread use up its slice (Linux 6.6 and later): a wait of
+/// milliseconds, longer than a request takes otherwise. Elsewhere it would be the whole process, and nothing is done.
 pub(crate) fn lower_priority() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICENESS);
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy::Normal,
+            set_thread_priority_and_policy, thread_native_id,
+        };
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, Normal(Idle));
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+    }
 }

@@ -122,6 +122,11 @@ impl Table {
         self.changes.is_empty() && self.drops.is_empty()
     }
 
+    /// By how much the edits so far can make the request longer, at most.
+    pub fn growth_max(&self) -> usize {
+        self.changes.growth_max()
+    }
+
     /// The rows that `wants` names, which the table must [cover](Self::covers).
     pub fn view(&self, wants: &Wants) -> View {
         let mut view = View::default();

@@ -15,6 +15,9 @@ mod by_key;
 /// With more operations than this that name a key, slots are found by an index.
 const BY_KEY_FROM: usize = 32;
 
+/// Bytes of an attribute that are not of its key and value, about.
+const HEADERS: usize = 8;
+
 /// The messages inside a container that are edited: itself, or some of its sub-messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
@@ -39,6 +42,8 @@ pub(super) fn resolve(edits: &Edits, signal: Signal, data: &[u8], index: &Index)
     // Stable: operations at one place keep their order.
     ops.sort_by_key(|(place, _)| *place);
     let mut patches = Patches::default();
+    // Values may be long, and each is written at most once.
+    patches.text.reserve(edits.text.len().saturating_add(ops.len().saturating_mul(HEADERS)));
     let (mut slots, mut cursor) = (Vec::new(), Cursor::default());
     for same in ops.chunk_by(|a, b| a.0.container == b.0.container) {
         let before = patches.list.len();
