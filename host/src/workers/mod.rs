@@ -7,7 +7,7 @@
 
 pub(crate) mod lane;
 
-use lane::Lane;
+use lane::Lanes;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ impl Workers {
     /// When the system refuses a thread or a runtime.
     pub fn start(cores: usize) -> std::io::Result<(Self, WorkerThreads)> {
         let (stop_lane, lane_stopped) = watch::channel(false);
-        let (lane, lane_threads) = Lane::start(cores, &lane_stopped)?;
+        let (lane, lane_threads) = Lanes::start(cores, &lane_stopped)?;
         let (stop, stopped) = watch::channel(false);
         let mut handles = Vec::new();
         let mut threads = Vec::new();
@@ -111,24 +111,34 @@ impl Drop for WorkerThreads {
     }
 }
 
-/// Where the scheduling policy is not allowed.
+/// The priority of a thread beside the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// Something is left for it even where there is work for all.
+    Low,
+    /// It gets the processor time that nobody else wants, and a worker that wakes up takes the processor from it at once.
+    Idle,
+}
+
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 19;
 
-/// Makes this thread, and those that it starts, one for work that takes long: it gets the processor time that nobody else
-/// wants.
-///
-/// On Linux that is the scheduling policy `SCHED_IDLE`: a worker that wakes up takes the processor from such a thread at once.
-/// From a thread of niceness 19 it does not, where the scheduler lets a thread use up its slice (Linux 6.6 and later): a wait of
-/// milliseconds, longer than a request takes otherwise. Elsewhere it would be the whole process, and nothing is done.
-pub(crate) fn lower_priority() {
+/// Lowers the priority of this thread and of those that it starts. Elsewhere than on Linux that would be the whole process,
+/// and is left.
+pub(crate) fn lower_priority(to: Priority) {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{
-            NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy::Normal,
-            set_thread_priority_and_policy, thread_native_id,
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
         };
-        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, Normal(Idle));
+        // Where the one is not allowed, the other remains.
+        if to == Priority::Idle {
+            let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+            let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        }
         let _ = rustix::process::setpriority_process(None, NICENESS);
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = to;
 }
