@@ -3,7 +3,7 @@
 //! A run of spans names its [`Context`] by number. A context counts the runs that name it, and a resource the contexts that it
 //! is part of; with the last one it goes. A resource of 256 KiB that a hundred thousand traces share costs 256 KiB.
 
-use super::sub_tables::SubTables;
+use super::sub_tables::{NUMBER_MAX, SubTables};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one resource or scope costs beside its bytes: its place, its shares of the tables, and what an allocation adds.
@@ -133,30 +133,47 @@ impl<T> Shelf<T> {
 }
 
 /// The contexts of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Contexts {
     resources: Shelf<Box<[u8]>>,
     scopes: Shelf<Scope>,
+    /// So many at most.
+    most: usize,
     bytes: usize,
     /// Serial and number of the one that was asked for last: neighbours are often alike.
     last: (u64, u32),
 }
 
+impl Default for Contexts {
+    fn default() -> Self {
+        Self::new(NUMBER_MAX as usize)
+    }
+}
+
 impl Contexts {
+    /// With numbers for so many, [`NUMBER_MAX`] or fewer.
+    pub(super) fn new(most: usize) -> Self {
+        Self { resources: Shelf::default(), scopes: Shelf::default(), most, bytes: 0, last: (0, 0) }
+    }
+
     /// Memory that they take, in bytes.
     pub(super) fn footprint(&self) -> usize {
         self.bytes + (self.resources.len + self.scopes.len) * OVERHEAD
     }
 
-    /// The number of `context`, which has one more user now.
-    pub(super) fn hold(&mut self, context: &Context<'_>) -> u32 {
+    /// The number of `context`, which has one more user now; `None` if it is new and there is no number left.
+    pub(super) fn hold(&mut self, context: &Context<'_>) -> Option<u32> {
         let number = match self.last {
             (serial, number) if serial == context.serial && serial != 0 => number,
-            _ => self.find(context).unwrap_or_else(|| self.add(context)),
+            _ => match self.find(context) {
+                Some(number) => number,
+                None if self.scopes.len >= self.most => return None,
+                None => self.add(context),
+            },
         };
         self.last = (context.serial, number);
         self.scopes.hold(number);
-        number
+        Some(number)
     }
 
     /// The context of this number has one user less.
@@ -232,7 +249,7 @@ mod tests {
                 let hash = u64::from(kind[0] + kind[1]);
                 let resource_hash = u64::from(kind[0] / 2);
                 let context = Context { resource: &resource, scope: &scope, resource_hash, hash, serial };
-                users.push((contexts.hold(&context), kind));
+                users.push((contexts.hold(&context).unwrap(), kind));
             } else {
                 let (number, _) = users.swap_remove(random.usize(..users.len()));
                 contexts.release(number);

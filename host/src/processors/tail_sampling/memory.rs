@@ -5,8 +5,10 @@
 
 use memmap2::MmapMut;
 
-/// Smaller ones come from the allocator.
+/// Smaller ones come from the allocator, if they are not whole pages.
 const MAPPED_MIN: usize = 16 << 10;
+/// As small as any system has them.
+const PAGE: usize = 4096;
 
 /// Bytes that are zero at first.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ impl Default for Memory {
 impl Memory {
     /// So many bytes. Where the system maps no more, the allocator is asked.
     pub(super) fn new(len: usize) -> Self {
-        let mapped = if len < MAPPED_MIN { None } else { MmapMut::map_anon(len).ok() };
+        let is_mapped = len >= MAPPED_MIN || (len > 0 && len.is_multiple_of(PAGE));
+        let mapped = if is_mapped { MmapMut::map_anon(len).ok() } else { None };
         mapped.map_or_else(|| Self::Allocated(vec![0; len].into_boxed_slice()), Self::Mapped)
     }
 

@@ -1,7 +1,8 @@
-//! How an entry is written: in 54 bytes, and more only for what somebody asks.
+//! How an entry is written: in 49 bytes, and more only for what somebody asks.
 //!
-//! Each number has as many bytes as those of usual traces need; a trace with larger ones has them beside ([`Wide`]). Instants are
-//! the lower half of milliseconds, which is enough for 49 days.
+//! Each number has as many bits as those of usual traces need; a trace with larger ones has them beside ([`Wide`]). Instants are
+//! the lower half of milliseconds, which is enough for 49 days. Entries are numbered with 24 bits. For which policies the facts
+//! are is known of all records of a chunk together; a record only says if its own are for others.
 
 use super::ot::Upstream;
 use super::policy::{Facts, Matches};
@@ -48,17 +49,36 @@ const START: Field = Field::new(16, 8);
 /// From the start to the end; it wraps if the end comes first.
 const DURATION: Field = Field::new(24, 5);
 const BYTES: Field = Field::new(29, 3);
-const SPANS: Field = Field::new(32, 2);
-const ERRORS: Field = Field::new(34, 1);
-const FLAGS: Field = Field::new(35, 1);
-const POLICIES: Field = Field::new(36, 2);
-const CHAIN: Field = Field::new(38, 4);
-const ARRIVED: Field = Field::new(42, 4);
-const BEFORE: Field = Field::new(46, 4);
+/// Spans, errors and flags: [`SPANS`], [`ERRORS`] and [`FLAGS`].
+const COUNTS: Field = Field::new(32, 3);
+const CHAIN: Field = Field::new(35, 4);
+const ARRIVED: Field = Field::new(39, 4);
+const BEFORE: Field = Field::new(43, 3);
 /// Of a free record, the next free one.
-const AFTER: Field = Field::new(50, 4);
+const AFTER: Field = Field::new(46, 3);
 /// Bytes of all that every entry has.
-const COMMON: usize = 54;
+const COMMON: usize = 49;
+
+/// Some bits of [`COUNTS`].
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    at: u32,
+    len: u32,
+}
+
+impl Bits {
+    const fn max(self) -> u64 {
+        (1 << self.len) - 1
+    }
+
+    const fn of(self, counts: u64) -> u64 {
+        counts >> self.at & self.max()
+    }
+}
+
+const FLAGS: Bits = Bits { at: 0, len: 6 };
+const ERRORS: Bits = Bits { at: FLAGS.at + FLAGS.len, len: 7 };
+const SPANS: Bits = Bits { at: ERRORS.at + ERRORS.len, len: 11 };
 
 /// Something that is so or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +93,8 @@ pub(super) enum Flag {
     Planned = 8,
     /// Its numbers are in a [`Wide`].
     Wide = 16,
+    /// Its facts are for other policies than those of others in its chunk.
+    Stale = 32,
 }
 
 /// What there is in a record beside what every entry has.
@@ -157,7 +179,7 @@ impl<R: AsRef<[u8]>> Record<R> {
     }
 
     pub(super) fn has(&self, flag: Flag) -> bool {
-        self.get(FLAGS) & flag as u64 != 0
+        self.get(COUNTS) & flag as u64 != 0
     }
 
     /// The facts; `wide` are the numbers if it [has](Flag::Wide) them beside.
@@ -165,8 +187,8 @@ impl<R: AsRef<[u8]>> Record<R> {
         let numbers = wide.copied().unwrap_or_else(|| Wide {
             duration_ns: self.get(DURATION),
             bytes: self.get(BYTES),
-            spans: self.get(SPANS) as u32,
-            errors: self.get(ERRORS) as u32,
+            spans: SPANS.of(self.get(COUNTS)) as u32,
+            errors: ERRORS.of(self.get(COUNTS)) as u32,
         });
         let start_ns = self.get(START);
         Facts {
@@ -186,10 +208,6 @@ impl<R: AsRef<[u8]>> Record<R> {
         let stored = self.bytes.as_ref().get(COMMON..COMMON + self.shape.matches).unwrap_or_default();
         bytes.iter_mut().zip(stored).for_each(|(byte, stored)| *byte = *stored);
         Matches::from_le_bytes(bytes)
-    }
-
-    pub(super) fn policies(&self) -> u16 {
-        self.get(POLICIES) as u16
     }
 
     pub(super) fn chain(&self) -> Chain {
@@ -230,7 +248,7 @@ impl Record<&mut [u8]> {
 
     /// Nobody's any more; `next` is the next free one.
     pub(super) fn free(&mut self, next: u32) {
-        self.put(FLAGS, 0);
+        self.put(COUNTS, 0);
         self.set_chain(Chain::default());
         self.put(AFTER, next.into());
     }
@@ -241,10 +259,12 @@ impl Record<&mut [u8]> {
         self.put(START, facts.start_ns);
         self.put(DURATION, wide.duration_ns);
         self.put(BYTES, wide.bytes);
-        self.put(SPANS, wide.spans.into());
-        self.put(ERRORS, wide.errors.into());
-        self.set(Flag::Root, facts.root);
-        self.set(Flag::Wide, !wide.fits());
+        let flags = FLAGS.of(self.get(COUNTS)) & !(Flag::Root as u64 | Flag::Wide as u64);
+        let root = if facts.root { Flag::Root as u64 } else { 0 };
+        let beside = if wide.fits() { 0 } else { Flag::Wide as u64 };
+        // Those for which there is no room are not read.
+        let (spans, errors) = (u64::from(wide.spans) & SPANS.max(), u64::from(wide.errors) & ERRORS.max());
+        self.put(COUNTS, spans << SPANS.at | errors << ERRORS.at | flags | root | beside);
         let stored = self.bytes.get_mut(COMMON..COMMON + self.shape.matches).unwrap_or_default();
         stored.iter_mut().zip(facts.matches.to_le_bytes()).for_each(|(stored, byte)| *stored = byte);
         if let Some(field) = self.shape.upstream() {
@@ -254,12 +274,8 @@ impl Record<&mut [u8]> {
     }
 
     pub(super) fn set(&mut self, flag: Flag, so: bool) {
-        let others = self.get(FLAGS) & !(flag as u64);
-        self.put(FLAGS, others | if so { flag as u64 } else { 0 });
-    }
-
-    pub(super) fn set_policies(&mut self, policies: u16) {
-        self.put(POLICIES, policies.into());
+        let others = self.get(COUNTS) & !(flag as u64);
+        self.put(COUNTS, others | if so { flag as u64 } else { 0 });
     }
 
     pub(super) fn set_chain(&mut self, chain: Chain) {
@@ -298,6 +314,7 @@ mod tests {
     use super::*;
 
     const _: () = assert!(AFTER.at + AFTER.len == COMMON);
+    const _: () = assert!(SPANS.at + SPANS.len == 8 * COUNTS.len as u32 && FLAGS.max() == 2 * Flag::Stale as u64 - 1);
 
     /// Random facts, links and instants in a record of a random shape, and then of a larger one, are read as they were written.
     #[test]
@@ -319,7 +336,8 @@ mod tests {
             };
             let shape = Shape { root: any(2) > 1, ..Shape::of(&facts) };
             let id = [any(64), any(64)].map(u64::to_le_bytes).concat().try_into().unwrap();
-            let (links, instants) = ((any(32) as u32, any(32) as u32), (any(32) as u32, any(32) as u32));
+            let (links, instants) = ((any(24) as u32, any(24) as u32), (any(32) as u32, any(32) as u32));
+            let flags = [Flag::Hastened, Flag::Expired, Flag::Planned, Flag::Stale].map(|flag| (flag, any(2) > 1));
             let mut bytes = vec![9; shape.len()];
             let mut record = Record { shape, bytes: &mut bytes[..] };
             record.clear(&id);
@@ -328,12 +346,13 @@ mod tests {
             record.set_links(links.0, links.1);
             record.set_arrived_ms(instants.0);
             record.set_root_ms(instants.1);
-            record.set_policies(77);
+            flags.iter().for_each(|(flag, so)| record.set(*flag, *so));
             record.set_chain(Chain::from_bits(links.0));
             let check = |record: &Record<&[u8]>| {
                 assert_eq!((record.id(), record.facts(wide.as_ref())), (Some(&id), facts));
                 assert_eq!(record.has(Flag::Wide), wide.is_some());
-                assert_eq!((record.before(), record.after(), record.policies()), (links.0, links.1, 77));
+                assert!(flags.iter().all(|(flag, so)| record.has(*flag) == *so));
+                assert_eq!((record.before(), record.after()), links);
                 assert_eq!((record.arrived_ms(), record.chain()), (instants.0, Chain::from_bits(links.0)));
                 assert_eq!(record.root_ms(), if shape.root { instants.1 } else { 0 });
             };

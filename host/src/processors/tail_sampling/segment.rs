@@ -1,8 +1,9 @@
 //! A segment: a piece of memory that holds runs of spans.
 //!
-//! A *run* is one or more neighbouring spans of one trace in one scope. The bytes of runs fill the piece from its front, 16-byte
-//! references to them from its end, until they meet: nothing is set aside for either. The references of one trace form a ring,
-//! so that a trace needs to know only its last; the first of them knows the trace.
+//! A *run* is one or more neighbouring spans of one trace in one scope. The bytes of runs fill the piece from its front, 11-byte
+//! references to them from its end, until they meet: nothing is set aside for either. A reference knows the run before it of its
+//! trace, or the trace if it is the first. The others have, in front of their bytes, where the next one is; behind the last comes the
+//! second. So a trace needs to know only its last run, finds the first from there, and one that has no other pays for no ring.
 
 use super::memory::Memory;
 use std::ops::Range;
@@ -46,15 +47,16 @@ pub const RUN_SPANS_MAX: u16 = (1 << SPANS_BITS) - 1;
 /// How large a segment can be that holds more than one run.
 pub(super) const SEGMENT_BYTES_MAX: usize = 1 << OFFSET_BITS;
 /// Bytes of a reference.
-pub(super) const REFERENCE: usize = 16;
-/// Where the next run is in it.
-const NEXT: usize = 4;
+pub(super) const REFERENCE: usize = 11;
+/// Bytes in front of those of a run that is not the first: where the next one is.
+const NEXT: usize = size_of::<u32>();
 
-const SPANS_BITS: u32 = 10;
+const SPANS_BITS: u32 = 9;
 const OFFSET_BITS: u32 = 20;
 /// Bits of the first word of a reference, between the spans and the offset.
 const LED: u32 = 1 << SPANS_BITS;
 const FIRST: u32 = LED << 1;
+const LINKED: u32 = FIRST << 1;
 
 /// What is before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +76,17 @@ pub(super) struct Run {
     pub(super) spans: u16,
     /// Its spans are [`packed`](super::packed).
     pub(super) led: bool,
-    /// The next run of the same trace; behind the last one comes the first.
-    pub(super) next: RunRef,
+    /// Where the next one is stands in front of its bytes.
+    linked: bool,
     /// The run before it.
     pub(super) before: Before,
-    /// Number of its context.
+    /// Number of its context, of 24 bits.
     pub(super) context: u32,
 }
 
 impl Run {
-    /// One that belongs to no trace yet.
-    pub(super) fn new(context: u32, spans: u16, led: bool) -> Self {
-        Self { offset: 0, spans, led, next: RunRef::NONE, before: Before::Owner(u32::MAX), context }
+    pub(super) fn new(before: Before, context: u32, spans: u16, led: bool) -> Self {
+        Self { offset: 0, spans, led, linked: false, before, context }
     }
 
     /// Whether nobody wants it any more.
@@ -98,28 +99,44 @@ impl Run {
         matches!(self.before, Before::Owner(_))
     }
 
+    /// What `len` bytes of it take, without the reference, where they are put next.
+    pub(super) fn taken(&self, len: usize) -> usize {
+        if self.is_first() { len } else { NEXT + len }
+    }
+
+    fn start(&self) -> usize {
+        self.offset as usize + if self.linked { NEXT } else { 0 }
+    }
+
     fn write(&self) -> [u8; REFERENCE] {
         let (first, before) = match self.before {
             Before::Run(before) => (0, before.0),
             Before::Owner(owner) => (FIRST, owner),
         };
-        let led = if self.led { LED } else { 0 };
-        let place = self.offset << (32 - OFFSET_BITS) | first | led | u32::from(self.spans);
-        let words = [place, self.next.0, before, self.context];
-        words.iter().rev().fold(0, |all, word| all << 32 | u128::from(*word)).to_le_bytes()
+        let flag = |so: bool, bit: u32| if so { bit } else { 0 };
+        let flags = first | flag(self.led, LED) | flag(self.linked, LINKED);
+        let place = self.offset << (32 - OFFSET_BITS) | flags | u32::from(self.spans);
+        let mut bytes = [0; REFERENCE];
+        // They share a byte; the word in front is written last.
+        if let Some(end) = bytes.last_chunk_mut() {
+            *end = (self.context << 8).to_le_bytes();
+        }
+        if let Some(start) = bytes.first_chunk_mut() {
+            *start = (u64::from(before) << 32 | u64::from(place)).to_le_bytes();
+        }
+        bytes
     }
 
     fn read(bytes: [u8; REFERENCE]) -> Self {
-        let words = u128::from_le_bytes(bytes);
-        let word = |number: u32| (words >> (32 * number)) as u32;
-        let place = word(0);
+        let front = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let (place, before) = (front as u32, (front >> 32) as u32);
         Self {
             offset: place >> (32 - OFFSET_BITS),
             spans: place as u16 & RUN_SPANS_MAX,
             led: place & LED != 0,
-            next: RunRef(word(1)),
-            before: if place & FIRST != 0 { Before::Owner(word(2)) } else { Before::Run(RunRef(word(2))) },
-            context: word(3),
+            linked: place & LINKED != 0,
+            before: if place & FIRST != 0 { Before::Owner(before) } else { Before::Run(RunRef(before)) },
+            context: bytes.last_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) >> 8),
         }
     }
 }
@@ -157,24 +174,26 @@ impl Segment {
         *self = Self { memory: std::mem::take(&mut self.memory), ..Self::default() };
     }
 
-    /// Whether a run of `len` bytes fits.
-    pub(super) fn has_room(&self, len: usize) -> bool {
-        self.len + len + (self.runs + 1) * REFERENCE <= self.capacity()
+    /// Whether a run that [takes](Run::taken) so many bytes fits.
+    pub(super) fn has_room(&self, taken: usize) -> bool {
+        self.len + taken + (self.runs + 1) * REFERENCE <= self.capacity()
             && self.len < SEGMENT_BYTES_MAX
             && self.runs < NUMBERS_MAX
     }
 
-    /// Appends a run of `len` bytes, which `fill` writes, and its reference. There must be room.
+    /// Appends a run of `len` bytes, which `fill` writes, and its reference. There must be room. If it is not the first, it has
+    /// yet to be said [what is next](Self::set_next).
     pub(super) fn append(&mut self, run: Run, len: usize, fill: impl FnOnce(&mut [u8])) -> u16 {
-        let start = self.len;
+        let run = Run { offset: self.len as u32, linked: !run.is_first(), ..run };
+        let start = run.start();
         if let Some(room) = self.memory.bytes_mut().get_mut(start..start + len) {
             fill(room);
         }
-        self.len += len;
+        self.len = start + len;
         self.live += len;
         self.runs += 1;
         let number = self.runs - 1;
-        self.set(number, &Run { offset: start as u32, ..run });
+        self.set(number, &run);
         number as u16
     }
 
@@ -189,10 +208,18 @@ impl Segment {
         Some(Run::read(*bytes.first_chunk()?))
     }
 
-    /// Another run comes behind the one of this number.
+    /// The run behind the one of this number, which is not the first; behind the last comes the second.
+    pub(super) fn next(&self, number: usize) -> Option<RunRef> {
+        let start = self.run(number).filter(|run| run.linked)?.offset as usize;
+        let bytes = self.memory.bytes().get(start..)?.first_chunk()?;
+        Some(RunRef(u32::from_le_bytes(*bytes)))
+    }
+
+    /// Another run comes behind the one of this number, which is not the first.
     pub(super) fn set_next(&mut self, number: usize, next: RunRef) {
-        let place = self.place(number).map(|place| place.start + NEXT..place.start + NEXT + 4);
-        if let Some(bytes) = place.and_then(|place| self.memory.bytes_mut().get_mut(place)) {
+        let Some(run) = self.run(number).filter(|run| run.linked) else { return };
+        let start = run.offset as usize;
+        if let Some(bytes) = self.memory.bytes_mut().get_mut(start..start + NEXT) {
             bytes.copy_from_slice(&next.0.to_le_bytes());
         }
     }
@@ -207,7 +234,7 @@ impl Segment {
 
     /// Nobody wants `run`, which has this number, any more. Returns how many bytes that sets free.
     pub(super) fn kill(&mut self, number: usize, run: &Run) -> usize {
-        let len = self.end(number) - run.offset as usize;
+        let len = self.end(number) - run.start();
         self.set(number, &Run { spans: 0, ..*run });
         self.live -= len;
         len
@@ -215,7 +242,7 @@ impl Segment {
 
     /// The bytes of a run.
     pub(super) fn run_bytes(&self, number: usize) -> &[u8] {
-        let start = self.run(number).map_or(self.len, |run| run.offset as usize);
+        let start = self.run(number).map_or(self.len, |run| run.start());
         self.memory.bytes().get(start..self.end(number)).unwrap_or_default()
     }
 
@@ -245,9 +272,9 @@ mod tests {
                 offset: random.u32(..1 << OFFSET_BITS),
                 spans: random.u16(..=RUN_SPANS_MAX),
                 led: random.bool(),
-                next: RunRef(random.u32(..)),
+                linked: random.bool(),
                 before: if random.bool() { Before::Owner(any) } else { Before::Run(RunRef(any)) },
-                context: random.u32(..),
+                context: random.u32(..1 << 24),
             };
             assert_eq!(Run::read(run.write()), run);
         }

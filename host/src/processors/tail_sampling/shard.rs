@@ -25,7 +25,7 @@ use super::leave::{Label, Labels, Leaving};
 use super::policies::{Decision, Outcome, Policies};
 use super::policy::{Answer, Facts, Trace};
 use super::store::{Chain, Division, NewRun, Portion, Store};
-use super::table::{Entry, Table, Waits};
+use super::table::{Entry, TRACES_MAX, Table, Waits};
 use super::tally::{Early, Tally};
 use crate::pdata::Batch;
 use crate::telemetry::decisions::{Because, Verdict};
@@ -151,7 +151,7 @@ impl Shard {
         self.store.expect_wait(rules.waits.full_ms);
         self.leaving.follow(&rules.labels);
         self.credits.remember(if rules.labels.names_policies() { rules.cache.0 } else { 0 });
-        self.rules = Rules { bytes_max, ..rules };
+        self.rules = Rules { bytes_max, traces_max: rules.traces_max.min(TRACES_MAX), ..rules };
     }
 
     /// Undecided traces.
@@ -238,7 +238,7 @@ impl Shard {
             Err(past) => return self.follow(runs, run, id, past, now_ms),
         };
         let Some(entry) = self.table.get(number) else { return };
-        let is_fresh = entry.policies == self.rules.policies.generation();
+        let is_fresh = entry.policies == Some(self.rules.policies.generation());
         let due_ms = entry.due_ms(self.rules.waits);
         let Entry { mut facts, mut chain, .. } = entry;
         let more = runs.facts_for(run, &self.rules.policies);
@@ -266,7 +266,7 @@ impl Shard {
             }
         }
         match is_fresh {
-            true => self.table.set_facts(number, &facts, self.rules.policies.generation()),
+            true => self.table.set_facts(number, &facts),
             false => self.fold_stale(number, entry.facts, &more),
         }
         self.table.set_chain(number, chain);
@@ -310,7 +310,8 @@ impl Shard {
         }
         let len = |run: &Run| runs.pieces(run).iter().map(|piece| piece.len()).sum::<usize>();
         let new_bytes = numbers.iter().filter_map(|number| runs.get(*number)).map(len).sum();
-        Bounds { traces: traces + numbers.len().max(traces / 8), bytes: bytes + (bytes / 8).max(new_bytes) }
+        let more = numbers.len().max(traces / 8);
+        Bounds { traces: (traces + more).min(TRACES_MAX), bytes: bytes + (bytes / 8).max(new_bytes) }
     }
 
     /// Whether a trace that has all the spans it may have waits for the next tick: for the plugins to be asked about it, or to

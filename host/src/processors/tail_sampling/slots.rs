@@ -8,12 +8,15 @@ use super::memory::Memory;
 use super::policy::Facts;
 use super::record::{Flag, Record, Shape, Wide};
 use super::store::Chain;
+use super::sub_tables::NUMBER_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Entries of a chunk.
-const CHUNK: usize = 2048;
+/// Entries of a chunk: so many take whole pages of memory, however large one is.
+const CHUNK: usize = 4096;
 /// There is no entry.
-pub(super) const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = NUMBER_MAX;
+/// Entries at most: each has a number, and those of a chunk may be free.
+pub(super) const ENTRIES_MAX: usize = NUMBER_MAX as usize - CHUNK;
 /// Numbers that stand beside their record take about so many bytes.
 const WIDE_BYTES: usize = 64;
 
@@ -35,8 +38,8 @@ pub struct Entry {
     pub chain: Chain,
     /// When its first span came, in milliseconds of the processor's clock.
     pub arrived_ms: u64,
-    /// Which generation of policies its facts are for.
-    pub policies: u16,
+    /// Which generation of policies its facts are for; `None` if that was an earlier one than that of others.
+    pub policies: Option<u16>,
     /// Policies that plan have heard of it.
     pub planned: bool,
     /// How long it waits.
@@ -58,6 +61,8 @@ pub enum Wait {
 struct Chunk {
     shape: Shape,
     memory: Memory,
+    /// The generation of policies for which the facts are, but of records that are [stale](Flag::Stale).
+    policies: u16,
     used: usize,
     /// So many records were used at some time; behind them nothing was written, and no memory is taken.
     begun: usize,
@@ -67,7 +72,7 @@ struct Chunk {
 
 impl Chunk {
     fn new(shape: Shape) -> Self {
-        Self { shape, memory: Memory::new(CHUNK * shape.len()), used: 0, begun: 0, free: NONE }
+        Self { shape, memory: Memory::new(CHUNK * shape.len()), policies: 0, used: 0, begun: 0, free: NONE }
     }
 
     fn record(&self, at: usize) -> Option<Record<&[u8]>> {
@@ -107,10 +112,26 @@ impl Chunk {
         }
     }
 
+    /// The generation of policies for which the facts of a record are, if that is known.
+    fn policies(&self, record: &Record<&[u8]>) -> Option<u16> {
+        (!record.has(Flag::Stale)).then_some(self.policies)
+    }
+
+    /// The facts of a record are for this generation of policies from now on. Those of all others are not, if it is a new one.
+    fn set_policies(&mut self, at: usize, policies: u16) {
+        if self.policies != policies {
+            self.policies = policies;
+            for at in 0..self.begun {
+                self.record_mut(at).iter_mut().for_each(|record| record.set(Flag::Stale, true));
+            }
+        }
+        self.record_mut(at).iter_mut().for_each(|record| record.set(Flag::Stale, false));
+    }
+
     /// The same records in another shape.
     fn reshape(&mut self, shape: Shape) {
         let old = std::mem::replace(self, Self::new(shape));
-        (self.used, self.begun, self.free) = (old.used, old.begun, old.free);
+        (self.policies, self.used, self.begun, self.free) = (old.policies, old.used, old.begun, old.free);
         for at in 0..old.begun {
             if let (Some(mut to), Some(from)) = (self.record_mut(at), old.record(at)) {
                 to.copy(&from);
@@ -164,7 +185,7 @@ impl Slots {
         self.len * self.shape.len() + self.wide.len() * WIDE_BYTES
     }
 
-    /// A new entry that arrives now, in no list.
+    /// A new entry that arrives now, in no list. There are fewer than [`ENTRIES_MAX`].
     pub(super) fn add(&mut self, id: [u8; 16], now_ms: u64, policies: u16) -> u32 {
         if self.with_room.is_empty() {
             self.grow();
@@ -179,10 +200,10 @@ impl Slots {
         self.len += 1;
         self.edit(number, Shape::default(), |record| {
             record.clear(&id);
-            record.set_policies(policies);
             record.set_arrived_ms(now_ms as u32);
             record.set_links(NONE, NONE);
         });
+        self.set_policies(number, policies);
         number
     }
 
@@ -206,14 +227,15 @@ impl Slots {
 
     /// The entry of this number.
     pub(super) fn get(&self, number: u32) -> Option<Entry> {
-        let record = self.record(number)?;
+        let chunk = self.chunk(number)?;
+        let record = chunk.record(number as usize % CHUNK)?;
         let wide = if record.has(Flag::Wide) { self.wide.get(&number) } else { None };
         Some(Entry {
             id: *record.id()?,
             facts: record.facts(wide),
             chain: record.chain(),
             arrived_ms: self.instant(record.arrived_ms()),
-            policies: record.policies(),
+            policies: chunk.policies(&record),
             planned: record.has(Flag::Planned),
             wait: self.wait_of(&record),
         })
@@ -221,13 +243,14 @@ impl Slots {
 
     /// The id of an entry.
     pub(super) fn id(&self, number: u32) -> Option<&[u8; 16]> {
-        let chunk = self.chunks.get(number as usize / CHUNK)?.as_ref()?;
+        let chunk = self.chunk(number)?;
         chunk.memory.bytes().get(number as usize % CHUNK * chunk.shape.len()..)?.first_chunk()
     }
 
-    /// For which generation of policies the facts of an entry are.
-    pub(super) fn policies(&self, number: u32) -> Option<u16> {
-        Some(self.record(number)?.policies())
+    /// For which generation of policies the facts of an entry are; `None` inside if for an earlier one than those of others.
+    pub(super) fn policies(&self, number: u32) -> Option<Option<u16>> {
+        let chunk = self.chunk(number)?;
+        Some(chunk.policies(&chunk.record(number as usize % CHUNK)?))
     }
 
     /// Where the spans of an entry are.
@@ -247,11 +270,10 @@ impl Slots {
         Some((self.wait_of(&record), record.has(Flag::Planned)))
     }
 
-    /// What is known of an entry, for a generation of policies.
-    pub(super) fn set_facts(&mut self, number: u32, facts: &Facts, policies: u16) {
+    /// What is known of an entry, for the policies for which that was before.
+    pub(super) fn set_facts(&mut self, number: u32, facts: &Facts) {
         let written = self.edit(number, Shape::of(facts), |record| {
             let was_wide = record.has(Flag::Wide);
-            record.set_policies(policies);
             (record.set_facts(facts), was_wide)
         });
         match written {
@@ -262,6 +284,13 @@ impl Slots {
                 self.wide.remove(&number);
             }
             _ => {}
+        }
+    }
+
+    /// What is known of an entry is for this generation of policies, which is the latest.
+    pub(super) fn set_policies(&mut self, number: u32, policies: u16) {
+        if let Some(chunk) = self.chunks.get_mut(number as usize / CHUNK).and_then(Option::as_mut) {
+            chunk.set_policies(number as usize % CHUNK, policies);
         }
     }
 
@@ -303,8 +332,12 @@ impl Slots {
         true
     }
 
+    fn chunk(&self, number: u32) -> Option<&Chunk> {
+        self.chunks.get(number as usize / CHUNK)?.as_ref()
+    }
+
     fn record(&self, number: u32) -> Option<Record<&[u8]>> {
-        self.chunks.get(number as usize / CHUNK)?.as_ref()?.record(number as usize % CHUNK)
+        self.chunk(number)?.record(number as usize % CHUNK)
     }
 
     /// Changes a record, in which there is room for what is `wanted`.

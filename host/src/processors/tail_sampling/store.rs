@@ -10,10 +10,11 @@
 //! Whatever is done to one run takes the same time, however many its trace has.
 
 mod compact;
+mod ring;
 mod room;
 
 use super::contexts::{Context, Contexts};
-use super::packed::{self, LEFT_OUT};
+use super::packed;
 use super::segment::{Before, Run, RunRef, SEGMENT_BYTES_MAX, Segment};
 pub use compact::Chains;
 
@@ -74,14 +75,14 @@ pub struct NewRun<'a> {
 impl NewRun<'_> {
     /// How many bytes of it are kept.
     fn len(&self) -> usize {
-        let came: usize = self.pieces.iter().map(|piece| piece.len()).sum();
-        if self.led { came.saturating_sub(usize::from(self.spans) * LEFT_OUT) } else { came }
+        let [head, records] = self.pieces;
+        if self.led { packed::packed_len(records, self.spans) } else { head.len() + records.len() }
     }
 
     fn write(&self, out: &mut [u8]) {
         let [head, records] = self.pieces;
         if self.led {
-            packed::pack(records, out);
+            packed::pack(records, self.spans, out);
         } else if let Some((room, rest)) = out.split_at_mut_checked(head.len()) {
             room.copy_from_slice(head);
             rest.copy_from_slice(records);
@@ -134,7 +135,7 @@ impl Cursor {
     }
 }
 
-/// There is no number left for another segment. The owner must decide traces before it goes on.
+/// There is no number left for another segment or context. The owner must decide traces before it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -228,17 +229,16 @@ impl Store {
     /// [`Full`]: nothing was added.
     pub fn append(&mut self, chain: &mut Chain, new: &NewRun<'_>, due_ms: u64, now_ms: u64) -> Result<(), Full> {
         let due_ms = self.clamp(due_ms, now_ms);
-        let slot = self.slot_for(new.len(), due_ms)?;
-        let context = self.contexts.hold(&new.context);
-        let at = RunRef::new(slot, self.segment(slot.into()).map_or(0, Segment::runs) as u16);
-        let last = std::mem::replace(&mut chain.tail, at);
-        let mut run = Run::new(context, new.spans, new.led);
-        (run.next, run.before) = match self.run(last) {
-            Some(run) => (run.next, Before::Run(last)),
-            None => (at, Before::Owner(new.owner)),
+        let before = if chain.is_empty() { Before::Owner(new.owner) } else { Before::Run(chain.tail) };
+        let context = self.contexts.hold(&new.context).ok_or(Full)?;
+        let run = Run::new(before, context, new.spans, new.led);
+        let len = new.len();
+        let Ok(slot) = self.slot_for(run.taken(len), due_ms) else {
+            self.contexts.release(context);
+            return Err(Full);
         };
-        self.set_next(last, at);
-        self.write(slot, run, new.len(), due_ms, |room| new.write(room));
+        let at = self.write(slot, run, len, due_ms, |room| new.write(room));
+        self.put_behind(chain, at);
         Ok(())
     }
 
@@ -264,7 +264,7 @@ impl Store {
         let mut scratch = std::mem::take(&mut self.scratch);
         let result = with(self.restore(cursor.at, &run, id, &mut scratch));
         self.scratch = scratch;
-        cursor.at = if cursor.at == chain.tail { RunRef::NONE } else { run.next };
+        cursor.at = self.behind(chain, cursor.at, &run);
         Some(result)
     }
 
@@ -292,10 +292,10 @@ impl Store {
             scratch.clear();
             if run.led && run.spans == 1 {
                 // Not copied once more than has to be.
-                let rest = packed::unpack_head(kept, 0, id, &mut scratch).map_or(0, |(rest, _)| rest);
-                pieces = [&scratch, kept.get(rest..).unwrap_or_default()];
+                packed::unpack_head(kept, id, &mut scratch);
+                pieces = [&scratch, kept];
             } else if run.led {
-                packed::unpack(kept, id, &mut scratch);
+                packed::unpack(kept, run.spans, id, &mut scratch);
                 pieces = [&scratch, &[]];
             }
             each(&context, run.spans, pieces);
@@ -309,26 +309,6 @@ impl Store {
     /// Lets go of the runs of a trace, but only of a `portion`, which is used up: the others are what is left of `chain`.
     pub fn free(&mut self, chain: &mut Chain, portion: &mut Portion) {
         self.let_go(chain, portion, |_, _, _| 0);
-    }
-
-    /// Lets go of runs, each after something was done with so many bytes of it.
-    fn let_go(&mut self, chain: &mut Chain, portion: &mut Portion, mut done: impl FnMut(&Self, RunRef, &Run) -> usize) {
-        let mut at = self.first(*chain);
-        let owner = self.run(at).map(|run| run.before);
-        while !portion.is_empty()
-            && let Some(run) = self.run(at)
-        {
-            portion.bytes = portion.bytes.saturating_sub(done(self, at, &run));
-            portion.runs -= 1;
-            self.kill(at, &run, true);
-            at = if at == chain.tail { RunRef::NONE } else { run.next };
-        }
-        if self.run(at).is_some() {
-            self.edit(at, |first| first.before = owner.unwrap_or(first.before));
-            self.set_next(chain.tail, at);
-        } else {
-            *chain = Chain::default();
-        }
     }
 
     /// Writes a run to a segment that has room for it.
@@ -352,17 +332,12 @@ impl Store {
         }
     }
 
-    /// The first run of a chain.
-    fn first(&self, chain: Chain) -> RunRef {
-        self.run(chain.tail).map_or(RunRef::NONE, |last| last.next)
-    }
-
     /// A run as it came. `scratch` is where it is unpacked.
     fn restore<'a>(&'a self, at: RunRef, run: &Run, id: &[u8; 16], scratch: &'a mut Vec<u8>) -> OldRun<'a> {
         let mut bytes = self.bytes(at);
         if run.led {
             scratch.clear();
-            packed::unpack(bytes, id, scratch);
+            packed::unpack(bytes, run.spans, id, scratch);
             bytes = scratch;
         }
         OldRun { context: self.contexts.get(run.context), spans: run.spans, bytes }
@@ -379,12 +354,6 @@ impl Store {
 
     fn run(&self, at: RunRef) -> Option<Run> {
         self.segment(at.slot())?.run(at.number())
-    }
-
-    fn set_next(&mut self, at: RunRef, next: RunRef) {
-        if let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::as_mut) {
-            segment.set_next(at.number(), next);
-        }
     }
 
     fn edit(&mut self, at: RunRef, edit: impl FnOnce(&mut Run)) {

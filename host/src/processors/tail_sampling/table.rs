@@ -7,10 +7,13 @@
 
 use super::policy::Facts;
 pub use super::slots::Entry;
-use super::slots::{Links, NONE, Slots, Wait};
+use super::slots::{self, Links, NONE, Slots, Wait};
 use super::store::Chain;
 use super::sub_tables::SubTables;
 use crate::telemetry::decisions::Because;
+
+/// Traces at most.
+pub const TRACES_MAX: usize = slots::ENTRIES_MAX;
 
 /// How long traces wait for their decision, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +112,9 @@ impl Table {
         self.slots.get(number)
     }
 
-    /// For which generation of policies the facts of the trace of this number are.
-    pub fn generation(&self, number: u32) -> Option<u16> {
+    /// For which generation of policies the facts of the trace of this number are; `None` inside if that was an earlier one than
+    /// that of others.
+    pub fn generation(&self, number: u32) -> Option<Option<u16>> {
         self.slots.policies(number)
     }
 
@@ -119,9 +123,15 @@ impl Table {
         self.slots.chain(number)
     }
 
-    /// What is known of a trace, for a generation of policies.
-    pub fn set_facts(&mut self, number: u32, facts: &Facts, policies: u16) {
-        self.slots.set_facts(number, facts, policies);
+    /// What is known of a trace, for the policies for which that was before.
+    pub fn set_facts(&mut self, number: u32, facts: &Facts) {
+        self.slots.set_facts(number, facts);
+    }
+
+    /// What is known of a trace, anew, for this generation of policies, which is the latest.
+    pub fn renew_facts(&mut self, number: u32, facts: &Facts, policies: u16) {
+        self.slots.set_facts(number, facts);
+        self.slots.set_policies(number, policies);
     }
 
     /// Policies that plan have heard of it.
@@ -136,7 +146,7 @@ impl Table {
         self.slots.set_chain(number, chain);
     }
 
-    /// Adds a trace that is not here, with facts for generation `policies`. `rehash` gives the hash of an id.
+    /// Adds a trace that is not here, with facts for generation `policies`, the latest; there are fewer than [`TRACES_MAX`]. `rehash` gives the hash of an id.
     pub fn insert(
         &mut self,
         hash: u64,

@@ -62,7 +62,7 @@ impl Shard {
             piece.iter().for_each(|of| self.append_run(runs, of.run, id, bounds, now_ms));
             return true;
         };
-        self.table.set_facts(number, &total, rules.policies.generation());
+        self.table.renew_facts(number, &total, rules.policies.generation());
         // The shadow policies vote on all that has arrived, as if the trace were complete.
         let trace = Trace { facts: &total, ..trace };
         let shadow = shadow_votes(&rules.policies, &trace, decision, tally, ballot);

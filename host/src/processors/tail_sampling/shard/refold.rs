@@ -54,7 +54,7 @@ impl Shard {
 
     /// Whether what is known of a trace is for the policies of now.
     pub(super) fn is_fresh(&self, number: u32) -> Option<bool> {
-        Some(self.table.generation(number)? == self.rules.policies.generation())
+        Some(self.table.generation(number)? == Some(self.rules.policies.generation()))
     }
 
     /// Folds a trace anew if it has to be, as far as that may be done in one hold of the lock. Returns whether it is done.
@@ -88,7 +88,7 @@ impl Shard {
             return false;
         }
         // Resources and scopes are not held once for each request that they came with.
-        table.set_facts(number, &Facts { bytes: entry.facts.bytes, ..way.facts }, generation);
+        table.renew_facts(number, &Facts { bytes: entry.facts.bytes, ..way.facts }, generation);
         true
     }
 
@@ -101,8 +101,7 @@ impl Shard {
     /// What more spans bring, while what is known of their trace is for other policies: the bytes and how many there are. The
     /// rest is found when it is folded anew.
     pub(super) fn fold_stale(&mut self, number: u32, mut known: Facts, more: &Facts) {
-        let Some(generation) = self.table.generation(number) else { return };
         known.fold(&Facts { matches: 0, upstream: known.upstream, ..*more });
-        self.table.set_facts(number, &known, generation);
+        self.table.set_facts(number, &known);
     }
 }

@@ -46,57 +46,84 @@ impl Store {
         Ok(())
     }
 
-    /// Copies one run to an active segment and lets go of the old one. Only the ends of a chain concern its owner.
+    /// Copies one run to an active segment and lets go of the old one. Of a trace that was decided, and is no longer its owner's,
+    /// the ends stay where they are.
     fn move_run(&mut self, at: RunRef, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
         let Some(old) = self.run(at).filter(|run| !run.is_dead()) else { return Ok(()) };
-        let Some(next) = self.run(old.next) else { return Ok(()) };
-        // Behind the last comes the first, which knows the owner.
-        let (is_first, is_last) = (old.is_first(), next.is_first());
-        let end = match (old.before, next.before) {
-            (Before::Owner(owner), _) | (_, Before::Owner(owner)) => {
-                let Some(chain) = chains.chain(owner) else { return Ok(()) };
-                let last = if is_last { at } else { chain.tail };
-                // A trace that was decided is no longer its owner's.
-                if chain.tail != last || (is_first && self.first(chain) != at) {
-                    return Ok(());
-                }
-                Some((owner, last))
-            }
-            _ => None,
-        };
-        let Some(new) = self.copy(at, now_ms)? else { return Ok(()) };
-        let behind = if old.next == at { new } else { old.next };
-        self.edit(new, |run| (run.next, run.before) = (behind, old.before));
-        let before = match (old.before, end) {
-            (Before::Run(before), _) => before,
-            (Before::Owner(_), Some((_, last))) => last,
-            (Before::Owner(_), None) => RunRef::NONE,
-        };
-        if before != at {
-            self.set_next(before, new);
+        match old.before {
+            Before::Owner(owner) => self.move_first(at, owner, chains, now_ms),
+            Before::Run(before) => self.move_other(at, before, chains, now_ms),
         }
-        if !is_last {
-            self.edit(behind, |run| run.before = Before::Run(new));
-        } else if let Some((owner, _)) = end {
+    }
+
+    /// The first run concerns the second, or the owner if there is no other.
+    fn move_first(&mut self, at: RunRef, owner: u32, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
+        let Some(chain) = chains.chain(owner).filter(|chain| self.first(*chain) == at) else { return Ok(()) };
+        let Some(new) = self.move_bytes(at, now_ms)? else { return Ok(()) };
+        if chain.tail == at {
             chains.set_chain(owner, Chain { tail: new });
+        } else {
+            self.edit(self.next(chain.tail), |second| second.before = Before::Run(new));
         }
-        self.kill(at, &old, false);
         Ok(())
+    }
+
+    /// Another run concerns those around it. The second is behind the last, which its owner knows.
+    fn move_other(&mut self, at: RunRef, before: RunRef, chains: &mut impl Chains, now_ms: u64) -> Result<(), Full> {
+        let next = self.next(at);
+        // Who comes behind the last knows the first.
+        let known = self.run(next).map(|run| run.before).into_iter().chain([Before::Run(before)]);
+        let owner = known.filter_map(|before| self.owner(before)).next();
+        let (mut is_second, mut is_last, mut last) = (false, false, RunRef::NONE);
+        if let Some((first, owner)) = owner {
+            let Some(chain) = chains.chain(owner).filter(|chain| self.first(*chain) == first) else { return Ok(()) };
+            (is_second, is_last, last) = (before == first, chain.tail == at, chain.tail);
+        }
+        let Some(new) = self.move_bytes(at, now_ms)? else { return Ok(()) };
+        self.set_next(new, if next == at { new } else { next });
+        match (is_second, is_last) {
+            (true, true) => {}
+            (true, false) => self.set_next(last, new),
+            _ => self.set_next(before, new),
+        }
+        match owner {
+            Some((_, owner)) if is_last => chains.set_chain(owner, Chain { tail: new }),
+            _ => self.edit(next, |run| run.before = Before::Run(new)),
+        }
+        Ok(())
+    }
+
+    /// The run before another, if it is the first, and its owner.
+    fn owner(&self, before: Before) -> Option<(RunRef, u32)> {
+        let Before::Run(first) = before else { return None };
+        match self.run(first)?.before {
+            Before::Owner(owner) => Some((first, owner)),
+            Before::Run(_) => None,
+        }
+    }
+
+    /// Copies a run and lets go of the old one, which its neighbours still mean.
+    fn move_bytes(&mut self, at: RunRef, now_ms: u64) -> Result<Option<RunRef>, Full> {
+        let new = self.copy(at, now_ms)?;
+        if let Some(old) = self.run(at).filter(|_| new.is_some()) {
+            self.kill(at, &old, false);
+        }
+        Ok(new)
     }
 
     /// Copies a run, with its context, to the active segment of its lane. It is in no chain there.
     fn copy(&mut self, at: RunRef, now_ms: u64) -> Result<Option<RunRef>, Full> {
         let Some(segment) = self.segment(at.slot()) else { return Ok(None) };
+        let Some(run) = segment.run(at.number()) else { return Ok(None) };
         let (due_ms, len) = (self.clamp(segment.due_ms, now_ms), segment.run_bytes(at.number()).len());
-        let slot = self.slot_for(len, due_ms)?;
+        let slot = self.slot_for(run.taken(len), due_ms)?;
         // Out of its slot while it is read: the active segment is another one.
         let Some(segment) = self.slots.get_mut(at.slot()).and_then(Option::take) else { return Ok(None) };
-        let copied = segment
-            .run(at.number())
-            .map(|run| self.write(slot, run, len, due_ms, |room| room.copy_from_slice(segment.run_bytes(at.number()))));
+        let bytes = segment.run_bytes(at.number());
+        let copied = self.write(slot, run, len, due_ms, |room| room.copy_from_slice(bytes));
         if let Some(place) = self.slots.get_mut(at.slot()) {
             *place = Some(segment);
         }
-        Ok(copied)
+        Ok(Some(copied))
     }
 }

@@ -3,8 +3,9 @@
 use super::super::segment::{NUMBERS_MAX, REFERENCE, Segment};
 use super::{Full, IN_USE_MIN, Store};
 
-/// Segments kept for reuse, and how many more for each so many in use: about what a tick of heavy traffic frees.
-pub(super) const POOL: (usize, usize) = (4, 32);
+/// Segments kept for reuse, and how many more for each so many in use: as many as a tick frees, a twentieth of the wait. A new
+/// one costs more time than filling it: the system maps its pages one by one.
+pub(super) const POOL: (usize, usize) = (4, 16);
 
 impl Store {
     /// Later than that nothing is due; what is due already is as good as due now.
@@ -12,7 +13,7 @@ impl Store {
         due_ms.clamp(now_ms, now_ms + self.division.lanes * self.lane_ms)
     }
 
-    /// A segment with room for `len` bytes that are wanted until `due_ms`.
+    /// A segment with room for a run that takes `len` bytes, which are wanted until `due_ms`.
     pub(super) fn slot_for(&mut self, len: usize, due_ms: u64) -> Result<u16, Full> {
         let (smallest, largest) = self.division.segment_bytes;
         let usual = 1 << (self.in_use / IN_USE_MIN).max(1).ilog2();

@@ -1,4 +1,5 @@
 use super::super::contexts;
+use super::super::packed::LEFT_OUT;
 use super::super::segment::RUN_SPANS_MAX;
 use super::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -39,7 +40,7 @@ fn id(owner: u32) -> [u8; 16] {
 fn led(owner: u32, spans: u16, random: &mut fastrand::Rng) -> Vec<u8> {
     let mut records = Vec::new();
     for _ in 0..spans {
-        let rest: Vec<u8> = (0..random.usize(..200)).map(|_| random.u8(..)).collect();
+        let rest: Vec<u8> = (0..random.usize(1..200)).map(|_| random.u8(..)).collect();
         wire::put_len_field(&mut records, 2, &[&[0x0a, 16], &id(owner)[..], &rest].concat());
     }
     records
@@ -140,8 +141,14 @@ fn check(store: &mut Store, chains: &ByOwner, simple: &BTreeMap<u32, Runs>) {
     }
     let kept = |(owner, runs): (&u32, &Runs)| -> usize {
         let led = [&[0x0a, 16], &id(*owner)[..]].concat();
-        let left_out = |bytes: &[u8]| bytes.windows(18).filter(|window| *window == led).count();
-        runs.iter().map(|run| run.3.len() - LEFT_OUT * left_out(&run.3)).sum()
+        let are_led = |bytes: &[u8]| bytes.windows(18).filter(|window| *window == led).count();
+        let kept = |(_, _, spans, bytes): &(Vec<u8>, Vec<u8>, u16, Vec<u8>)| match (are_led(bytes), spans) {
+            (0, _) => bytes.len(),
+            // Of one that is alone the length is left out as well.
+            (_, 1) => bytes.len() - LEFT_OUT - wire::varint_len(wire::read_varint(bytes, 1).unwrap().0),
+            (spans, _) => bytes.len() - spans * LEFT_OUT,
+        };
+        runs.iter().map(kept).sum()
     };
     assert_eq!(store.live(), simple.iter().map(kept).sum::<usize>());
     let in_use: usize = store.slots.iter().flatten().map(Segment::capacity).sum();
@@ -245,6 +252,28 @@ fn giant_resources_are_held_once() {
         store.free(&mut chain, &mut { Portion::ALL });
     }
     assert_eq!(store.footprint(), 0);
+}
+
+/// Where no number is left for a context nothing is added, also not to a trace that is there; with the last run of another there is
+/// room again.
+#[test]
+fn as_many_contexts_as_there_are_numbers() {
+    let mut store = Store::new(division((1024, 1024), 1), 1_000);
+    store.contexts = Contexts::new(2);
+    let mut chains = [Chain::default(); 2];
+    let context = |scope| Context { scope, hash: scope.len() as u64, ..CONTEXT };
+    let with = |scope| NewRun { context: context(scope), ..run(0, &[7; 500]) };
+    store.append(&mut chains[0], &with(b"1"), 0, 0).unwrap();
+    store.append(&mut chains[1], &with(b"22"), 0, 0).unwrap();
+    let before = (chains, store.live(), store.footprint());
+    assert_eq!(store.append(&mut chains[1], &with(b"333"), 0, 0), Err(Full));
+    assert_eq!((chains, store.live(), store.footprint()), before);
+    store.append(&mut chains[1], &with(b"1"), 0, 0).unwrap();
+    store.free(&mut chains[1], &mut { Portion::ALL });
+    store.append(&mut chains[1], &with(b"333"), 0, 0).unwrap();
+    let mut scopes = Vec::new();
+    store.visit(chains[1], &id(0), |run| scopes.push(run.context.scope.to_vec()));
+    assert_eq!(scopes, [b"333"]);
 }
 
 /// One span larger than a segment gets a segment of its own, which is not kept for later.
