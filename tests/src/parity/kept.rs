@@ -114,11 +114,12 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
             "`span-ingest`: what comes behind an undecided trace follows it; without a cache it is a new trace there",
         );
     }
+    let is_latency = |value: &Value| value["type"] == "latency";
     let timeless = |placed: &&Placed| placed.span.start_time_unix_nano == 0 && placed.span.end_time_unix_nano == 0;
-    if several && spans.iter().any(timeless) && any(&|value| value.get("latency").is_some()) {
+    if several && spans.iter().any(timeless) && any(&is_latency) {
         return Some("`latency`: a span without any times does not count, wherever it stands");
     }
-    if several && spans.iter().any(|placed| is_far(placed)) && any(&|value| value.get("latency").is_some()) {
+    if several && spans.iter().any(|placed| is_far(placed)) && any(&is_latency) {
         return Some("`latency`: a time after 2262 makes the trace no long one, wherever its span stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();

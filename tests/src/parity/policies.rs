@@ -168,7 +168,7 @@ fn policies(random: &mut Rng, kind: &'static str, traffic: Traffic) -> Vec<Value
         if kind == "drop" {
             policies.push(maker.policy("always_sample", 0));
         } else if rarely(maker.random, 4) {
-            let kind: &'static str = *one(maker.random, UNIFORM);
+            let kind = UNIFORM[maker.random.usize(..UNIFORM.len())];
             let more = maker.policy(kind, 0);
             policies.insert(maker.random.usize(..=1), more);
         }
