@@ -106,7 +106,15 @@ impl<'t> Lexer<'t> {
                 self.at += 1;
                 Ok(Kind::Sign(first))
             }
-            other => Err(ParseError::new(self.at, format!("{other:?} does not belong here"))),
+            other => {
+                let instead = match other {
+                    '\'' | '`' | '\u{201c}' | '\u{201d}' => "; a text stands in double quotes",
+                    '&' | '|' => "; conditions are joined with `and` and `or`",
+                    '!' => "; the opposite is written `not`",
+                    _ => "",
+                };
+                Err(ParseError::new(self.at, format!("{other:?} does not belong here{instead}")))
+            }
         }
     }
 

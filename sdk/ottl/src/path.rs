@@ -1,5 +1,6 @@
 //! Paths: what of a span, its event, scope and resource a condition can name.
 
+use crate::parse::near;
 use crate::prelude::*;
 use crate::{Items, List, Map, Value};
 use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView};
@@ -127,10 +128,11 @@ impl Path {
     pub(crate) fn find(segments: &[&str], context: Context) -> Result<Self, String> {
         let (first, rest) = segments.split_first().ok_or("a path is missing")?;
         let (table, prefix, rest) = match (*first, context) {
-            ("span", _) if !rest.is_empty() => (SPAN, "span.", rest),
-            ("spanevent", Context::SpanEvent) if !rest.is_empty() => (SPAN_EVENT, "spanevent.", rest),
-            ("resource", _) if !rest.is_empty() => (RESOURCE, "resource.", rest),
-            ("instrumentation_scope" | "scope", _) if !rest.is_empty() => (SCOPE, "scope.", rest),
+            ("span", _) => (SPAN, "span.", rest),
+            ("spanevent", Context::SpanEvent) => (SPAN_EVENT, "spanevent.", rest),
+            ("resource", _) => (RESOURCE, "resource.", rest),
+            ("instrumentation_scope", _) => (SCOPE, "instrumentation_scope.", rest),
+            ("scope", _) => (SCOPE, "scope.", rest),
             ("cache" | "otelcol", _) => {
                 return Err(format!("`{first}` is not there in conditions of Tailrace: nothing could have set it"));
             }
@@ -138,15 +140,7 @@ impl Path {
             (_, Context::SpanEvent) => (SPAN_EVENT, "", segments),
         };
         let name = rest.join(".");
-        if let Some((_, path)) = table.iter().find(|(known, _)| *known == name) {
-            return Ok(*path);
-        }
-        let names: Vec<_> = table.iter().map(|(known, _)| format!("{prefix}{known}")).collect();
-        let context = match context {
-            Context::Span => "a span",
-            Context::SpanEvent => "an event of a span",
-        };
-        Err(format!("{context} has no `{prefix}{name}`; there is {}", names.join(", ")))
+        in_table(table, &name).ok_or_else(|| missing(table, prefix, &name, context))
     }
 
     /// Whether keys may follow: it is a map, a list or the trace state.
@@ -213,6 +207,44 @@ impl Path {
             Self::ScopeAttributes => Value::Map(Map::Scope(scope)),
             Self::ScopeDroppedAttributes => count(scope.dropped_attributes_count()),
             Self::ScopeSchemaUrl => text(scope.schema_url()),
+        }
+    }
+}
+
+fn in_table(table: &[(&str, Path)], name: &str) -> Option<Path> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, path)| *path)
+}
+
+/// What is said of a path that is not there: what may be meant, else all that there is.
+fn missing(table: &[(&str, Path)], prefix: &str, name: &str, context: Context) -> String {
+    let names: Vec<String> = table.iter().map(|(known, _)| format!("{prefix}{known}")).collect();
+    if name.is_empty() {
+        return format!("name what of it is meant: {}", names.join(", "));
+    }
+    let what = match (prefix, context) {
+        ("resource.", _) => "a resource",
+        ("scope." | "instrumentation_scope.", _) => "a scope",
+        ("span.", _) | (_, Context::Span) => "a span",
+        (_, Context::SpanEvent) => "an event of a span",
+    };
+    let has_no = format!("{what} has no `{prefix}{name}`");
+    let keyed = name.match_indices('.').filter_map(|(dot, _)| Some((name.get(..dot)?, name.get(dot + 1..)?)));
+    let mut keyed = keyed.filter(|(path, _)| in_table(table, path).is_some_and(Path::has_keys));
+    if let Some((path, key)) = keyed.next() {
+        return format!("{has_no}; keys stand in brackets, as in `{prefix}{path}[{key:?}]`");
+    }
+    if context == Context::SpanEvent && prefix.is_empty() && in_table(SPAN, name).is_some() {
+        return format!("{has_no}; that of its span is `span.{name}`");
+    }
+    match near(&format!("{prefix}{name}"), names.iter().map(String::as_str)) {
+        hint if !hint.is_empty() => format!("{has_no}{hint}"),
+        _ => {
+            let around = if context == Context::SpanEvent {
+                "`span.`, `resource.` and `scope.`"
+            } else {
+                "`resource.` and `scope.`"
+            };
+            format!("{has_no}; there is {}, and what begins with {around}", names.join(", "))
         }
     }
 }

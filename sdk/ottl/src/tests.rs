@@ -250,7 +250,14 @@ fn errors_say_where_and_what_instead() {
         (r#"name == "x"#, 9, "a quote is missing"),
         (r#"name = "x""#, 6, "equality is written `==`"),
         ("name", 1, "this is a value, not a condition"),
-        (r#"nmae == "x""#, 1, "a span has no `nmae`"),
+        (r#"nmae == "x""#, 1, "a span has no `nmae`; do you mean `name`?"),
+        (r#"attribute["x"] == 1"#, 1, "a span has no `attribute`; do you mean `attributes`?"),
+        (r#"span.atributes["x"] == 1"#, 1, "a span has no `span.atributes`; do you mean `span.attributes`?"),
+        (r#"attributes.http.route == "/""#, 1, r#"keys stand in brackets, as in `attributes["http.route"]`"#),
+        (r#"resource.attributes.a == "/""#, 1, r#"a resource has no `resource.attributes.a`; keys stand in brackets"#),
+        (r#"resource["a"] == "/""#, 1, "name what of it is meant: resource.attributes,"),
+        (r#"scope.verison == "1""#, 1, "a scope has no `scope.verison`; do you mean `scope.version`?"),
+        (r#"metric.name == "a""#, 1, "a span has no `metric.name`; there is trace_id,"),
         (r#"status == 2"#, 1, "status.code"),
         (r#"kind == SPAN_KIND_SEVER"#, 9, "do you mean `SPAN_KIND_SERVER`"),
         (r#"IsMach(name, "x")"#, 1, "there is no function `IsMach`; do you mean `IsMatch`"),
@@ -259,7 +266,7 @@ fn errors_say_where_and_what_instead() {
         (r#"IsMatch(name)"#, 1, "`IsMatch` takes 2: target, pattern"),
         (r#"IsMatch(name, "x", 1)"#, 20, "`IsMatch` takes 2"),
         (r#"IsMatch(name, regex="x")"#, 15, "has no parameter `regex`"),
-        (r#"IsMatch(name, "(")"#, 1, "is no regular expression"),
+        (r#"IsMatch(name, "(")"#, 1, r#""(" is no regular expression: unclosed group"#),
         (r#"IsMatch(name, "\d")"#, 16, "a backslash itself is written"),
         (r#"name == "a" name == "b""#, 13, "join conditions with `and` or `or`"),
         (r#"1 < 2 < 3"#, 7, "a comparison has two sides"),
@@ -268,7 +275,9 @@ fn errors_say_where_and_what_instead() {
         (r#"attributes["a" == 1"#, 16, "`]` is expected"),
         (r#"name["a"] == 1"#, 1, "`name` has no keys"),
         (r#"cache["a"] == 1"#, 1, "nothing could have set it"),
-        ("name == 'x'", 9, "'\\'' does not belong here"),
+        ("name == 'x'", 9, "'\\'' does not belong here; a text stands in double quotes"),
+        (r#"name == "a" && kind == 1"#, 13, "joined with `and` and `or`"),
+        ("!IsRootSpan()", 1, "the opposite is written `not`"),
         ("name == 0xabc", 9, "an even number of hexadecimal digits"),
         ("name == 99999999999999999999", 9, "is too large"),
         ("and == 1", 1, "not the word `and`"),
@@ -276,6 +285,20 @@ fn errors_say_where_and_what_instead() {
         let error = Condition::parse(text, Context::Span).unwrap_err();
         assert!(error.message.contains(expected), "{text}: {error}");
         assert_eq!(error.at + 1, at, "{text}: {error}");
+    }
+}
+
+/// What of an event is not its own is its span's.
+#[test]
+fn errors_about_events() {
+    for (text, expected) in [
+        ("kind == 1", "an event of a span has no `kind`; that of its span is `span.kind`"),
+        ("nam == 1", "do you mean `name`"),
+        ("links == nil and foo.bar == 1", "that of its span is `span.links`"),
+        ("foo.bar == 1", "and what begins with `span.`, `resource.` and `scope.`"),
+    ] {
+        let error = Condition::parse(text, Context::SpanEvent).unwrap_err();
+        assert!(error.message.contains(expected), "{text}: {error}");
     }
 }
 

@@ -3,7 +3,9 @@
 //! Both are close to RE2; what differs is rewritten, so that an expression matches here what it matches there:
 //!
 //! - `\d`, `\w`, `\s` and `\b` are about ASCII in Go;
-//! - a `[` inside of a class, and a `{` that begins no repetition, stand for themselves;
+//! - a `[` inside of a class, a `-` at either end of one or of a range, and a `{` that begins no repetition, stand for themselves;
+//! - `\012` is a character by its octal number, and `\p{^Lu}` is what `\p{Lu}` is not;
+//! - two groups may have one name;
 //! - `\Q...\E` quotes, and `\<` and `\>` are the characters.
 //!
 //! ```
@@ -15,6 +17,7 @@ extern crate alloc;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::iter::Peekable;
 use core::str::Chars;
@@ -23,15 +26,33 @@ use core::str::Chars;
 pub fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern.chars().peekable();
+    let mut names = Vec::new();
     while let Some(c) = rest.next() {
         match c {
             '\\' => escape(&mut out, &mut rest),
             '[' => class(&mut out, &mut rest),
+            '(' => group(&mut out, &mut rest, &mut names),
             '{' if !is_repetition(&rest) => out.push_str("\\{"),
             _ => out.push(c),
         }
     }
     out
+}
+
+/// What follows the parenthesis of a group: a name that another has already is left out.
+fn group(out: &mut String, rest: &mut Peekable<Chars<'_>>, names: &mut Vec<String>) {
+    out.push('(');
+    if rest.peek() != Some(&'?') {
+        return;
+    }
+    let text: String = rest.clone().take_while(|c| *c != '>').collect();
+    let Some(name) = text.strip_prefix("?P<").or_else(|| text.strip_prefix("?<")) else { return };
+    let end = text.chars().count();
+    if names.iter().any(|known| known == name) && rest.clone().nth(end) == Some('>') {
+        let _ = rest.nth(end);
+    } else {
+        names.push(name.to_owned());
+    }
 }
 
 /// What follows a backslash outside of a class.
@@ -49,10 +70,57 @@ fn escape(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
         Some('Q') => quoted(out, rest),
         // The end of a quotation that never began is nothing in Go.
         Some('E') => {}
-        Some(c @ ('<' | '>')) => out.push(c),
-        Some(c) => {
+        Some(c @ ('p' | 'P')) => category(out, c, rest),
+        Some(c) => character(out, c, rest),
+    }
+}
+
+/// `\p{Lu}`, `\p{^Lu}` or `\pL`, from behind the `p` or `P`.
+fn category(out: &mut String, p: char, rest: &mut Peekable<Chars<'_>>) {
+    let opposite = if p == 'p' { 'P' } else { 'p' };
+    let in_braces = rest.next_if_eq(&'{').is_some();
+    let is_not = in_braces && rest.next_if_eq(&'^').is_some();
+    out.push('\\');
+    out.push(if is_not { opposite } else { p });
+    if in_braces {
+        out.push('{');
+        braced(out, rest);
+    } else {
+        out.extend(rest.next());
+    }
+}
+
+/// A character behind a backslash that stands for one character.
+fn character(out: &mut String, c: char, rest: &mut Peekable<Chars<'_>>) {
+    match c {
+        '<' | '>' => out.push(c),
+        '0'..='7' if c == '0' || rest.peek().is_some_and(|next| next.is_digit(8)) => {
+            let mut number = c.to_digit(8).unwrap_or(0);
+            for _ in 0..2 {
+                if let Some(digit) = rest.next_if(|next| next.is_digit(8)).and_then(|next| next.to_digit(8)) {
+                    number = number * 8 + digit;
+                }
+            }
+            // Writing into a String cannot fail.
+            let _ = write!(out, "\\x{{{number:x}}}");
+        }
+        'x' if rest.next_if_eq(&'{').is_some() => {
+            out.push_str("\\x{");
+            braced(out, rest);
+        }
+        _ => {
             out.push('\\');
             out.push(c);
+        }
+    }
+}
+
+/// Everything up to a `}`, and that.
+fn braced(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
+    for c in rest {
+        out.push(c);
+        if c == '}' {
+            return;
         }
     }
 }
@@ -80,6 +148,7 @@ fn class(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
     }
     if rest.next_if_eq(&']').is_some() {
         out.push_str("\\]");
+        range(out, rest);
     }
     while let Some(c) = rest.next() {
         match c {
@@ -91,29 +160,58 @@ fn class(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
                 Some(name) => {
                     let _ = write!(out, "[:{name}:]");
                 }
-                None => out.push_str("\\["),
-            },
-            // Two of them in a row are operators to the host.
-            '&' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\\' => match rest.next() {
-                None => out.push('\\'),
-                Some('d') => out.push_str("0-9"),
-                Some('w') => out.push_str("0-9A-Za-z_"),
-                Some('s') => out.push_str("\\t\\n\\x0C\\r "),
-                Some('D') => out.push_str("[^0-9]"),
-                Some('W') => out.push_str("[^0-9A-Za-z_]"),
-                Some('S') => out.push_str("[^\\t\\n\\x0C\\r ]"),
-                Some(c @ ('<' | '>')) => out.push(c),
-                Some(c) => {
-                    out.push('\\');
-                    out.push(c);
+                None => {
+                    member(out, c, rest);
+                    range(out, rest);
                 }
             },
-            _ => out.push(c),
+            _ if member(out, c, rest) => range(out, rest),
+            _ => {}
         }
+    }
+}
+
+/// What is in a class. Whether it is one character.
+fn member(out: &mut String, c: char, rest: &mut Peekable<Chars<'_>>) -> bool {
+    match c {
+        '\\' => match rest.next() {
+            None => out.push('\\'),
+            Some('d') => out.push_str("0-9"),
+            Some('w') => out.push_str("0-9A-Za-z_"),
+            Some('s') => out.push_str("\\t\\n\\x0C\\r "),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('W') => out.push_str("[^0-9A-Za-z_]"),
+            Some('S') => out.push_str("[^\\t\\n\\x0C\\r ]"),
+            Some(c @ ('p' | 'P')) => category(out, c, rest),
+            Some(c) => {
+                character(out, c, rest);
+                return true;
+            }
+        },
+        // Two of them in a row are operators to the host, and it has classes in classes.
+        '&' | '~' | '-' | '[' => {
+            out.push('\\');
+            out.push(c);
+            return true;
+        }
+        _ => {
+            out.push(c);
+            return true;
+        }
+    }
+    false
+}
+
+/// The `-z` of a range, if one is there: a `-` before the end of the class is itself.
+fn range(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
+    let mut ahead = rest.clone();
+    if ahead.next() != Some('-') || matches!(ahead.peek(), None | Some(']')) {
+        return;
+    }
+    rest.next();
+    out.push('-');
+    if let Some(c) = rest.next() {
+        member(out, c, rest);
     }
 }
 
@@ -141,9 +239,24 @@ fn is_repetition(rest: &Peekable<Chars<'_>>) -> bool {
         }
 }
 
+/// What an error of the crate `regex` says is wrong, of the several lines in which it shows the place.
+pub fn reason(error: &str) -> &str {
+    let last = error.trim_end().lines().last().unwrap_or(error);
+    last.strip_prefix("error: ").unwrap_or(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_line_says_what_is_wrong() {
+        assert_eq!(reason("regex parse error:\n    (\n    ^\nerror: unclosed group"), "unclosed group");
+        assert_eq!(
+            reason("Compiled regex exceeds size limit of 7 bytes."),
+            "Compiled regex exceeds size limit of 7 bytes."
+        );
+    }
 
     /// What is written for Go, and what it becomes.
     #[test]
@@ -159,6 +272,15 @@ mod tests {
             (r"a{2,3}b{c", r"a{2,3}b\{c"),
             (r"\<a\>", "<a>"),
             (r"plain (text)?", "plain (text)?"),
+            (r"\p{Lu}\pL\P{Greek}\p{^Lu}\P{^Lu}", r"\p{Lu}\pL\P{Greek}\P{Lu}\p{Lu}"),
+            (r"[\p{Lu}\pL\p{^Lu}x]", r"[\p{Lu}\pL\P{Lu}x]"),
+            (r"\x{DC}\xDC[\x{DC}-\xFF]", r"\x{DC}\xDC[\x{DC}-\xFF]"),
+            (r"\0\12\0128[\0-\101]", r"\x{0}\x{a}\x{a}8[\x{0}-\x{41}]"),
+            (r"(a)\1\8", r"(a)\1\8"),
+            (r"[+--][a-][-a][a--b][--a][[-a]", r"[+-\-][a\-][\-a][a-\-b][\--a][\[-a]"),
+            (r"[a-\d]", r"[a-0-9]"),
+            (r"(?P<n>a)(?<n>b)(?P<n>c)(?<m>d)(e)", r"(?P<n>a)(b)(c)(?<m>d)(e)"),
+            (r"(?P<n>a)(?P<n", r"(?P<n>a)(?P<n"),
         ] {
             assert_eq!(translate(go), here, "{go}");
         }

@@ -4,10 +4,10 @@
 //! parity --otelcol otelcol-contrib --tailrace target/release/tailrace --cases 200
 //! parity ... --seed 42 --only ottl_condition
 //! ```
-//! A round gives a hundred processors, each in a pipeline of its own, the same traces; when all is decided, late spans. Which
-//! configurations one accepts and the other refuses is compared too. The seed of each round is printed, and for each difference the
-//! policy and the smallest trace that shows it. What is different on purpose (`parity::kept`, and `host/CONFIG.md` for users) is
-//! counted by reason. It ends with an error if there was any other difference.
+//! A round gives a hundred processors, each in a pipeline of its own, the same traces; when all is decided, late spans; and in the end
+//! traces that wait when both are told to end. Which configurations one accepts and the other refuses is compared too. The seed of each
+//! round is printed, and for each difference the policy and the smallest trace that shows it. What is different on purpose
+//! (`parity::kept`, and `host/CONFIG.md` for users) is counted by reason. It ends with an error if there was any other difference.
 
 use clap::Parser;
 use fastrand::Rng;
@@ -132,6 +132,7 @@ async fn round(cli: &Cli, seed: u64, kinds: &[&'static str], cases: usize, total
         random: random(&mut rng, cli.traces),
         equal: equal(&mut rng, 30, 5),
         whole: whole(&mut rng, cli.traces, WHOLE_AT_ONCE),
+        pending: random(&mut rng, cli.traces).at_once(),
         blocking: whole(&mut rng, BLOCKING_TRACES, 1),
     };
     let ours = refused(&tailrace_binary, &yaml(Kind::Tailrace, &cases));
@@ -159,7 +160,7 @@ async fn round(cli: &Cli, seed: u64, kinds: &[&'static str], cases: usize, total
     }
     let tailrace = Peer::start(Kind::Tailrace, &tailrace_binary, &yaml(Kind::Tailrace, &cases), sink.address()).await;
     let tailrace = tailrace.unwrap_or_else(|log| panic!("tailrace does not start:\n{log}"));
-    let in_time = exchange(&[otelcol, tailrace], &pools, &sink).await;
+    let in_time = exchange(&mut [otelcol, tailrace], &pools, &sink).await;
     Report { cli, cases: &cases, pools: &pools, gates, in_time }.write(&sink, totals);
 }
 
@@ -206,6 +207,7 @@ struct Pools {
     equal: Pool,
     whole: Pool,
     blocking: Pool,
+    pending: Pool,
 }
 
 impl Pools {
@@ -215,12 +217,23 @@ impl Pools {
             Traffic::Equal => &self.equal,
             Traffic::Whole => &self.whole,
             Traffic::Blocking => &self.blocking,
+            Traffic::Pending => &self.pending,
         }
     }
 }
 
-/// Sends everything to both, in the same order, and waits until nothing more comes. Whether all of it was sent when it should be.
-async fn exchange(peers: &[Peer; 2], pools: &Pools, sink: &Wire) -> bool {
+/// Sends everything to both, in the same order, waits until nothing more comes, and ends them. Whether all of it was sent when it
+/// should be.
+async fn exchange(peers: &mut [Peer; 2], pools: &Pools, sink: &Wire) -> bool {
+    let in_time = exchange_running(peers, pools, sink).await;
+    send_some(peers, pools, Traffic::Pending, When::Early).await;
+    for peer in peers {
+        peer.end().await;
+    }
+    in_time
+}
+
+async fn exchange_running(peers: &[Peer; 2], pools: &Pools, sink: &Wire) -> bool {
     let started = Instant::now();
     let others = async {
         let mut in_time = true;
@@ -247,14 +260,18 @@ async fn exchange(peers: &[Peer; 2], pools: &Pools, sink: &Wire) -> bool {
 /// Sends what comes then to both, request by request.
 async fn send(peers: &[Peer], pools: &Pools, when: When) {
     for traffic in [Traffic::Random, Traffic::Equal, Traffic::Whole] {
-        let requests = pools.of(traffic).requests.iter().filter(|(own, _)| *own == when);
-        for (number, (_, request)) in requests.enumerate() {
-            let mut statuses = Vec::new();
-            for peer in peers {
-                statuses.push(peer.send(traffic, request.clone()).await);
-            }
-            assert!(statuses.iter().all(|status| status.0 == 200), "{} {number}: {statuses:?}", traffic.name());
+        send_some(peers, pools, traffic, when).await;
+    }
+}
+
+async fn send_some(peers: &[Peer], pools: &Pools, traffic: Traffic, when: When) {
+    let requests = pools.of(traffic).requests.iter().filter(|(own, _)| *own == when);
+    for (number, (_, request)) in requests.enumerate() {
+        let mut statuses = Vec::new();
+        for peer in peers {
+            statuses.push(peer.send(traffic, request.clone()).await);
         }
+        assert!(statuses.iter().all(|status| status.0 == 200), "{} {number}: {statuses:?}", traffic.name());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random conditions in OTTL: every function, path and operator, mostly with values that they take.
 
-use super::values::{DOUBLES, INTS, KEYS, NAMES, STATES, TEXTS, one, rarely};
+use super::values::{DOUBLES, INTS, KEYS, NAMES, STATES, TEXTS, one, pattern, rarely};
 use fastrand::Rng;
 
 /// What a condition is about.
@@ -49,7 +49,6 @@ const AROUND_TEXTS: &[&str] = &[
 const AROUND_NUMBERS: &[&str] =
     &["resource.dropped_attributes_count", "instrumentation_scope.dropped_attributes_count"];
 const AROUND_OTHERS: &[&str] = &["resource.attributes", "instrumentation_scope.attributes", "scope.attributes"];
-const PATTERNS: &[&str] = &["^pay", "out$", ".*", "", "a|b", "[0-9]+", "(?i)CHECK", "^$", "\\\\d", "a\\\\.b"];
 
 /// A generator of conditions.
 pub struct Conditions<'r> {
@@ -111,9 +110,14 @@ impl Conditions<'_> {
             9 if self.about == About::Span => "IsRootSpan()".to_owned(),
             10 => format!("ContainsValue({}, {})", self.list(depth), self.any(depth)),
             11 => format!("Bool({any})"),
-            12 => format!("IsMatch({any}, \"{}\")", self.one(PATTERNS)),
-            _ => format!("IsMatch({}, \"{}\")", self.text(depth), self.one(PATTERNS)),
+            12 => format!("IsMatch({any}, {})", self.pattern()),
+            _ => format!("IsMatch({}, {})", self.text(depth), self.pattern()),
         }
+    }
+
+    /// A backslash is written twice in a text.
+    fn pattern(&mut self) -> String {
+        format!("\"{}\"", pattern(self.random).replace('\\', r"\\"))
     }
 
     fn literal(&mut self) -> String {

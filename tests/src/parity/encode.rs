@@ -81,11 +81,13 @@ fn varint(message: &[u8], at: &mut usize) -> u64 {
 
 /// Sometimes with a byte more than it needs.
 fn put(out: &mut Vec<u8>, mut value: u64, random: &mut Rng) {
+    // A number has at most ten bytes.
+    let most = value > u64::MAX >> 1;
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
     }
-    if value < 0x7f && rarely(random, 50) {
+    if !most && value < 0x7f && rarely(random, 50) {
         out.extend([value as u8 | 0x80, 0]);
     } else {
         out.push(value as u8);

@@ -22,6 +22,7 @@ pub fn refused_by_them(why: &str) -> Option<&'static str> {
         ("unknown sampling policy type", "policies are nested in any way but `composite` and `drop`"),
         ("unable to parse OTTL condition", "OTTL: an argument that never fits is an error when it is evaluated"),
         ("invalid argument", "OTTL: an argument that never fits is an error when it is evaluated"),
+        ("error parsing regexp", "regular expressions: what is none in Go may be one here"),
     ];
     reasons.into_iter().find(|(part, _)| why.contains(part)).map(|(_, reason)| reason)
 }
@@ -55,9 +56,17 @@ pub fn evaluated_otherwise(condition: &str) -> Option<&'static str> {
     reasons.into_iter().find(|(part, _)| condition.contains(part)).map(|(_, reason)| reason)
 }
 
-/// Why a condition with a part of a text is answered otherwise.
+/// Whether a time of it is after 2262, where some numbers for it are negative.
+fn is_far(placed: &Placed) -> bool {
+    placed.span.end_time_unix_nano.max(placed.span.start_time_unix_nano) >> 63 == 1
+}
+
+/// Why a condition is answered otherwise on these spans.
 pub fn cut_otherwise(condition: &str, spans: &[Placed]) -> Option<&'static str> {
     let wide = |placed: &Placed| !format!("{placed:?}").is_ascii();
+    if condition.contains("Duration(") && spans.iter().any(is_far) {
+        return Some("OTTL: times end in 1677 and 2262, and sums stay within; there they go on");
+    }
     let cuts = condition.contains("Substring(") && spans.iter().any(wide);
     cuts.then_some("OTTL: half a character is a replacement character; there it is bytes that are no text")
 }
@@ -83,6 +92,15 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
     if text.contains("schema_url") {
         return Some("OTTL: `schema_url` is that of the request; the Collector's sampler has lost it");
     }
+    let nameless = id.iter().all(|byte| *byte == 0);
+    if nameless && settings["drop_pending_traces_on_shutdown"] == true {
+        return Some("spans without a trace id are decided at once, and do not wait for a shutdown");
+    }
+    let half = |id: &[u8]| id.get(8..).map(<[u8]>::to_vec);
+    let twin = |placed: &Placed| placed.span.trace_id != id && half(&placed.span.trace_id) == half(id);
+    if settings.get("decision_cache").is_some() && pool.spans.iter().any(twin) {
+        return Some("decision cache: traces are told apart by the whole id, there by its last eight bytes");
+    }
     let propagates = |value: &Value| value["ottl_condition"]["error_mode"] == "propagate";
     if several && any(&propagates) {
         return Some("`ottl_condition` with `propagate`: a match counts wherever an error stands");
@@ -96,9 +114,13 @@ pub fn decided_otherwise(settings: &Value, pool: &Pool, id: &[u8]) -> Option<&'s
             "`span-ingest`: what comes behind an undecided trace follows it; without a cache it is a new trace there",
         );
     }
+    let is_latency = |value: &Value| value["type"] == "latency";
     let timeless = |placed: &&Placed| placed.span.start_time_unix_nano == 0 && placed.span.end_time_unix_nano == 0;
-    if several && spans.iter().any(timeless) && any(&|value| value.get("latency").is_some()) {
+    if several && spans.iter().any(timeless) && any(&is_latency) {
         return Some("`latency`: a span without any times does not count, wherever it stands");
+    }
+    if several && spans.iter().any(|placed| is_far(placed)) && any(&is_latency) {
+        return Some("`latency`: a time after 2262 makes the trace no long one, wherever its span stands");
     }
     let sizes = settings.get("maximum_trace_size_bytes").is_some();
     if sizes && spans.iter().any(|placed| placed.unusual) {

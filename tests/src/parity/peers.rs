@@ -57,7 +57,7 @@ pub fn yaml(kind: Kind, cases: &BTreeMap<usize, Case>) -> String {
         );
     }
     // A receiver must be used.
-    let idle = "receivers: [otlp/random, otlp/equal, otlp/whole, otlp/blocking], exporters: [nop]";
+    let idle = "receivers: [otlp/random, otlp/equal, otlp/whole, otlp/blocking, otlp/pending], exporters: [nop]";
     let _ = write!(
         text,
         "processors:\n  batch: {{timeout: 100ms}}\n{processors}exporters:\n  nop:\n{exporters}service:\n  \
@@ -73,6 +73,7 @@ fn port(traffic: Traffic) -> &'static str {
         Traffic::Equal => "EQUAL_PORT",
         Traffic::Whole => "WHOLE_PORT",
         Traffic::Blocking => "BLOCKING_PORT",
+        Traffic::Pending => "PENDING_PORT",
     }
 }
 
@@ -131,6 +132,17 @@ impl Peer {
         Ok(peer)
     }
 
+    /// Tells it to end, and waits until it has.
+    pub async fn end(&mut self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "{} has ended before:\n{}", self.kind.name(), self.log());
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            assert!(Instant::now() < end, "{} does not end:\n{}", self.kind.name(), self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -177,7 +189,7 @@ pub fn refused(binary: &Binary, yaml: &str) -> BTreeMap<usize, String> {
     std::fs::write(&config, yaml).expect("writable");
     let mut command = Command::new(&binary.path);
     command.arg("validate").args(&binary.flags).arg("--config").arg(&config);
-    command.envs(Traffic::ALL.map(port).into_iter().zip(["1", "2", "4", "5"])).env("SINK", "http://127.0.0.1:3");
+    command.envs(Traffic::ALL.map(port).into_iter().zip(["1", "2", "4", "5", "6"])).env("SINK", "http://127.0.0.1:3");
     let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", binary.path.display()));
     if output.status.success() {
         return BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Random policies of every type, with odd values.
 
 use super::conditions::{About, Conditions};
-use super::values::{INTS, KEYS, TEXTS, one, rarely};
+use super::values::{INTS, KEYS, TEXTS, one, pattern, rarely};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
@@ -37,11 +37,13 @@ pub enum Traffic {
     Whole,
     /// The same, to a processor that makes senders wait.
     Blocking,
+    /// Random traces that wait for their decision when both are told to end.
+    Pending,
 }
 
 impl Traffic {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Random, Self::Equal, Self::Whole, Self::Blocking];
+    pub const ALL: [Self; 5] = [Self::Random, Self::Equal, Self::Whole, Self::Blocking, Self::Pending];
 
     /// Its name in a configuration.
     pub fn name(self) -> &'static str {
@@ -50,6 +52,7 @@ impl Traffic {
             Self::Equal => "equal",
             Self::Whole => "whole",
             Self::Blocking => "blocking",
+            Self::Pending => "pending",
         }
     }
 }
@@ -72,22 +75,42 @@ pub struct Case {
 
 /// A random case about a type. With `consistent` the two use tracestates.
 pub fn case(random: &mut Rng, kind: &'static str, times: &Times, consistent: bool) -> Case {
-    let limits = matches!(kind, "rate_limiting" | "bytes_limiting");
-    let traffic = match random.u32(..6) {
-        _ if limits || kind == "composite" && random.bool() => Traffic::Equal,
-        0 => Traffic::Whole,
+    let counted = match kind {
+        "rate_limiting" | "bytes_limiting" => true,
+        "composite" => random.bool(),
+        "and" | "not" | "drop" => rarely(random, 3),
+        _ => false,
+    };
+    let traffic = match random.u32(..12) {
+        _ if counted => Traffic::Equal,
+        0..=1 => Traffic::Whole,
+        2 => Traffic::Pending,
         _ => Traffic::Random,
     };
     let policies = policies(random, kind, traffic);
     let mut settings = json!({"decision_wait": times.wait, "policies": policies});
+    if traffic == Traffic::Pending {
+        settings["decision_wait"] = "1h".into();
+        if random.bool() {
+            settings["drop_pending_traces_on_shutdown"] = random.bool().into();
+        }
+    }
+    if rarely(random, 10) {
+        settings["expected_new_traces_per_sec"] = (*one(random, &[0, 1, 1_000])).into();
+    }
     if rarely(random, 3) && !consistent {
         settings["sample_on_first_match"] = random.bool().into();
     }
     if rarely(random, 6) && traffic != Traffic::Equal {
         settings["maximum_trace_size_bytes"] = (*one(random, &[0, 1, 300, 600, 1200])).into();
     }
+    let on_ingest = rarely(random, 5) && traffic != Traffic::Equal;
+    if on_ingest {
+        settings["sampling_strategy"] = "span-ingest".into();
+    }
     if rarely(random, 4) {
-        settings["decision_cache"] = match random.u32(..5) {
+        // One that decides on ingest forgets with a small cache between two spans of one request, as chance has it.
+        settings["decision_cache"] = match random.u32(..if on_ingest { 4 } else { 5 }) {
             4 => json!({"sampled_cache_size": 20, "non_sampled_cache_size": 20}),
             3 => json!({"sampled_cache_size": 0, "non_sampled_cache_size": -1}),
             0 => json!({"sampled_cache_size": 100_000, "non_sampled_cache_size": 100_000}),
@@ -95,16 +118,13 @@ pub fn case(random: &mut Rng, kind: &'static str, times: &Times, consistent: boo
             _ => json!({"non_sampled_cache_size": 100_000}),
         };
     }
-    if limits && consistent {
+    if counted && consistent {
         settings["num_shards"] = 1.into();
     } else if rarely(random, 6) {
         settings["num_shards"] = (*one(random, &[0, 1, 2, 7])).into();
     }
-    if rarely(random, 4) {
+    if rarely(random, 4) && traffic != Traffic::Pending {
         settings["decision_wait_after_root_received"] = times.root_wait.clone().into();
-    }
-    if rarely(random, 5) && traffic != Traffic::Equal {
-        settings["sampling_strategy"] = "span-ingest".into();
     }
     let mut ours = json!({});
     if traffic == Traffic::Whole {
@@ -138,7 +158,23 @@ pub struct Times {
 fn policies(random: &mut Rng, kind: &'static str, traffic: Traffic) -> Vec<Value> {
     let mut maker = Maker { random, traffic, numbers: 0 };
     let mut policies = vec![maker.policy(kind, 0)];
-    while traffic != Traffic::Equal && rarely(maker.random, 4) {
+    if rarely(maker.random, 100) {
+        // Another policy of the same name, or none.
+        let mut more = maker.policy("always_sample", 0);
+        more["name"] = (*one(maker.random, &["p1", ""])).into();
+        policies.push(more);
+    }
+    if traffic == Traffic::Equal {
+        if kind == "drop" {
+            policies.push(maker.policy("always_sample", 0));
+        } else if rarely(maker.random, 4) {
+            let kind = UNIFORM[maker.random.usize(..UNIFORM.len())];
+            let more = maker.policy(kind, 0);
+            policies.insert(maker.random.usize(..=1), more);
+        }
+        return policies;
+    }
+    while rarely(maker.random, 4) {
         let kind = loop {
             let kind = *one(maker.random, TYPES);
             if !matches!(kind, "rate_limiting" | "bytes_limiting" | "composite") {
@@ -150,6 +186,9 @@ fn policies(random: &mut Rng, kind: &'static str, traffic: Traffic) -> Vec<Value
     }
     policies
 }
+
+/// Types that say the same of all equal traces.
+const UNIFORM: &[&str] = &["always_sample", "span_count"];
 
 struct Maker<'r> {
     random: &'r mut Rng,
@@ -190,7 +229,7 @@ impl Maker<'_> {
         match kind {
             "always_sample" | "trace_flags" => return None,
             "latency" => {
-                let low = self.int(&[-5, 0, 1, 10, 99, 100, 1_000, 2_000, 10_000]);
+                let low = self.int(&[-5, 0, 1, 10, 99, 100, 1_000, 2_000, 10_000, i64::MAX]);
                 let high = self.int(&[0, 0, -1, 50, 100, 1_000, 3_000, 100_000]);
                 self.set(&mut block, "threshold_ms", low);
                 self.set(&mut block, "upper_threshold_ms", high);
@@ -234,7 +273,8 @@ impl Maker<'_> {
                 self.set(&mut block, "burst_capacity", (burst * scale).into());
             }
             "span_count" => {
-                let (low, high) = (self.int(&[-1, 0, 1, 2, 3, 5, 9]), self.int(&[0, 0, 1, 2, 3, 5, -2]));
+                let max = i64::from(i32::MAX);
+                let (low, high) = (self.int(&[-1, 0, 1, 2, 3, 5, 9, 70]), self.int(&[0, 0, 1, 2, 3, 5, -2, max]));
                 self.set(&mut block, "min_spans", low);
                 self.set(&mut block, "max_spans", high);
             }
@@ -266,12 +306,10 @@ impl Maker<'_> {
 
     fn string_attribute(&mut self, block: &mut Map<String, Value>) {
         let regex = self.random.bool();
-        let patterns = ["pay.*", "^a$", "^$", "", ".", "[0-9]+", "(?i)CHECK", "out$", "(", "\\d{3}", "^\\S+$"];
-        let most = if rarely(self.random, 5) { patterns.len() } else { 7 };
         let words: Vec<String> = (0..self.random.usize(..4))
             .map(|_| {
-                let words = if regex { &patterns[..most] } else { TEXTS };
-                (*one(self.random, words)).to_owned()
+                let word = if regex { pattern(self.random) } else { *one(self.random, TEXTS) };
+                word.to_owned()
             })
             .collect();
         let (key, cache, invert) = (self.key(), self.int(&[-1, 0, 1, 128]), self.random.bool());
@@ -302,8 +340,21 @@ impl Maker<'_> {
         }
     }
 
+    /// A policy inside another, about equal traces.
+    fn counted_part(&mut self, depth: u32) -> Value {
+        let kind = match self.random.u32(..4) {
+            0 => *one(self.random, UNIFORM),
+            1 => "bytes_limiting",
+            _ => "rate_limiting",
+        };
+        self.policy(kind, depth + 1)
+    }
+
     /// A policy inside another: one of those types rarely.
     fn part(&mut self, depth: u32, unusual: &[&str]) -> Value {
+        if self.traffic == Traffic::Equal {
+            return self.counted_part(depth);
+        }
         loop {
             let kind = *one(self.random, TYPES);
             let timed = matches!(kind, "rate_limiting" | "bytes_limiting" | "composite");

@@ -1,15 +1,16 @@
 //! Random traces, split over random requests.
 
 use super::encode::mangle;
-use super::values::{NAMES, STATES, attributes, int, one, rarely};
+use super::values::{NAMES, attributes, int, one, rarely, state};
 use bytes::Bytes;
 use fastrand::Rng;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::common::v1::{EntityRef, InstrumentationScope};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
+use std::collections::BTreeSet;
 
 /// The attribute that tells spans apart.
 pub const UID: &str = "parity.uid";
@@ -60,6 +61,15 @@ pub struct Pool {
     pub requests: Vec<(When, Bytes)>,
 }
 
+impl Pool {
+    /// The same, all of it sent before any decision.
+    pub fn at_once(mut self) -> Self {
+        self.spans.iter_mut().for_each(|placed| placed.when = When::Early);
+        self.requests.iter_mut().for_each(|(when, _)| *when = When::Early);
+        self
+    }
+}
+
 /// A place for spans.
 type Place = (Resource, String, InstrumentationScope, String);
 
@@ -67,10 +77,11 @@ fn places(random: &mut Rng) -> Vec<Place> {
     let url = |random: &mut Rng| if random.bool() { String::new() } else { format!("schema-{}", random.u8(..3)) };
     let mut places = Vec::new();
     for _ in 0..8 {
+        let entity = EntityRef { r#type: "host".to_owned(), id_keys: vec!["k".to_owned()], ..EntityRef::default() };
         let resource = Resource {
             attributes: attributes(random, 2, 2),
             dropped_attributes_count: random.u32(..2),
-            ..Resource::default()
+            entity_refs: if rarely(random, 4) { vec![entity] } else { Vec::new() },
         };
         let resource_url = url(random);
         for _ in 0..2 {
@@ -90,9 +101,12 @@ fn span(random: &mut Rng, trace: &[u8]) -> Span {
     let zeros = |random: &mut Rng, len: usize| if random.bool() { vec![0; len] } else { Vec::new() };
     let start = if rarely(random, 25) { 0 } else { BASE_NS + random.u64(..2_000) * 1_000_000 };
     let took = *one(random, &[0, 1, 999_999, 10_000_000, 100_000_000, 1_000_000_000, 5_000_000_000]);
-    let end = match random.u32(..40) {
-        0 => 0,
-        1 => BASE_NS - took,
+    let end = match random.u32(..80) {
+        0..=1 => 0,
+        2..=3 => BASE_NS - took,
+        // Beyond 2262, where times are negative for some.
+        4 => u64::MAX,
+        5 => 1 << 63,
         _ => start.max(BASE_NS) + took,
     };
     let span_id = random.u64(1..).to_be_bytes().to_vec();
@@ -100,14 +114,14 @@ fn span(random: &mut Rng, trace: &[u8]) -> Span {
         trace_id: trace.to_vec(),
         span_id: if rarely(random, 60) { zeros(random, 8) } else { span_id },
         parent_span_id: if rarely(random, 4) { zeros(random, 8) } else { vec![random.u8(1..); 8] },
-        trace_state: (*one(random, STATES)).to_owned(),
+        trace_state: state(random),
         name: (*one(random, NAMES)).to_owned(),
-        kind: if rarely(random, 40) { 9 } else { random.i32(0..6) },
+        kind: if rarely(random, 40) { *one(random, &[9, -1]) } else { random.i32(0..6) },
         start_time_unix_nano: start,
         end_time_unix_nano: end,
         flags: *one(random, &[0, 0, 0, 1, 2, 3, 0x100, 0x301, 0xffff_ff00, u32::MAX]),
         attributes: attributes(random, 3, 2),
-        dropped_attributes_count: random.u32(..2),
+        dropped_attributes_count: if rarely(random, 40) { u32::MAX } else { random.u32(..2) },
         dropped_events_count: random.u32(..2),
         dropped_links_count: random.u32(..2),
         ..Span::default()
@@ -121,26 +135,65 @@ fn span(random: &mut Rng, trace: &[u8]) -> Span {
         });
     }
     if rarely(random, 4) {
-        span.links.push(Link { trace_id: vec![7; 16], span_id: vec![7; 8], ..Link::default() });
+        span.links.push(Link {
+            trace_id: vec![7; 16],
+            span_id: vec![7; 8],
+            trace_state: state(random),
+            attributes: attributes(random, 2, 1),
+            dropped_attributes_count: random.u32(..2),
+            flags: random.u32(..2),
+        });
     }
     if !rarely(random, 3) {
         let message = (*one(random, NAMES)).to_owned();
-        let code = if rarely(random, 20) { 7 } else { random.i32(0..3) };
+        let code = if rarely(random, 20) { *one(random, &[7, -1]) } else { random.i32(0..3) };
         span.status = Some(Status { message, code });
     }
     span
 }
 
-/// So many traces of up to six spans, in any order and over random requests; some spans of them come late.
+/// An id for another trace: often unlike all before, sometimes like the last one but for a bit, or with many zeros.
+fn trace_id(random: &mut Rng, last: u128) -> u128 {
+    let id = match random.u32(..10) {
+        0 => last ^ 1 << random.u32(..128),
+        1 => u128::from(random.u64(..)),
+        2 => u128::from(random.u64(..)) << 64,
+        _ => random.u128(..),
+    };
+    id.max(1)
+}
+
+/// Spans of a trace. Some have the same id, as those of a client and a server that share it.
+fn trace(random: &mut Rng, id: &[u8], count: usize, places: &[Place]) -> Vec<(Place, Span)> {
+    let mut spans: Vec<(Place, Span)> = Vec::new();
+    for _ in 0..count {
+        let mut span = span(random, id);
+        if let Some((_, before)) = spans.last()
+            && rarely(random, 10)
+        {
+            span.span_id = before.span_id.clone();
+        }
+        spans.push((one(random, places).clone(), span));
+    }
+    spans
+}
+
+/// So many traces of up to six spans, rarely many more, in any order and over random requests; some spans of them come late. One span
+/// has no trace id.
 pub fn random(random: &mut Rng, traces: usize) -> Pool {
     let places = places(random);
     let mut spans = Vec::new();
-    for _ in 0..traces {
-        let trace = random.u128(1..).to_be_bytes();
-        for _ in 0..*one(random, &[1, 1, 1, 2, 2, 3, 4, 6]) {
-            spans.push((one(random, &places).clone(), span(random, &trace)));
+    let (mut id, mut ids) = (0, BTreeSet::new());
+    while ids.len() < traces {
+        id = trace_id(random, id);
+        if ids.insert(id) {
+            let count = if rarely(random, 100) { 70 } else { *one(random, &[1, 1, 1, 2, 2, 3, 4, 6]) };
+            spans.extend(trace(random, &id.to_be_bytes(), count, &places));
         }
     }
+    // Of several the Collector makes a trace.
+    let none = vec![0; *one(random, &[0, 16])];
+    spans.extend(trace(random, &none, 1, &places));
     random.shuffle(&mut spans);
     let mut pool = Pool::default();
     let tenth = spans.len() / 10;
@@ -164,10 +217,8 @@ pub fn whole(random: &mut Rng, traces: usize, most: usize) -> Pool {
         left -= count;
         let mut spans = Vec::new();
         for _ in 0..count {
-            let trace = random.u128(1..).to_be_bytes();
-            for _ in 0..*one(random, &[1, 1, 2, 3, 6]) {
-                spans.push((one(random, &places).clone(), span(random, &trace)));
-            }
+            let (id, count) = (random.u128(1..).to_be_bytes(), *one(random, &[1, 1, 2, 3, 6]));
+            spans.extend(trace(random, &id, count, &places));
         }
         random.shuffle(&mut spans);
         request(random, &mut pool, When::Early, spans);

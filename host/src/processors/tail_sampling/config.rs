@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The Collector's default and most of `num_shards`.
+/// The most of `num_shards`, as in the Collector.
 const SHARDS_MAX: usize = 256;
 /// Most decisions that can be explained: about 90 MB.
 const HISTORY_MAX: usize = 1_000_000;

@@ -337,6 +337,9 @@ impl Shard {
     fn decide_stray(&mut self, runs: &Runs<'_>, run: &Run, answers: &[Answer], now_ms: u64) {
         let Self { rules, tally, ballot, number, .. } = self;
         let facts = runs.facts_for(run, &rules.policies);
+        if facts.bytes > rules.trace_bytes_max {
+            return tally.too_large(facts.spans as usize);
+        }
         let answers = if runs.generation() == rules.policies.generation() { answers } else { &[] };
         let trace = Trace { answers, shard: *number, ..Trace::new(&[0; 16], &facts, now_ms) };
         tally.about(&facts);

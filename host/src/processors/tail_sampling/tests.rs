@@ -169,6 +169,13 @@ async fn too_large() {
     pass(1100).await;
     assert_eq!(names(&stage.next.spans()), ["b"]);
     assert_eq!((stage.dropped("not_sampled"), stage.metric("traces_dropped_too_large_total", "")), (1, 1.0));
+    // A span without a trace id is a trace of its own.
+    let stray = |name, ballast| TestSpan { trace: vec![], ballast, ..span(0, name) };
+    stage.put(&[stray("e", 2_000), stray("f", 0)]).await.unwrap();
+    pass(1100).await;
+    assert_eq!(names(&stage.next.spans()), ["b", "f"]);
+    assert_eq!((stage.dropped("too_large"), line(&stage.context).held), (3, 0));
+    assert_eq!(stage.metric("traces_dropped_too_large_total", ""), 2.0);
 }
 
 /// Spans without a trace id do not become one giant trace: each is decided at once, by itself.

@@ -12,7 +12,9 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Compiles an expression; the error names it.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(&tailrace_pattern::translate(pattern)).size_limit(COMPILED_BYTES_MAX).build();
-    built.map_err(|error| format!("{pattern:?} is no regular expression: {error}"))
+    built.map_err(|error| {
+        format!("{pattern:?} is no regular expression: {}", tailrace_pattern::reason(&error.to_string()))
+    })
 }
 
 /// Whether the text of a value matches; nil does not.

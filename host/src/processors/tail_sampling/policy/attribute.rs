@@ -3,7 +3,7 @@
 //! Attributes of the resource are looked at first, then those of each span; one match is enough. `invert_match` keeps
 //! the traces in which nothing matches, those without the attribute among them.
 
-use super::{Bit, Fault, Layout, Policy, Trace, Vote};
+use super::{Fault, Layout, Matched, Policy};
 use tailrace_otlp::Value;
 
 /// A question about the value of an attribute.
@@ -26,16 +26,5 @@ pub fn check_key(key: &str, fault: &mut Fault<'_, '_>) {
 
 /// Registers a filter on `key`; the policy votes on whether any attribute met it.
 pub fn policy(layout: &mut Layout, key: &str, filter: impl ValueFilter + 'static, invert: bool) -> Box<dyn Policy> {
-    Box::new(AnyAttribute { bit: layout.attribute(key, filter), invert })
-}
-
-struct AnyAttribute {
-    bit: Bit,
-    invert: bool,
-}
-
-impl Policy for AnyAttribute {
-    fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(trace.matched(self.bit) != self.invert)
-    }
+    Matched::any_or_none(layout.attribute(key, filter), invert)
 }

@@ -50,6 +50,7 @@ mod budget;
 mod facts;
 mod kept;
 pub mod layout;
+mod matched;
 mod per_shard;
 pub mod settings;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub mod testing;
 pub use facts::{Facts, Matches};
 pub use kept::Kept;
 pub use layout::{Bit, Layout, Slot};
+pub use matched::Matched;
 
 use super::ot::Threshold;
 use crate::yaml::{Check, Section};

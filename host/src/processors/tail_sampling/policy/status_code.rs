@@ -7,7 +7,7 @@
 //! ```
 //! A status with a number that OTLP does not know is none of these.
 
-use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
+use super::{Fault, Layout, Matched, Policy, PolicyConfig, Span, SpanFilter};
 use serde::Deserialize;
 use tailrace_otlp::StatusCode;
 
@@ -43,7 +43,7 @@ impl PolicyConfig for Config {
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let wanted = self.status_codes.iter().filter_map(|name| code(name)).collect();
-        Box::new(HasStatus(layout.filter(Wanted(wanted))))
+        Matched::any(layout.filter(Wanted(wanted)))
     }
 }
 
@@ -56,17 +56,10 @@ impl SpanFilter for Wanted {
     }
 }
 
-struct HasStatus(Bit);
-
-impl Policy for HasStatus {
-    fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(trace.matched(self.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::span_of_status;
+    use super::super::{Trace, Vote};
     use super::*;
 
     #[test]

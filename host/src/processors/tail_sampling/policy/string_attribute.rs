@@ -44,11 +44,26 @@ pub struct Config {
     pub invert_match: bool,
 }
 
+/// Compiles expressions; the error is one line.
+fn expressions(values: &[String]) -> Result<RegexSet, String> {
+    let built = RegexSetBuilder::new(values.iter().map(|value| tailrace_pattern::translate(value)))
+        .size_limit(COMPILED_BYTES_MAX)
+        .build();
+    built.map_err(|error| tailrace_pattern::reason(&error.to_string()).to_owned())
+}
+
 impl Config {
-    fn expressions(&self) -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(self.values.iter().map(|value| tailrace_pattern::translate(value)))
-            .size_limit(COMPILED_BYTES_MAX)
-            .build()
+    fn check_expressions(&self, fault: &mut Fault<'_, '_>) {
+        let mut wrong = false;
+        for (i, value) in self.values.iter().enumerate() {
+            if let Err(why) = expressions(std::slice::from_ref(value)) {
+                fault.at(&format!("values[{i}]"), format!("{value:?} is no regular expression: {why}"));
+                wrong = true;
+            }
+        }
+        if let (false, Err(why)) = (wrong, expressions(&self.values)) {
+            fault.at("values", why);
+        }
     }
 }
 
@@ -58,14 +73,14 @@ impl PolicyConfig for Config {
         if self.values.is_empty() {
             fault.warn("values", "is empty: nothing matches");
         }
-        if let (true, Err(error)) = (self.enabled_regex_matching, self.expressions()) {
-            fault.at("values", error.to_string());
+        if self.enabled_regex_matching {
+            self.check_expressions(fault);
         }
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
         let invert = self.invert_match;
-        match self.expressions() {
+        match expressions(&self.values) {
             Ok(expressions) if self.enabled_regex_matching => {
                 let room = usize::try_from(self.cache_max_size).ok().filter(|size| *size > 0).unwrap_or(CACHE_SIZE);
                 attribute::policy(layout, &self.key, Matches { expressions, known: Mutex::default(), room }, invert)

@@ -4,7 +4,7 @@
 //! - {name: asked-for, type: trace_flags}
 //! ```
 
-use super::{Bit, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
+use super::{Layout, Matched, Policy, PolicyConfig, Span, SpanFilter};
 use serde::Deserialize;
 
 /// The bit of the flag, in the lowest byte of the span's flags.
@@ -17,7 +17,7 @@ pub struct Config {}
 
 impl PolicyConfig for Config {
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        Box::new(IsSampled(layout.filter(Flag)))
+        Matched::any(layout.filter(Flag))
     }
 }
 
@@ -26,14 +26,6 @@ struct Flag;
 impl SpanFilter for Flag {
     fn matches(&self, span: &Span<'_>) -> bool {
         span.view.flags() & SAMPLED != 0
-    }
-}
-
-struct IsSampled(Bit);
-
-impl Policy for IsSampled {
-    fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(trace.matched(self.0))
     }
 }
 

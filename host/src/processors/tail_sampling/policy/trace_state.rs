@@ -7,7 +7,7 @@
 //! ```
 //! As in the Collector a `tracestate` that breaks the rules of W3C has no entries, not even those that are in order.
 
-use super::{Bit, Fault, Layout, Policy, PolicyConfig, Span, SpanFilter, Trace, Vote};
+use super::{Fault, Layout, Matched, Policy, PolicyConfig, Span, SpanFilter};
 use serde::Deserialize;
 
 /// Which entry.
@@ -28,7 +28,7 @@ impl PolicyConfig for Config {
     }
 
     fn build(&self, layout: &mut Layout) -> Box<dyn Policy> {
-        Box::new(HasEntry(layout.filter(Entry(self.clone()))))
+        Matched::any(layout.filter(Entry(self.clone())))
     }
 }
 
@@ -40,14 +40,6 @@ impl SpanFilter for Entry {
         // An entry has at most 256 characters, with its equals sign.
         let fits = |value: &str| !value.is_empty() && self.0.key.len() + value.len() < 256;
         value.is_some_and(|value| fits(value) && self.0.values.iter().any(|wanted| wanted == value))
-    }
-}
-
-struct HasEntry(Bit);
-
-impl Policy for HasEntry {
-    fn vote(&self, trace: &Trace<'_>) -> Vote {
-        Vote::sampled_if(trace.matched(self.0))
     }
 }
 
