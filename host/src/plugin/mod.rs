@@ -41,6 +41,7 @@ mod contract;
 pub mod directory;
 mod engine;
 mod error;
+mod foreground;
 mod generation;
 mod guest;
 mod imports;
