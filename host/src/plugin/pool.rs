@@ -14,10 +14,10 @@ use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::rollback::Tally;
 use super::state::Kept;
-use crate::workers::lane::{Habit, SLOW};
+use crate::workers::lane::{Habit, SLOW, drop_aside};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant as Clock;
 
 /// Makes and keeps instances.
@@ -29,7 +29,7 @@ pub(super) struct Pool {
     limits: Arc<Limits>,
     shared: Arc<Shared>,
     idle: Mutex<Vec<Housed>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     breaker: Mutex<Breaker>,
     metrics: PluginMetrics,
     tally: Tally,
@@ -74,11 +74,25 @@ impl Drop for Housed {
 }
 
 /// An instance in use. Unless [`Lease::done`] is called it is thrown away: after an accident, and when the caller is gone
-/// in the middle of a call.
+/// in the middle of a call. To give its memory back takes a while; its turn ends with that.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,
     housed: Option<Housed>,
-    _turn: SemaphorePermit<'a>,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(housed) = self.housed.take() {
+            drop_aside((housed, self.turn.take()));
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        drop_aside(std::mem::take(&mut self.idle));
+    }
 }
 
 impl Pool {
@@ -102,7 +116,7 @@ impl Pool {
             limits,
             shared,
             idle: Mutex::new(vec![Housed::new(first, &metrics)]),
-            turns: Semaphore::new(instances.max(1)),
+            turns: Arc::new(Semaphore::new(instances.max(1))),
             breaker: Mutex::default(),
             metrics,
             tally: Tally::default(),
@@ -114,13 +128,13 @@ impl Pool {
     /// An instance, as soon as one is free.
     pub(super) async fn take(&self) -> Result<Lease<'_>, Failure> {
         let closed = || Failure::new(Incident::Start, "the plugin is being unloaded");
-        let turn = self.turns.acquire().await.map_err(|_| closed())?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
         if let Some(rest) = self.breaker().admit(Clock::now()) {
             let message = format!("it failed several times in a row and rests for another {rest:.1?}");
             return Err(Failure::new(Incident::Resting, message));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut lease = Lease { pool: self, housed: idle, _turn: turn };
+        let mut lease = Lease { pool: self, housed: idle, turn: Some(turn) };
         if let Some(kept) = &self.kept {
             lease.retire_if_spent(kept).await;
         }
@@ -207,13 +221,13 @@ impl Lease<'_> {
     pub(super) fn done(mut self) {
         self.pool.tally.answered();
         self.pool.breaker().good();
-        let Some(mut housed) = self.housed.take() else { return };
+        let Some(housed) = &mut self.housed else { return };
         if housed.count() < SLOW {
             self.pool.habit.was_quick();
         }
         // One that keeps something is asked for it when the next batch comes: that takes a call.
         if self.pool.kept.is_some() || !housed.instance.is_spent() {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(housed);
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.housed.take());
         }
     }
 

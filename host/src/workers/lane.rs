@@ -5,8 +5,9 @@
 //! longer than [`PATIENCE`] it goes on in the lane, while its worker only waits for the result. What was [`SLOW`] lately
 //! begins there ([`Habit`]).
 //!
-//! The lane has as many threads as there are workers, at a lower priority: on a machine with work for all, what is quick goes
-//! first, and what is slow gets what is left, never nothing. Outside of workers (in tests with a paused clock, while a
+//! The lane has as many threads as there are workers. They get the processor time that nobody else wants (`SCHED_IDLE`): on a
+//! machine with work for all, what is quick goes first, and what is slow gets what is left, hardly anything but never nothing.
+//! Its senders wait meanwhile, which is what slows them down. Outside of workers (in tests with a paused clock, while a
 //! plugin is loaded) there is no lane, and work stays where it is.
 //!
 //! Work must yield to be moved: nothing is interrupted.
@@ -74,10 +75,14 @@ impl Lane {
         LANE.set(Some(Arc::clone(self)));
     }
 
+    /// The next thread in turn.
+    fn next(&self) -> Option<&Handle> {
+        self.handles.get(self.next.fetch_add(1, Relaxed) % self.handles.len().max(1))
+    }
+
     async fn finish<T: Send + 'static>(&self, mut work: Timed<T>) -> (T, Duration) {
         work.exact = true;
-        let turn = self.next.fetch_add(1, Relaxed) % self.handles.len().max(1);
-        let Some(handle) = self.handles.get(turn) else { return work.await };
+        let Some(handle) = self.next() else { return work.await };
         let mut task = Ended(handle.spawn(work));
         match (&mut task.0).await {
             Ok(done) => done,
@@ -103,41 +108,56 @@ impl<T> Drop for Ended<T> {
 /// Whether work of one kind was slow lately.
 ///
 /// On a busy machine a thread may lose its processor in the middle of quick work, so that a poll which took long is a
-/// suspicion only: the next ones are measured in the processor's time, which costs two system calls, until one was quick.
-#[derive(Debug, Default)]
+/// suspicion only: the next ones are measured in the processor's time, which costs two system calls, until one was quick. What is
+/// new is suspected.
+#[derive(Debug)]
 pub(crate) struct Habit(AtomicU8);
 
 /// What a [`Habit`] is besides the number of times that work must be quick.
 const SUSPECTED: u8 = u8::MAX;
+/// The last one was slow without any doubt. Once is no habit: an instance may have been replaced.
+const SLOW_ONCE: u8 = SUSPECTED - 1;
+
+impl Default for Habit {
+    fn default() -> Self {
+        Self(AtomicU8::new(SUSPECTED))
+    }
+}
 
 impl Habit {
     fn is_slow(&self) -> bool {
-        !matches!(self.0.load(Relaxed), 0 | SUSPECTED)
+        (1..=FORGOTTEN_AFTER).contains(&self.0.load(Relaxed))
     }
 
+    /// Whether only exact times count.
     fn is_suspected(&self) -> bool {
-        self.0.load(Relaxed) == SUSPECTED
+        self.0.load(Relaxed) >= SLOW_ONCE
     }
 
     fn was_slow(&self) {
-        self.0.store(FORGOTTEN_AFTER, Relaxed);
+        self.change(|now| match now {
+            SUSPECTED | 0 => Some(SLOW_ONCE),
+            _ => Some(FORGOTTEN_AFTER),
+        });
     }
 
     fn suspect(&self) {
-        // What is known to be slow stays so.
-        let _ = self.0.compare_exchange(0, SUSPECTED, Relaxed, Relaxed);
+        self.change(|now| (now == 0).then_some(SUSPECTED));
     }
 
     /// It was done, and took less than [`SLOW`]. Its owner says so: that nothing was to be done is no reason to trust it.
     pub(crate) fn was_quick(&self) {
-        let better = |now| match now {
-            SUSPECTED => Some(0),
-            now => now.checked_sub(1),
-        };
         if self.0.load(Relaxed) > 0 {
-            // Two at once may both count: it is a habit, no ledger.
-            let _ = self.0.fetch_update(Relaxed, Relaxed, better);
+            self.change(|now| match now {
+                SUSPECTED | SLOW_ONCE => Some(0),
+                now => now.checked_sub(1),
+            });
         }
+    }
+
+    /// Two at once may both count: it is a habit, no ledger.
+    fn change(&self, change: impl FnMut(u8) -> Option<u8>) {
+        let _ = self.0.fetch_update(Relaxed, Relaxed, change);
     }
 }
 
@@ -152,7 +172,13 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
         let first = poll_fn(|context| match Pin::new(&mut work).poll(context) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
             Poll::Pending if work.longest < PATIENCE => Poll::Pending,
-            Poll::Pending if work.exact => Poll::Ready(None),
+            Poll::Pending if work.exact => {
+                // Those that come before its end need not find out themselves.
+                if std::mem::take(&mut work.longest) >= SLOW {
+                    habit.was_slow();
+                }
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 habit.suspect();
                 (work.exact, work.longest) = (true, Duration::ZERO);
@@ -180,6 +206,13 @@ pub(crate) async fn aside<T: Send + 'static>(work: Work<T>) -> T {
     match LANE.with_borrow(Clone::clone) {
         Some(lane) => lane.finish(Timed::new(work, true)).await.0,
         None => work.await,
+    }
+}
+
+/// Drops what takes long to drop, like much memory.
+pub(crate) fn drop_aside(value: impl Send + 'static) {
+    if let Some(handle) = LANE.with_borrow(|lane| lane.as_ref().and_then(|lane| lane.next().cloned())) {
+        handle.spawn(async move { drop(value) });
     }
 }
 
@@ -281,8 +314,8 @@ mod tests {
     async fn compute(time: Duration) -> Vec<String> {
         let mut seen = vec![thread()];
         for _ in 0..3 {
-            let start = Instant::now();
-            while start.elapsed() < time {}
+            let start = processor_time();
+            while processor_time() - start < time {}
             tokio::task::yield_now().await;
             seen.push(thread());
         }
@@ -333,12 +366,16 @@ mod tests {
             workers.spawn(async move { tell.send(polite(&habit, Box::pin(waits)).await).unwrap() });
             told.recv().unwrap()
         };
+        habit.was_quick();
+        assert!(!habit.is_suspected());
         assert_eq!((go().as_str(), habit.is_suspected(), habit.is_slow()), ("worker-0", true, false));
         assert_eq!((go().as_str(), habit.is_slow()), ("worker-0", false));
         habit.was_quick();
         assert!(!habit.is_suspected());
 
         habit.was_slow();
+        assert_eq!(go().as_str(), "worker-0", "once is no habit");
+        (0..2).for_each(|_| habit.was_slow());
         assert_eq!(go(), "slow-0");
         (0..FORGOTTEN_AFTER - 1).for_each(|_| habit.was_quick());
         assert_eq!(go(), "slow-0");
@@ -358,7 +395,7 @@ mod tests {
         }
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        habit.was_slow();
+        (0..2).for_each(|_| habit.was_slow());
         let (tell, told) = std::sync::mpsc::channel();
         let (begun, began) = std::sync::mpsc::channel();
         let gone = Gone(tell);
@@ -372,6 +409,19 @@ mod tests {
         assert_eq!(began.recv().unwrap(), "slow-0");
         owner.abort();
         told.recv().unwrap();
+
+        let (tell, told) = std::sync::mpsc::channel();
+        struct Said(std::sync::mpsc::Sender<String>);
+        impl Drop for Said {
+            fn drop(&mut self) {
+                let _ = self.0.send(thread());
+            }
+        }
+        let said = Said(tell.clone());
+        workers.spawn(async move { drop_aside(said) });
+        assert_eq!(told.recv().unwrap(), "slow-0");
+        drop_aside(Said(tell));
+        assert_eq!(told.recv().unwrap(), thread(), "where there is no lane");
 
         let (tell, told) = std::sync::mpsc::channel();
         let panics = workers.spawn(async move { polite(&habit, Box::pin(async { panic!("as it was told") })).await });

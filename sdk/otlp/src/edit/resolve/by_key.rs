@@ -1,7 +1,8 @@
 //! Operations on a message with very many of them: slots are found by their key, so that `n` operations on `m` attributes
 //! take about `n + m` steps and not `n * m`. Who sends attributes or edits chooses both numbers.
 
-use super::{Message, Now, Slot, Text};
+use super::message::Message;
+use super::slot::{Now, Slot, Text};
 use crate::edit::{Edits, Op, What};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
