@@ -124,8 +124,8 @@ void tr_want(tr_interest *interest, tr_text key);
 /* The same for each text in an array of the configuration. */
 void tr_want_each(tr_interest *interest, const tr_json *keys);
 /* A field, which is shown like an attribute: "span.name", "span.kind", "span.status", "span.status_message",
- * "span.duration", "span.trace_id", "span.parent_id", "log.severity", "log.body", "metric.name", "scope.name",
- * "scope.version". */
+ * "span.duration", "span.trace_id", "span.parent_id", "log.severity", "log.severity_text", "log.body", "metric.name",
+ * "scope.name", "scope.version". */
 void tr_want_field(tr_interest *interest, const char *name);
 /* Only batches of this signal (and of others that are named so). */
 void tr_want_signal(tr_interest *interest, tr_signal signal);

@@ -80,7 +80,7 @@ type Interest struct {
 	// A processor is called for every batch if it names none.
 	Attributes []string
 	// Fields that are shown like attributes: "span.name", "span.kind", "span.status", "span.status_message",
-	// "span.duration", "span.trace_id", "span.parent_id", "log.severity", "log.body", "metric.name", "scope.name",
+	// "span.duration", "span.trace_id", "span.parent_id", "log.severity", "log.severity_text", "log.body", "metric.name", "scope.name",
 	// "scope.version".
 	Fields []string
 	// Levels at which to look for the attributes; none means everywhere.

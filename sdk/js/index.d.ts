@@ -30,6 +30,7 @@ export type Field =
   | "span.trace_id"
   | "span.parent_id"
   | "log.severity"
+  | "log.severity_text"
   | "log.body"
   | "metric.name"
   | "scope.name"

@@ -79,26 +79,96 @@ pub(crate) fn instances(count: usize) -> Vec<u8> {
 /// # Panics
 /// When `plugin` is no component.
 pub(crate) fn attach(plugin: &[u8], nested: &[u8]) -> Vec<u8> {
+    let components = components(plugin);
+    let mut whole = plugin.to_vec();
+    // Section 4 is a component; section 5 instances: one, of a component, with this number, and no arguments.
+    section(&mut whole, 4, nested);
+    let mut instance = vec![1, 0];
+    leb(&mut instance, components);
+    instance.push(0);
+    section(&mut whole, 5, &instance);
+    whole
+}
+
+/// How many components lie directly in this one.
+fn components(plugin: &[u8]) -> usize {
     let (mut depth, mut components) = (0_i32, 0);
     for payload in Parser::new(0).parse_all(plugin) {
         match payload.expect("a component") {
             Payload::ModuleSection { .. } => depth += 1,
             Payload::ComponentSection { .. } => {
-                components += u32::from(depth == 0);
+                components += usize::from(depth == 0);
                 depth += 1;
             }
             Payload::End(_) => depth -= 1,
             _ => {}
         }
     }
+    components
+}
+
+/// `plugin` with a custom section of so many bytes: a file for which only its size matters.
+pub(crate) fn custom(plugin: &[u8], bytes: usize) -> Vec<u8> {
     let mut whole = plugin.to_vec();
-    // Section 4 is a component; section 5 instances: one, of a component, with this number, and no arguments.
-    section(&mut whole, 4, nested);
-    let mut instance = vec![1, 0];
-    leb(&mut instance, components as usize);
-    instance.push(0);
-    section(&mut whole, 5, &instance);
+    let mut content = vec![4, b'f', b'a', b't', b's'];
+    content.resize(bytes, b'.');
+    section(&mut whole, 0, &content);
     whole
+}
+
+/// `plugin` that exports a component of no use under so many names.
+pub(crate) fn exports(plugin: &[u8], count: usize) -> Vec<u8> {
+    let components = components(plugin);
+    let mut whole = plugin.to_vec();
+    section(&mut whole, 4, b"\0asm\x0d\0\x01\0");
+    let mut names = Vec::new();
+    leb(&mut names, count);
+    for number in 0..count {
+        let name = format!("an-export-of-no-use-x{number}");
+        names.push(0);
+        leb(&mut names, name.len());
+        names.extend_from_slice(name.as_bytes());
+        // A component, by its number, without a type of its own.
+        names.push(4);
+        leb(&mut names, components);
+        names.push(0);
+    }
+    section(&mut whole, 11, &names);
+    whole
+}
+
+/// The text of a component in which one inside calls another: `functions` functions, each with a list of tuples of `fields`
+/// tuples of `fields` numbers. What copies the values from one to the other is code that the compiler makes up.
+pub(crate) fn adapters(functions: usize, fields: usize) -> String {
+    let tuple = |of: &str| format!("(tuple{})", format!(" {of}").repeat(fields));
+    let (small, large) = (tuple("u64"), tuple("$small"));
+    let each = |text: &dyn Fn(usize) -> String| (0..functions).map(text).collect::<String>();
+    let types = format!("(type $small {small}) (type $large {large}) (type $f (func (param \"of\" (list $large))))");
+    let core = each(&|n| format!("(func (export \"f{n}\") (param i32 i32))"));
+    let lifted = each(&|n| {
+        format!(
+            "(func $f{n} (type $f) (canon lift (core func $i \"f{n}\") (memory $i \"memory\") (realloc (func $i \"realloc\"))))
+            (export \"f{n}\" (func $f{n}))"
+        )
+    });
+    let realloc = "(func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0))";
+    let lowered = each(&|n| format!("(core func $l{n} (canon lower (func $server \"f{n}\") (memory $m \"memory\")))"));
+    let imports = each(&|n| format!("(import \"server\" \"f{n}\" (func (param i32 i32)))"));
+    let given = each(&|n| format!("(export \"f{n}\" (func $l{n}))"));
+    format!(
+        "(component
+            (component $server {types}
+                (core module $m (memory (export \"memory\") 1) {realloc} {core})
+                (core instance $i (instantiate $m))
+                {lifted})
+            (instance $server (instantiate $server))
+            (core module $memory (memory (export \"memory\") 1))
+            (core instance $m (instantiate $memory))
+            {lowered}
+            (core module $client {imports})
+            (core instance $given {given})
+            (core instance (instantiate $client (with \"server\" (instance $given)))))"
+    )
 }
 
 fn section(whole: &mut Vec<u8>, id: u8, content: &[u8]) {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod crafted;
 pub mod guests;
 pub mod heard;
+pub mod hoards;
 pub mod host;
 pub mod http;
 pub mod ledger;

@@ -6,7 +6,7 @@ use crate::guests::{behaving, guest};
 use crate::plugins::{PluginDirectory, stamp};
 use crate::process::Process;
 use crate::spans::{Generator, attribute};
-use crate::{bomb, crafted};
+use crate::{bomb, crafted, hoards};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -39,6 +39,8 @@ pub fn mad_plugins() -> Vec<(String, Vec<u8>)> {
         "match for ever",
         "hash for ever",
         "compile for ever",
+        "compile a set with each call",
+        "hoard patterns",
         "panic in configure",
         "ask for a million",
     ];
@@ -56,6 +58,7 @@ pub fn mad_plugins() -> Vec<(String, Vec<u8>)> {
         .map(of("mad-attributes"))
         .chain(processor.iter().map(of("mad-processor")))
         .chain(by_hand.map(|name| ((*name).to_owned(), crafted::guest(name))))
+        .chain(hoards::NAMES.iter().map(|name| ((*name).to_owned(), hoards::guest(name))))
         .collect()
 }
 

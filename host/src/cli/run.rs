@@ -103,7 +103,9 @@ fn load(sources: &Sources) -> Option<Config> {
     let presets = gates::presets(&sources.feature_gates);
     match config::load_from(&config::Process, &sources.config, &sources.set, &presets, &FACTORIES) {
         Ok(config) => {
-            config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            if !config.warnings.is_empty() {
+                eprintln!("{}", config.warnings);
+            }
             Some(config)
         }
         Err(problems) => {

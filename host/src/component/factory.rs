@@ -143,7 +143,7 @@ impl Context {
 
     /// Faults of this component's section that could only be found by building it, with their places.
     pub fn faults(&self, problems: &Problems) -> BuildError {
-        let lines: Vec<_> = problems.iter().map(Problem::without_severity).collect();
+        let lines: Vec<_> = problems.iter().map(Problem::without_severity).chain(problems.left_out()).collect();
         BuildError { id: self.id.clone(), message: lines.join("\n"), placed: true }
     }
 }

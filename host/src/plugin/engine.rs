@@ -3,6 +3,7 @@
 //! The ticker runs only while calls do: an idle collector has no thread that wakes up. It lives as long as the process,
 //! as the engine does; nothing has to be flushed when it ends.
 
+use super::foreground::Foreground;
 use super::guest::Guest;
 use super::{bindings, wasi};
 use std::num::NonZeroUsize;
@@ -22,10 +23,15 @@ const TICKS_BEFORE_SLEEP: u32 = 50;
 pub(super) struct Engine {
     pub(super) wasm: wasmtime::Engine,
     pub(super) linker: Linker<Guest>,
+    /// For what batches wait for.
+    pub(super) foreground: Foreground,
     ticker: Ticker,
 }
 
 /// The engine of this process; the error is why this machine cannot run Wasm.
+///
+/// Its threads have the priority of the thread that asks first, which must not be one that stepped aside: while the ticker
+/// waits for a processor, no call is interrupted.
 pub(super) fn engine() -> Result<&'static Engine, String> {
     static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::new().map_err(|error| format!("{error:#}"))).as_ref().map_err(Clone::clone)
@@ -37,8 +43,8 @@ impl Engine {
         let mut linker = Linker::new(&wasm);
         wasi::link(&mut linker)?;
         bindings::host::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
-        let ticker = Ticker::start(wasm.clone())?;
-        Ok(Self { wasm, linker, ticker })
+        let (ticker, foreground) = (Ticker::start(wasm.clone())?, Foreground::start()?);
+        Ok(Self { wasm, linker, foreground, ticker })
     }
 
     /// Ticks until the guard is dropped.

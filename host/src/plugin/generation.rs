@@ -128,9 +128,8 @@ impl Generation {
             _ => false,
         };
         self_test(&mut first, kind, &interest).await.map_err(during("its self-test with an empty batch"))?;
-        let instances = if interest.single { 1 } else { limits.instances };
-        let metrics = metrics.clone();
-        let pool = Pool::new(Arc::clone(&program), config, Arc::clone(&limits), shared, instances, first, metrics);
+        let (asked, held, metrics) = (interest.clone(), Arc::clone(&limits), metrics.clone());
+        let pool = Pool::new(Arc::clone(&program), config, asked, held, shared, first, metrics);
         Ok(Self {
             number,
             program,

@@ -9,7 +9,7 @@ use super::log::{LastWords, PluginLog, Printed};
 use super::wasi;
 use crate::workers::lane::Moment;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ResourceTable;
@@ -138,25 +138,58 @@ impl host::Host for Guest {
 #[error("it computed for longer than {0:?}")]
 pub(super) struct TimedOut(Duration);
 
+/// What can be told of a call while it runs, by who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Nanoseconds that it has computed.
+    used: AtomicU64,
+    /// It has stopped to let others work, and will go on as soon as it may. If it has not, it sleeps.
+    gives_way: AtomicBool,
+}
+
+impl Signs {
+    /// How long it has computed.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Relaxed))
+    }
+
+    /// More was computed.
+    pub(super) fn add(&self, computed: Duration) {
+        self.used.fetch_add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Whether it only waits for its turn.
+    pub(super) fn gives_way(&self) -> bool {
+        self.gives_way.load(Relaxed)
+    }
+
+    /// Lets others work.
+    pub(super) async fn give_way(&self, others: impl Future<Output = ()>) {
+        self.gives_way.store(true, Relaxed);
+        others.await;
+        self.gives_way.store(false, Relaxed);
+    }
+}
+
 /// Counts the time in which a guest computes; the time in which it waits for its turn is not its fault.
 pub(super) struct CallClock {
     born: Instant,
     budget: Duration,
-    /// Nanoseconds of the call so far. Shared with who waits for it.
-    used: Arc<AtomicU64>,
+    signs: Arc<Signs>,
     /// The [`Moment`] when it went on computing. Shared with the futures that yield.
     resumed: Arc<AtomicU64>,
 }
 
 impl CallClock {
     pub(super) fn new() -> Self {
-        Self { born: Instant::now(), budget: Duration::ZERO, used: Arc::default(), resumed: Arc::default() }
+        Self { born: Instant::now(), budget: Duration::ZERO, signs: Arc::default(), resumed: Arc::default() }
     }
 
     /// A call with this much time begins.
     pub(super) fn begin(&mut self, budget: Duration) {
         self.budget = budget;
-        self.used.store(0, Relaxed);
+        self.signs.used.store(0, Relaxed);
+        self.signs.gives_way.store(false, Relaxed);
         self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
     }
 
@@ -164,7 +197,7 @@ impl CallClock {
     fn pause(&mut self) {
         let now = Moment::now(self.born);
         let computed = now.since(Moment::from_bits(self.resumed.swap(now.to_bits(), Relaxed)));
-        self.add(computed);
+        self.signs.add(computed);
     }
 
     /// The call is over.
@@ -174,20 +207,12 @@ impl CallClock {
 
     /// Time that calls have computed since this was last asked for, or since the last call began.
     pub(super) fn take_used(&mut self) -> Duration {
-        Duration::from_nanos(self.used.swap(0, Relaxed))
+        Duration::from_nanos(self.signs.used.swap(0, Relaxed))
     }
 
-    /// The nanoseconds that the call has computed, for who cannot look at the clock while it runs.
-    pub(super) fn shown(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.used)
-    }
-
-    fn add(&self, computed: Duration) {
-        self.used.fetch_add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    fn used(&self) -> Duration {
-        Duration::from_nanos(self.used.load(Relaxed))
+    /// For who waits for the call, and cannot look at the clock while it runs.
+    pub(super) fn signs(&self) -> Arc<Signs> {
+        Arc::clone(&self.signs)
     }
 
     /// For a call into the host that may take long.
@@ -198,12 +223,12 @@ impl CallClock {
     /// Called now and then in the midst of a long call into the host: let others work, or end the call.
     async fn breathe(&mut self) -> Result<(), TimedOut> {
         let computed = Moment::now(self.born).since(Moment::from_bits(self.resumed.load(Relaxed)));
-        if self.used() + computed >= self.budget {
+        if self.signs.used() + computed >= self.budget {
             return Err(TimedOut(self.budget));
         }
         if computed >= TICK {
-            self.add(computed);
-            tokio::task::yield_now().await;
+            self.signs.add(computed);
+            self.signs.give_way(tokio::task::yield_now()).await;
             self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
         }
         Ok(())
@@ -212,14 +237,14 @@ impl CallClock {
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.pause();
-        if self.used() >= self.budget {
+        if self.signs.used() >= self.budget {
             return Err(TimedOut(self.budget).into());
         }
-        let (born, resumed) = (self.born, Arc::clone(&self.resumed));
+        let (born, signs, resumed) = (self.born, Arc::clone(&self.signs), Arc::clone(&self.resumed));
         Ok(UpdateDeadline::YieldCustom(
             1,
             Box::pin(async move {
-                tokio::task::yield_now().await;
+                signs.give_way(tokio::task::yield_now()).await;
                 resumed.store(Moment::now(born).to_bits(), Relaxed);
             }),
         ))

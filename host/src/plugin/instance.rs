@@ -5,18 +5,19 @@
 
 use super::bindings::{attributes, lifecycle, processor, sampler, state, types};
 use super::error::{Failure, Incident};
-use super::guest::{Guest, Shared, TimedOut};
+use super::guest::{Guest, Shared, Signs, TimedOut};
 use super::imports::TooMuch;
 use super::interest::to_contract;
-use super::limits::Limits;
+use super::limits::{INSTANCES_MAX, Limits, MEMORIES_MAX, TABLES_MAX};
 use super::program::Program;
 use crate::pdata::Signal;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tailrace_columns::{Additions, Columns, Edits, Traces};
 use tokio::time::error::Elapsed;
+use tokio::time::{Instant as Clock, timeout_at};
 use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
@@ -70,9 +71,9 @@ impl Budget {
 macro_rules! within {
     ($budget:expr, $store:expr, $program:expr, $call:expr) => {{
         let budget: Budget = $budget;
-        let used = begin($store, budget);
+        let signs = begin($store, budget);
         let ticking = $program.engine.ticking();
-        let made = while_it_works(budget, &used, $call).await;
+        let made = while_it_works(budget, &signs, $call).await;
         drop(ticking);
         outcome(made, $store, budget)
     }};
@@ -253,32 +254,48 @@ impl Instance {
     }
 }
 
-/// Gives what it has computed, while it does.
-fn begin(store: &mut Store<Guest>, budget: Budget) -> Arc<AtomicU64> {
+/// Gives what can be told of it while it runs.
+fn begin(store: &mut Store<Guest>, budget: Budget) -> Arc<Signs> {
     let guest = store.data_mut();
     guest.clock.begin(budget.computing);
     guest.words.take();
     // What an earlier call wanted and lived without does not explain an accident of this one.
     guest.memory.take_refused();
-    let used = guest.clock.shown();
+    let signs = guest.clock.signs();
     store.set_epoch_deadline(1);
-    used
+    signs
 }
 
-/// Waits for a call, but not for one that waits itself. On a busy machine it may wait for a processor, which is not its fault:
-/// as long as it uses up its time in parts of at least [`PROGRESS`] it may go on.
-async fn while_it_works<T>(budget: Budget, used: &AtomicU64, call: impl Future<Output = T>) -> Result<T, Elapsed> {
+/// Waits for a call, but not for one that waits itself.
+///
+/// A call that sleeps may do so for [`Budget::in_all`], all naps together. On a busy machine a call waits for a processor,
+/// which is not its fault: as long as it uses up its time in parts of at least [`PROGRESS`] it may go on.
+async fn while_it_works<T>(budget: Budget, signs: &Signs, call: impl Future<Output = T>) -> Result<T, Elapsed> {
     let mut call = pin!(call);
-    let mut before = Duration::ZERO;
+    let (mut asleep, mut asleep_since) = (Duration::ZERO, None);
+    let (mut computed, mut look) = (Duration::ZERO, Clock::now() + budget.in_all);
     loop {
-        match tokio::time::timeout(budget.in_all, &mut call).await {
+        let enough = Clock::now() + budget.in_all.saturating_sub(asleep);
+        let watched = poll_fn(|context| {
+            asleep += asleep_since.take().map_or(Duration::ZERO, |since: Clock| since.elapsed());
+            let polled = call.as_mut().poll(context);
+            asleep_since = (polled.is_pending() && !signs.gives_way()).then(Clock::now);
+            polled
+        });
+        match timeout_at(look.min(enough), watched).await {
             Ok(made) => return Ok(made),
             Err(elapsed) => {
-                let now = Duration::from_nanos(used.load(Relaxed));
-                if now.saturating_sub(before) < budget.computing / PROGRESS {
+                let now = Clock::now();
+                if asleep + asleep_since.map_or(Duration::ZERO, |since| now - since) >= budget.in_all {
                     return Err(elapsed);
                 }
-                before = now;
+                if now >= look {
+                    let used = signs.used();
+                    if used.saturating_sub(computed) < budget.computing / PROGRESS {
+                        return Err(elapsed);
+                    }
+                    (computed, look) = (used, now + budget.in_all);
+                }
             }
         }
     }
@@ -320,11 +337,27 @@ fn outcome<T>(
         return Err(Failure::new(Incident::Output, format!("{too_much}{words}")));
     }
     let root = error.root_cause().to_string();
+    if let Some(limit) = engine_limit(&root) {
+        return Err(Failure::new(Incident::Trap, format!("{limit}{words}")));
+    }
     if root.contains("fuel allocated for hostcalls") {
         let message = format!("it handed back more than output_mib allows{words}");
         return Err(Failure::new(Incident::Output, message));
     }
     Err(Failure::new(Incident::Trap, format!("it trapped: {root}{words}")))
+}
+
+/// The engine's words for a limit of ours, as a sentence that names it.
+fn engine_limit(words: &str) -> Option<String> {
+    if words.contains("resource table has no free keys") {
+        return Some("it has more streams and timers open than a plugin may have: close some".to_owned());
+    }
+    if words.contains("store handle limit exceeded") {
+        return Some("it has more resources of its own than a plugin may have: drop some".to_owned());
+    }
+    let which = words.strip_prefix("resource limit exceeded: ")?;
+    let most = format!("{MEMORIES_MAX} memories, {TABLES_MAX} tables and {INSTANCES_MAX} instances");
+    Some(format!("it is made of more parts than a plugin may be, {most}: {which}"))
 }
 
 /// Columns as the bindings want them.
@@ -359,21 +392,46 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_and_working_goes_on() {
         let budget = Budget { computing: Duration::from_millis(100), in_all: Duration::from_secs(1) };
-        let used = AtomicU64::new(0);
-        let start = tokio::time::Instant::now();
-        assert!(while_it_works(budget, &used, std::future::pending::<()>()).await.is_err());
+        let start = Clock::now();
+        assert!(while_it_works(budget, &Signs::default(), std::future::pending::<()>()).await.is_err());
         assert_eq!(start.elapsed(), Duration::from_secs(1));
-        for (step_ms, seconds) in [(2, 20), (1, 2)] {
+        // For a processor, and for a clock.
+        for (step_ms, gives_way, millis) in [(2, true, 20_000), (1, true, 2_000), (2, false, 1_000), (50, false, 1_000)]
+        {
+            let signs = Signs::default();
             let works = async {
                 for _ in 0..20 {
-                    used.fetch_add(step_ms * 1_000_000, Relaxed);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    signs.add(Duration::from_millis(step_ms));
+                    let others = tokio::time::sleep(Duration::from_secs(1));
+                    if gives_way {
+                        signs.give_way(others).await;
+                    } else {
+                        others.await;
+                    }
                 }
             };
-            used.store(0, Relaxed);
-            let start = tokio::time::Instant::now();
-            let ended = while_it_works(budget, &used, works).await;
-            assert_eq!((start.elapsed().as_secs(), ended.is_ok()), (seconds, step_ms == 2), "{step_ms} ms a second");
+            let start = Clock::now();
+            let ended = while_it_works(budget, &signs, works).await;
+            let expected = (millis, millis == 20_000);
+            assert_eq!((start.elapsed().as_millis(), ended.is_ok()), expected, "{step_ms} ms a second, {gives_way}");
         }
+    }
+
+    /// Naps are added up, however short each of them is; what is waited for a processor in between is no nap.
+    #[tokio::test(start_paused = true)]
+    async fn naps_are_added_up() {
+        let budget = Budget { computing: Duration::from_millis(100), in_all: Duration::from_secs(1) };
+        let signs = Signs::default();
+        let naps = async {
+            loop {
+                signs.add(Duration::from_millis(4));
+                signs.give_way(tokio::time::sleep(Duration::from_millis(300))).await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        };
+        let start = Clock::now();
+        assert!(while_it_works(budget, &signs, naps).await.is_err());
+        // The last nap is the fourth, of which there are 100 ms left.
+        assert_eq!(start.elapsed(), Duration::from_millis(3 * 600 + 300 + 100));
     }
 }

@@ -6,6 +6,7 @@ use super::contract::Kind;
 use super::error::LoadError;
 use super::log::cut;
 use crate::pdata::Signal;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use tailrace_columns::{Intrinsic, Level, Wants};
@@ -19,6 +20,7 @@ const SELECTOR_BYTES_MAX: usize = 1024;
 /// A checked interest.
 #[derive(Clone, Debug)]
 pub(super) struct Interest {
+    kind: Kind,
     signals: Vec<Signal>,
     /// The attributes as it stated them; a prefix ends in `*`.
     pub(super) stated: Vec<String>,
@@ -113,7 +115,24 @@ impl Interest {
         let levels = once(stated.levels.into_iter().map(level));
         let single = matches!(stated.instances, Instances::Single);
         let wants = Arc::new(Wants { keys, levels, intrinsics });
-        Ok(Self { signals, stated: attributes, wants, always: stated.always, single })
+        Ok(Self { kind, signals, stated: attributes, wants, always: stated.always, single })
+    }
+
+    /// Whether a further instance that states this can take the place of the first one. It is shown what the first one asked
+    /// for, and counts its fields as it stated them; the order of all else does not matter.
+    pub(super) fn agrees_with(&self, stated: Stated) -> bool {
+        let Ok(other) = Self::check(stated, self.kind) else { return false };
+        let same_set = |one: &[String], other: &[String]| {
+            one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
+        };
+        let within = |one: &Self, other: &Self| {
+            one.signals.iter().all(|signal| other.signals.contains(signal))
+                && one.levels.iter().all(|level| other.levels.contains(level))
+        };
+        (self.always, self.single, &self.intrinsics) == (other.always, other.single, &other.intrinsics)
+            && same_set(&self.stated, &other.stated)
+            && within(self, &other)
+            && within(&other, self)
     }
 
     /// Whether batches of this signal are of interest.

@@ -54,6 +54,10 @@ impl Default for Limits {
 
 /// Entries of all tables of an instance.
 const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+/// Core instances, tables and memories of one instance of a plugin, which is made of several modules.
+pub(super) const INSTANCES_MAX: usize = 100;
+pub(super) const TABLES_MAX: usize = 100;
+pub(super) const MEMORIES_MAX: usize = 16;
 /// What an entry of a table takes at most.
 const TABLE_ELEMENT_BYTES: usize = 16;
 
@@ -132,15 +136,15 @@ impl ResourceLimiter for Memory {
     }
 
     fn instances(&self) -> usize {
-        100
+        INSTANCES_MAX
     }
 
     fn tables(&self) -> usize {
-        100
+        TABLES_MAX
     }
 
     fn memories(&self) -> usize {
-        16
+        MEMORIES_MAX
     }
 }
 

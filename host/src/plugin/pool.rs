@@ -7,6 +7,7 @@ use super::breaker::Breaker;
 use super::error::{Failure, Incident};
 use super::guest::Shared;
 use super::instance::Instance;
+use super::interest::Interest;
 use super::limits::Limits;
 use super::log::cut;
 use super::metrics::PluginMetrics;
@@ -23,6 +24,8 @@ use tokio::time::Instant as Clock;
 pub(super) struct Pool {
     program: Arc<Program>,
     config: Arc<str>,
+    /// What the first instance wants to see.
+    interest: Interest,
     limits: Arc<Limits>,
     shared: Arc<Shared>,
     idle: Mutex<Vec<Housed>>,
@@ -93,21 +96,23 @@ impl Drop for Pool {
 }
 
 impl Pool {
-    /// With one instance that is configured already; at most `instances` at once.
+    /// With one instance that is configured already, and answered with this interest.
     pub(super) fn new(
         program: Arc<Program>,
         config: Arc<str>,
+        interest: Interest,
         limits: Arc<Limits>,
         shared: Arc<Shared>,
-        instances: usize,
         first: Instance,
         metrics: PluginMetrics,
     ) -> Self {
         let keeps = program.exports.state.is_some();
         let kept = keeps.then(|| Kept::new(shared.log.plugin(), limits.state_bytes, metrics.states.clone()));
+        let instances = if interest.single { 1 } else { limits.instances };
         Self {
             program,
             config,
+            interest,
             limits,
             shared,
             idle: Mutex::new(vec![Housed::new(first, &metrics)]),
@@ -143,7 +148,14 @@ impl Pool {
     pub(super) async fn make(&self) -> Result<Housed, Failure> {
         let mut instance = Instance::new(&self.program, &self.limits, &self.shared).await?;
         match instance.configure(&self.config).await {
-            Ok(Ok(_)) => Ok(Housed::new(instance, &self.metrics)),
+            Ok(Ok(stated)) => {
+                if self.interest.agrees_with(stated) {
+                    return Ok(Housed::new(instance, &self.metrics));
+                }
+                let message = "a further instance wants to see something else than the first one: all instances must \
+                               give the same answer to the same configuration, fields in the same order";
+                Err(Failure::new(Incident::Start, message))
+            }
             Ok(Err(answer)) => {
                 let answer = cut(&answer, 1024);
                 let message = format!("a further instance refused the configuration that the first one took: {answer}");

@@ -8,17 +8,15 @@
 //! ([`Consumer::foresee`]) and take the batch before the edits are written ([`Consumer::consume_draft`]). A single plugin
 //! with no other behind it goes the short way, [`Plugin::run`].
 
-mod mood;
 #[cfg(test)]
 mod tests;
 
 use super::chain::{Ahead, Step};
-use super::{ErrorMode, Failed, Outcome, Plugin, RunError};
+use super::{ErrorMode, Failed, Mood, Outcome, Plugin, RunError};
 use crate::component::{BoxFuture, ConsumeError, Consumer, Context, Draft};
 use crate::pdata::{Batch, Signal};
 use crate::workers::lane::aside;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use mood::Mood;
 use std::sync::Arc;
 use std::time::Instant;
 use tailrace_columns::{Union, Wants};

@@ -17,6 +17,7 @@ use super::instance::Instance;
 use super::log::cut;
 use super::metrics::PluginMetrics;
 use super::options::Outcome;
+use super::pool::Housed;
 use super::program::Program;
 use super::work;
 use crate::component::Draft;
@@ -234,7 +235,7 @@ impl Kept {
 
 /// The version that runs now. Where nothing is kept, this is one atomic pointer.
 pub(super) struct Current {
-    generation: ArcSwap<Generation>,
+    generation: Arc<ArcSwap<Generation>>,
     /// Held by batches of a version that keeps something, and, alone, by its replacement.
     gate: Arc<RwLock<()>>,
 }
@@ -244,7 +245,11 @@ pub(super) type Inside = Option<OwnedRwLockReadGuard<()>>;
 
 impl Current {
     pub(super) fn new(first: Generation) -> Self {
-        Self { generation: ArcSwap::from_pointee(first), gate: Arc::default() }
+        Self::of(Arc::new(first))
+    }
+
+    fn of(generation: Arc<Generation>) -> Self {
+        Self { generation: Arc::new(ArcSwap::new(generation)), gate: Arc::default() }
     }
 
     /// The version, to look at.
@@ -270,47 +275,54 @@ impl Current {
     /// Puts another version in place, and hands it what the old one kept. Blocks until that is done; not to be called on a
     /// worker.
     pub(super) fn store(&self, next: Arc<Generation>) {
-        self.replace(&next, || self.generation.store(Arc::clone(&next)));
+        let (place, new) = (Arc::clone(&self.generation), Arc::clone(&next));
+        self.replace(&next, move || place.store(Arc::clone(&new)));
     }
 
     /// The same for the same plugin with another configuration: it gets a place of its own. What this one still runs starts
     /// fresh.
-    pub(super) fn succeed(&self, next: Generation) -> Self {
+    pub(super) fn succeed(&self, next: Arc<Generation>) -> Self {
         self.replace(&next, || ());
-        Self::new(next)
+        Self::of(next)
     }
 
-    fn replace(&self, next: &Generation, switch: impl FnOnce()) {
+    fn replace(&self, next: &Arc<Generation>, switch: impl Fn() + Clone + Send + 'static) {
         let old = self.load_full();
         if old.pool.kept().is_none() || next.pool.kept().is_none() {
             return switch();
         }
-        match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime.block_on(self.hand_over(&old, next, switch)),
-            Err(error) => {
-                tracing::warn!(plugin = next.name, "the plugin starts fresh: its state cannot be handed on: {error}");
-                switch();
-            }
-        }
-    }
-
-    async fn hand_over(&self, old: &Generation, next: &Generation, switch: impl FnOnce()) {
-        let (Some(from), Some(to)) = (old.pool.kept(), next.pool.kept()) else { return };
         // Made before anybody has to wait for it. The first instance, which had the self-test, stays for the case that
         // this one does not take the state.
-        let successor = next.pool.make().await;
-        let alone = self.gate.write().await;
-        old.pool.retire().await;
-        to.inherit(from);
-        match successor {
-            Ok(mut successor) => {
-                if to.restore(&mut successor.instance).await {
-                    next.pool.use_instead(successor);
-                }
-            }
-            Err(failure) => to.forget(&failure),
+        let successor = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime.block_on(next.pool.make()),
+            Err(error) => Err(Failure::new(Incident::Start, error)),
+        };
+        let (gate, to, switched) = (Arc::clone(&self.gate), Arc::clone(next), switch.clone());
+        let work = async move {
+            let alone = gate.write().await;
+            hand_over(&old, &to, successor).await;
+            switched();
+            drop(alone);
+        };
+        // From here on batches wait.
+        if next.program.engine.foreground.run(work).is_none() {
+            tracing::error!(plugin = next.name, "the plugin starts fresh: its state was not handed on");
+            switch();
         }
-        switch();
-        drop(alone);
+    }
+}
+
+/// Hands on what a version keeps to another, while no batch is in either.
+async fn hand_over(old: &Generation, next: &Generation, successor: Result<Housed, Failure>) {
+    let (Some(from), Some(to)) = (old.pool.kept(), next.pool.kept()) else { return };
+    old.pool.retire().await;
+    to.inherit(from);
+    match successor {
+        Ok(mut successor) => {
+            if to.restore(&mut successor.instance).await {
+                next.pool.use_instead(successor);
+            }
+        }
+        Err(failure) => to.forget(&failure),
     }
 }

@@ -234,7 +234,7 @@ impl Inner {
         swaps.history().before = next.probation().map(|_| before);
         swaps.propose(candidate);
         let (platform, file, registry) = (Arc::clone(&self.platform), self.file.clone(), self.registry.clone());
-        let (heir, trouble) = (self.current.succeed(next), Mutex::default());
+        let (heir, trouble) = (self.current.succeed(Arc::new(next)), Mutex::default());
         let next = Self { options, platform, file, current: heir, metrics, registry, swaps, trouble };
         let now = next.current.load_full();
         tracing::info!(

@@ -1,7 +1,8 @@
 //! Text to tree: YAML events gathered into nodes with places.
 //!
 //! Anchors, aliases and merge keys (`<<`) are resolved here, so nobody else meets them. A duplicate key is an error.
-//! Bounded: [`BYTES_MAX`] of text, [`DEPTH_MAX`] levels, [`NODES_MAX`] nodes once aliases are written out.
+//! Bounded: [`BYTES_MAX`] of text, [`DEPTH_MAX`] levels; once aliases are written out, [`NODES_MAX`] nodes and
+//! [`WRITTEN_BYTES_MAX`] of text in them.
 
 use super::{Key, Node, Origin, Problems, Value, scalar};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
@@ -14,6 +15,8 @@ pub const BYTES_MAX: usize = 8 << 20;
 const DEPTH_MAX: usize = 100;
 /// How many nodes a document may have, each use of an alias counted in full.
 const NODES_MAX: usize = 200_000;
+/// How much text its keys and values may have, each use of an alias counted in full.
+const WRITTEN_BYTES_MAX: usize = 4 * BYTES_MAX;
 
 /// Parses one document. `source` names it in messages. Nothing at all is [`Value::Null`].
 ///
@@ -78,9 +81,9 @@ struct Builder<'p> {
     source: Arc<str>,
     problems: &'p mut Problems,
     stack: Vec<Frame>,
-    /// What an anchor stands for, and how many nodes that is.
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
+    /// What an anchor stands for, and how large it is.
+    anchors: HashMap<usize, (Node, Size)>,
+    size: Size,
     document: Option<Node>,
     documents: usize,
     faulty: bool,
@@ -93,7 +96,7 @@ impl<'p> Builder<'p> {
             problems,
             stack: Vec::new(),
             anchors: HashMap::new(),
-            nodes: 0,
+            size: Size::default(),
             document: None,
             documents: 0,
             faulty: false,
@@ -116,17 +119,21 @@ impl<'p> Builder<'p> {
                 Ok(())
             }
             Event::Alias(id) => {
-                let Some((node, nodes)) = self.anchors.get(&id).cloned() else {
+                let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
                     return Err((origin, "an alias that contains itself".to_owned()));
                 };
                 if self.expects_key() {
                     return Err((origin, "an alias cannot be a key".to_owned()));
                 }
-                self.count(nodes, &origin)?;
-                self.put(node)
+                // Before it is copied: the copy is what has to be bounded.
+                self.count(size, &origin)?;
+                match self.anchors.get(&id) {
+                    Some((node, _)) => self.put(node.clone()),
+                    None => Ok(()),
+                }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, &origin)?;
+                self.count(Size { nodes: 1, bytes: text.len() }, &origin)?;
                 let value = typed(&text, style, tag.as_deref()).map_err(|message| (origin.clone(), message))?;
                 if self.expects_key() {
                     let merge = style == ScalarStyle::Plain && text == "<<";
@@ -159,7 +166,7 @@ impl<'p> Builder<'p> {
         if self.stack.len() >= DEPTH_MAX {
             return Err((origin, format!("lists and maps nest deeper than {DEPTH_MAX} levels")));
         }
-        self.count(1, &origin)?;
+        self.count(Size { nodes: 1, bytes: 0 }, &origin)?;
         self.stack.push(frame);
         Ok(())
     }
@@ -178,10 +185,10 @@ impl<'p> Builder<'p> {
     /// A complete value: remembered if it has an anchor, put where it belongs.
     fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Refused> {
         if anchor > 0 {
-            let nodes = size(&node);
+            let size = Size::of(&node);
             // The remembered copy is memory too.
-            self.count(nodes, &node.origin)?;
-            self.anchors.insert(anchor, (node.clone(), nodes));
+            self.count(size, &node.origin)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         self.put(node)
     }
@@ -232,10 +239,14 @@ impl<'p> Builder<'p> {
         }
     }
 
-    fn count(&mut self, nodes: usize, origin: &Origin) -> Result<(), Refused> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > NODES_MAX {
-            return Err((origin.clone(), format!("more than {NODES_MAX} values once aliases are written out")));
+    fn count(&mut self, more: Size, origin: &Origin) -> Result<(), Refused> {
+        self.size.add(more);
+        let refused = |message| Err((origin.clone(), message));
+        if self.size.nodes > NODES_MAX {
+            return refused(format!("more than {NODES_MAX} values once aliases are written out"));
+        }
+        if self.size.bytes > WRITTEN_BYTES_MAX {
+            return refused(format!("more than {WRITTEN_BYTES_MAX} bytes of text once aliases are written out"));
         }
         Ok(())
     }
@@ -265,11 +276,34 @@ fn merged(map: OpenMap) -> Result<Vec<(Key, Node)>, Refused> {
     Ok(entries)
 }
 
-fn size(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Seq(items) => items.iter().map(size).sum(),
-        Value::Map(entries) => entries.iter().map(|(_, node)| 1 + size(node)).sum(),
-        _ => 0,
+/// How large a tree is.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    /// Of the text in it, keys included.
+    bytes: usize,
+}
+
+impl Size {
+    fn of(node: &Node) -> Self {
+        let mut size = Self { nodes: 1, bytes: 0 };
+        match &node.value {
+            Value::String(text) => size.bytes += text.len(),
+            Value::Seq(items) => items.iter().for_each(|item| size.add(Self::of(item))),
+            Value::Map(entries) => {
+                for (key, node) in entries {
+                    size.add(Self { nodes: 1, bytes: key.name.len() });
+                    size.add(Self::of(node));
+                }
+            }
+            _ => {}
+        }
+        size
+    }
+
+    fn add(&mut self, more: Self) {
+        self.nodes = self.nodes.saturating_add(more.nodes);
+        self.bytes = self.bytes.saturating_add(more.bytes);
     }
 }
 

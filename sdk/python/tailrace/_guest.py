@@ -5,7 +5,6 @@ numbers and what is printed go to the host."""
 import random
 import sys
 import time
-import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import encodings.idna
@@ -16,6 +15,7 @@ from wit_world.exports import lifecycle as wit
 from wit_world.imports import host, types
 
 from . import _attributes, _host, _plugin, _sampler
+from ._accident import told
 from ._interest import Interest
 
 
@@ -232,8 +232,5 @@ def _guarded(call: Callable[[], Any]) -> Any:
         failure = types.Failure_Retryable if error.retryable else types.Failure_Permanent
         raise Err(failure(str(error))) from None
     except BaseException as error:
-        # Without the lines of source: there are no files to read them from.
-        frames = traceback.walk_tb(error.__traceback__)
-        places = "".join(f"\n  at {frame.f_code.co_qualname} ({frame.f_code.co_filename}:{line})" for frame, line in frames)
-        _host.imports.log("error", f"{type(error).__name__}: {error}{places}")
+        _host.imports.log("error", told(error))
         raise

@@ -22,7 +22,7 @@ class Interest:
     """Keys of attributes; `http.*` for those that begin so, `*` for all. For a `ProcessorPlugin`: a batch without any passes."""
     fields: Words = ()
     """Fields that are shown like attributes: `span.name`, `span.kind`, `span.status`, `span.status_message`,
-    `span.duration`, `span.trace_id`, `span.parent_id`, `log.severity`, `log.body`, `metric.name`, `scope.name`, `scope.version`."""
+    `span.duration`, `span.trace_id`, `span.parent_id`, `log.severity`, `log.severity_text`, `log.body`, `metric.name`, `scope.name`, `scope.version`."""
     levels: Words = ()
     """Where to look for attributes (`resource`, `scope`, `item`, `event`, `link`, `exemplar`, `metric`); everywhere if empty."""
     signals: Words = ()

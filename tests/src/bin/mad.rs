@@ -200,7 +200,10 @@ fn bombs(tailrace: PathBuf, memory_mib: u64, only: &str) {
         if let Some(mut stderr) = child.stderr.take() {
             let _ = std::io::Read::read_to_string(&mut stderr, &mut words);
         }
-        let words: String = words.lines().last().unwrap_or("valid").chars().take(100).collect();
+        let words = words.lines().last().unwrap_or("valid");
+        // Behind the places in the configuration and in the file system.
+        let words = words.rsplit_once(" as a plugin: ").map_or(words, |(_, reason)| reason);
+        let words: String = words.chars().take(160).collect();
         println!("{name:32} {:10} {:9.2} {most:9}  {outcome}: {words}", wasm.len(), start.elapsed().as_secs_f64());
     }
 }

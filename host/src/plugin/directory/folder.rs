@@ -21,6 +21,7 @@ mod tests;
 use super::loads::{self, Loads};
 use super::look::{self, Look};
 use super::{Candidate, STABLE};
+use crate::plugin::engine::engine;
 use crate::plugin::stage::Member;
 use crate::plugin::{Hash, LoadError, Offer, Platform, Plugin};
 use serde_json::{Value, json};
@@ -87,6 +88,8 @@ impl Folder {
     /// older version to go on with.
     pub fn open(options: FolderOptions, loader: Box<dyn Loader>) -> Result<Arc<Self>, String> {
         let folder = Self { options, loader, state: Mutex::default() };
+        // The first plugin may come late, on a thread of low priority; a fault will be told then.
+        let _ = engine();
         let (mut slots, mut faults, mut problem) = (BTreeMap::new(), Vec::new(), None);
         match lying::plugins(&folder.options.path) {
             Ok(names) if names.len() > folder.options.plugins_max => return Err(folder.too_many(names.len())),

@@ -5,7 +5,7 @@
 
 use super::*;
 use std::time::Instant;
-use tailrace_tests::crafted;
+use tailrace_tests::{crafted, hoards};
 
 /// No call may keep the host busy for longer than this, whatever the guest answers: the time limit of the tests, and
 /// room for a slow machine.
@@ -99,6 +99,44 @@ async fn what_grows_is_stopped() {
         check(name, crafted::guest(name).into(), "", Some((incident, words))).await;
     }
     check("table in one step", crafted::guest("table in one step").into(), "", None).await;
+}
+
+/// What the host holds for a guest (timers, handles, lent handles) has an end too, and the message says which. A guest that
+/// keeps a little with each call gets a fresh start when it is full.
+#[tokio::test]
+async fn what_is_hoarded_has_an_end() {
+    for (name, words) in [
+        ("pollables without end", "more streams and timers open"),
+        ("resources of its own", "more resources of its own"),
+    ] {
+        check(name, hoards::guest(name).into(), "", Some((Incident::Trap, words))).await;
+    }
+    let name = "one pollable a million times";
+    check(name, hoards::guest(name).into(), "", Some((Incident::Output, "output_mib"))).await;
+    check("short naps", hoards::guest("short naps").into(), "", Some((Incident::Timeout, "longer than"))).await;
+    let name = "a hundred pollables with each call";
+    let plugin = load(hoards::guest(name), tight("")).unwrap();
+    let mut ended = Vec::new();
+    for number in 0..25 {
+        let text = number.to_string();
+        if plugin.run(&batch(&[&[("victim", &text)]])).await.is_err() {
+            ended.push(number);
+        }
+    }
+    assert_eq!(ended, [5, 11, 17, 23], "{name}");
+}
+
+/// Each instance opens other series, as long as they may be: there are as many as may be, and they stay.
+#[tokio::test]
+async fn hoards_of_series_are_bounded() {
+    let metrics = Metrics::default();
+    let candidate = Candidate::new(guests::guest("mad-attributes"));
+    let plugin = Plugin::load(&candidate, tight("hoard series"), &metrics, &[]).unwrap();
+    for _ in 0..10 {
+        plugin.run(&victims()).await.unwrap();
+    }
+    let series = metrics.render().lines().filter(|line| line.starts_with("plugin_hoard_count")).count();
+    assert_eq!(series, 100);
 }
 
 /// Traps, and lies about addresses and lengths that only a hand-written guest can tell.
@@ -308,6 +346,26 @@ async fn a_later_instance_may_refuse() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(message.contains("a further instance refused") && message.len() < 3000, "{} bytes", message.len());
+}
+
+/// Each instance is shown what the first one asked for. One that asks for something else would take one field for another:
+/// it is not used. The order of attributes and levels is nobody's business.
+#[tokio::test]
+async fn instances_want_the_same() {
+    let limits = Limits { recycle_calls: 1, ..options("").limits };
+    let load = |what: &str| {
+        let config = format!(r#"{{"do": "{what}"}}"#);
+        load(guests::guest("mad-attributes"), Options { limits: limits.clone(), ..options(&config) }).unwrap()
+    };
+    let another = load("another interest each time");
+    assert!(another.run(&victims()).await.is_ok());
+    let (kind, message) = incident(another.run(&victims()).await);
+    assert_eq!(kind, Incident::Start, "{message}");
+    assert!(message.contains("wants to see something else than the first one"), "{message}");
+    let order = load("another order each time");
+    for _ in 0..10 {
+        assert!(order.run(&victims()).await.is_ok());
+    }
 }
 
 /// Metrics and patterns without end: the host takes as many as the limits say, and the guest may go on.

@@ -8,9 +8,9 @@
 use super::policy::wasm::ErrorMode as Mode;
 use super::policy::{Answer, layout::Wish};
 use super::shown::{Answers, Shown};
-use crate::component::{BuildError, Context};
+use crate::component::{BuildError, ComponentId, Context};
 use crate::plugin::processor::{Followed, Place};
-use crate::plugin::{ErrorMode, Failed, Options, Plugin, Role, directory, plugin_file, plugin_name};
+use crate::plugin::{ErrorMode, Failed, Mood, Options, Plugin, Role, directory, plugin_file, plugin_name};
 use crate::shutdown::Deadline;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -27,9 +27,11 @@ const ACCIDENTS_MAX: usize = 8;
 /// A plugin that is asked about traces.
 pub struct Sampler {
     wish: Wish,
+    processor: ComponentId,
     file: PathBuf,
     plugin: Arc<Plugin>,
     followed: Followed,
+    mood: Mood,
 }
 
 impl Sampler {
@@ -82,7 +84,8 @@ impl Sampler {
         context.telemetry.status().publish(&format!("processor:{name}"), move || shown.status());
         let (path, rescan, followed) = (file.clone(), settings.rescan_interval.get(), Arc::clone(&plugin));
         let follow = move || directory::watch(&path, rescan, Arc::clone(&followed), module_bytes);
-        Ok(Self { wish: wish.clone(), followed: Followed::new(&file, follow), file, plugin })
+        let (processor, followed, mood) = (context.id.clone(), Followed::new(&file, follow), Mood::default());
+        Ok(Self { wish: wish.clone(), processor, file, plugin, followed, mood })
     }
 
     /// Follows the file from now on, if that is not done yet.
@@ -130,8 +133,12 @@ impl Sampler {
         groups.push_back(0..answers.len());
         while let Some(group) = groups.pop_front() {
             let said = match self.plugin.ask(|wanted, spans| shown.traces(group.clone(), wanted, spans)).await {
-                Ok(decisions) => decisions.into_iter().map(Some).collect(),
+                Ok(decisions) => {
+                    self.works();
+                    decisions.into_iter().map(Some).collect()
+                }
                 Err(no) => {
+                    self.fails(&no);
                     accidents += usize::from(no.by_accident());
                     if no.by_accident() && accidents < ACCIDENTS_MAX && group.len() > 1 {
                         groups.extend(split(&group, if group.len() > GROUP { GROUP } else { 1 }));
@@ -145,6 +152,19 @@ impl Sampler {
             }
         }
         answers
+    }
+
+    fn works(&self) {
+        if self.mood.works() {
+            tracing::info!(processor = %self.processor, policy = self.wish.policy, "the plugin works again");
+        }
+    }
+
+    fn fails(&self, failed: &Failed) {
+        if let Some(unsaid) = self.mood.fails() {
+            let (processor, policy, error) = (&self.processor, &self.wish.policy, &failed.error);
+            tracing::warn!(%processor, policy, unsaid, "the plugin fails, which costs its vote: {error}");
+        }
     }
 
     /// What counts as its answer when it has none.

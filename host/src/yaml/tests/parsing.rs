@@ -160,6 +160,12 @@ fn limits() {
         bomb.push_str(&format!("a{i}: &a{i} [{aliases}]\n"));
     }
     assert!(refusal(&bomb).contains("more than 200000 values once aliases are written out"));
+    // Few nodes, but each of them is long: a value, and a key.
+    let (long, aliases) = ("x".repeat(100_000), ["*x"; 400].join(", "));
+    let bombs = [format!("a: &x {long}\nb: [{aliases}]"), format!("a: &x {{{long}: 1}}\nb: [{aliases}]")];
+    for bomb in bombs {
+        assert!(refusal(&bomb).contains("bytes of text once aliases are written out"));
+    }
     let long = refusal(&" ".repeat(BYTES_MAX + 1));
     assert_eq!(long, format!("error: t.yaml: {} bytes of YAML, at most {BYTES_MAX} are read", BYTES_MAX + 1));
 }

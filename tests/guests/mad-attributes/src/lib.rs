@@ -11,7 +11,8 @@ use tailrace_sdk::guest::lifecycle::bindings::exports::tailrace::plugin::lifecyc
     AttributeSelector, Guest as Lifecycle, Info, Instances, Interest, Level,
 };
 use tailrace_sdk::guest::lifecycle::bindings::tailrace::plugin::host::{
-    LogLevel, MetricKind, Texts, compile_patterns, find_patterns, hash_texts, log, now, open_metric, record_metric,
+    LogLevel, MetricKind, Texts, compile_patterns, find_patterns, hash_texts, log, now, open_metric, random,
+    record_metric,
 };
 
 /// Tests replace these bytes in the compiled file to make versions that can be told apart.
@@ -77,6 +78,20 @@ impl Lifecycle for Mad {
                 }
             }
             "run alone" => interest.instances = Instances::Single,
+            // Each instance sees other columns than the host thinks.
+            "another interest each time" => {
+                interest.intrinsics = vec!["span.name".into(), "span.status_message".into(), "span.kind".into()];
+                interest.intrinsics.rotate_left(random() as usize % 3);
+                interest.attributes.push(AttributeSelector::Exact(format!("k{}", random())));
+            }
+            // The same in another order, as it comes out of a hash table: that is allowed.
+            "another order each time" => {
+                interest.attributes.extend((0..5).map(|n| AttributeSelector::Exact(format!("k{n}"))));
+                let count = interest.attributes.len();
+                interest.attributes.rotate_left(random() as usize % count);
+                interest.levels = vec![Level::Item, Level::Event];
+                interest.levels.rotate_left(random() as usize % 2);
+            }
             _ => {}
         }
         DO.replace(what);
@@ -98,10 +113,11 @@ fn apply(values: &Projection) -> Result<Edits, Failure> {
     }
     let edits = match what.as_str() {
         // Sets every value to the stamp of this file.
-        "stamp" | "run alone" => {
+        "stamp" | "run alone" | "another order each time" => {
             let stamp = stamp();
             edits(&(0..rows).collect::<Vec<_>>(), &vec![0; rows as usize], &vec![stamp.as_bytes(); rows as usize])
         }
+        "another interest each time" => edits(&[], &[], &[]),
         "trap on nothing" => panic!("nothing is too much"),
         "trap on poison" => {
             assert!(!String::from_utf8_lossy(&values.data).contains("poison"), "this batch is poisoned");
@@ -245,6 +261,27 @@ fn apply(values: &Projection) -> Result<Edits, Failure> {
             }
             edits(&[], &[], &[])
         }
+        // Sets that are as large as may be, and it keeps them all.
+        "hoard patterns" => {
+            for _ in 0..count(100) {
+                let _ = compile_patterns(&large_set());
+            }
+            edits(&[], &[], &[])
+        }
+        "compile a set with each call" => {
+            let _ = compile_patterns(&large_set());
+            edits(&[], &[], &[])
+        }
+        "hoard series" => {
+            for number in 0..count(50) {
+                let labels: Vec<_> =
+                    (0..8).map(|n| (format!("l{n}"), format!("{number:0>190}{}", random() % 1000))).collect();
+                if let Ok(metric) = open_metric(MetricKind::Histogram, "hoard", &labels) {
+                    record_metric(metric, 1.0);
+                }
+            }
+            edits(&[], &[], &[])
+        }
         "look around" => {
             let open = std::fs::read("/etc/passwd").is_ok()
                 || std::fs::read_dir("/").is_ok()
@@ -271,6 +308,12 @@ fn edits(rows: &[u32], actions: &[u8], values: &[&[u8]]) -> Edits {
     let kinds = actions.iter().map(|action| u8::from(*action == 0)).collect();
     let additions = additions(&[]);
     Edits { rows: rows.to_vec(), actions: actions.to_vec(), kinds, ends, data, additions }
+}
+
+/// A set of expressions that is as dear as it may be, and that nobody has compiled before.
+fn large_set() -> Vec<String> {
+    let salt = random();
+    (0..count(1000)).map(|n| format!("[a-z]{{{}}}\\w+{n}x{salt:x}", n % 50)).collect()
 }
 
 /// `count`, hidden from the optimiser.

@@ -49,6 +49,7 @@ impl sampler::Guest for Mad {
     fn wants_spans() -> bool {
         let what = DO.with_borrow(Clone::clone);
         match what.as_str() {
+            "see whole spans" => true,
             "panic in wants-spans" => panic!("I want nothing"),
             "loop in wants-spans" => spin(),
             _ => false,
@@ -68,6 +69,8 @@ impl sampler::Guest for Mad {
             "a million" => keep(100_000),
             "trap" => panic!("as I was told"),
             "loop" => spin(),
+            "never at length" => return Err(Failure::Permanent("no\r\nx-evil: 1\u{0} ".repeat(100_000))),
+            "later at length" => return Err(Failure::Retryable("not now ".repeat(100_000))),
             "never" => return Err(Failure::Permanent("not ever".into())),
             // Sane: what becomes of a trace is told by how many spans it has.
             "by span count" => traces.span_counts.iter().map(|spans| by_count(*spans)).collect(),

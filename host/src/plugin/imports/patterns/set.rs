@@ -90,7 +90,9 @@ impl Set {
         pace.spent(10 * all.get_nfa().states().len()).await?;
         let search = each.iter().map(|expression| 8 * expression.states() * expression.slots()).max().unwrap_or(0);
         let scan = all.get_config().get_cache_capacity();
-        let memory_bytes = bytes + all.memory_usage() + search + scan;
+        // The text is how others find the set.
+        let text: usize = patterns.iter().map(|pattern| size_of::<String>() + pattern.len()).sum();
+        let memory_bytes = text + bytes + all.memory_usage() + search + scan;
         Ok(Ok(Self { each, all, memory_bytes }))
     }
 

@@ -183,6 +183,11 @@ async fn bad_sets_are_refused() {
     let mut poor = Instance::new(Duration::from_secs(60));
     poor.memory = Memory::new(100 << 10);
     assert!(poor.compile(&["a"]).await.unwrap_err().contains("memory_mib"));
+    // The text of a set is kept too, however little becomes of it.
+    poor.memory = Memory::new(300 << 10);
+    let comment = format!("(?x)a # {}", "-".repeat(200 << 10));
+    assert!(poor.compile(&[&comment]).await.unwrap_err().contains("memory_mib"));
+    assert_eq!(poor.compile(&["a"]).await, Ok(0));
 }
 
 /// A set or a text that is not there matches nothing, not even the empty expression.

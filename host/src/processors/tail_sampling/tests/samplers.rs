@@ -68,6 +68,43 @@ async fn answers_are_votes() {
     assert_eq!(out(&stage), ["stray"]);
 }
 
+/// Why a plugin has no answer is in the log: an accident as well as its own "no", at once, and in few words.
+#[tokio::test(start_paused = true)]
+async fn the_log_says_why_there_is_no_vote() {
+    let directory = plugins();
+    for (what, words) in [
+        ("one too many", "decided about 2 traces, but was asked about 1"),
+        ("never at length", r"vote: no\r\nx-evil: 1\u{0} no"),
+        ("later at length", "not now not now"),
+    ] {
+        let log = Arc::<Mutex<Vec<u8>>>::default();
+        let written = Arc::clone(&log);
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&written)));
+        let _heard = tracing::subscriber::set_default(subscriber.finish());
+        let stage =
+            Stage::start(&format!("{{policies: [{}], decision_wait: 1s}}", asks(&directory, what, "ignore"))).await;
+        put_all(&stage, &[(1, 1)]).await;
+        pass(1_100).await;
+        let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("the plugin fails")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(words) && lines[0].len() < 2000, "{what}: {log:.3000}");
+        assert!(lines[0].contains("policy=\"plugin\""), "{what}: {log}");
+    }
+}
+
+/// What is written to a log.
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A trace on which the plugin traps loses this vote. The others in the same slice do not.
 #[tokio::test(start_paused = true)]
 async fn a_poisoned_trace_costs_its_own_vote() {

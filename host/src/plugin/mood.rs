@@ -11,7 +11,7 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// What the log says of a plugin.
 #[derive(Debug, Default)]
-pub(super) struct Mood {
+pub struct Mood {
     /// Whether the log says that it fails. Good calls look at nothing else.
     said_failing: AtomicBool,
     said: Mutex<Said>,
@@ -27,7 +27,7 @@ struct Said {
 
 impl Mood {
     /// A call went well; whether that is worth a line.
-    pub(super) fn works(&self) -> bool {
+    pub fn works(&self) -> bool {
         self.said_failing.load(Relaxed) && {
             let mut said = self.said();
             self.said_failing.load(Relaxed) && is_due(&mut said.works) && self.said_failing.swap(false, Relaxed)
@@ -35,7 +35,7 @@ impl Mood {
     }
 
     /// A call failed. If that is worth a line: how many failures were not worth one since the last.
-    pub(super) fn fails(&self) -> Option<u64> {
+    pub fn fails(&self) -> Option<u64> {
         let mut said = self.said();
         if self.said_failing.load(Relaxed) || !is_due(&mut said.fails) {
             said.unsaid += 1;
