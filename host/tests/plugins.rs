@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tailrace_tests::bomb::large;
 use tailrace_tests::guests::CORE_MODULE;
 use tailrace_tests::heard::Heard;
 use tailrace_tests::http;
@@ -151,6 +152,9 @@ async fn a_compile_bomb_is_stopped() {
     scene.plugins.replace("stamp", &bomb(1, 300_000));
     let (valid, words) = scene.validate("{compile: {memory_mib: 256}}");
     assert!(!valid && words.contains("compile.memory_mib"), "{words}");
+    scene.plugins.replace("stamp", &large(1200));
+    let (valid, words) = scene.validate("{compile: {code_mib: 1}}");
+    assert!(!valid && words.contains("compile.code_mib"), "{words}");
 }
 
 /// While a bomb is compiled the collector answers, and a SIGTERM does not wait for it; nothing of it is left.

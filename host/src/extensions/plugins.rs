@@ -6,7 +6,7 @@
 //!     max_plugins: 100
 //!     load: {concurrency: 4}
 //!     cache: {directory: /var/cache/tailrace, size_mib: 512}
-//!     compile: {timeout: 120s, memory_mib: 2048, concurrency: 1}
+//!     compile: {timeout: 120s, memory_mib: 2048, code_mib: 128, concurrency: 1}
 //!     rollback: {window: 5m, failures: 5, share_percent: 10}
 //! service:
 //!   extensions: [plugins]
@@ -73,6 +73,8 @@ struct CompileConfig {
     timeout: GoDuration,
     /// Memory.
     memory_mib: u64,
+    /// Machine code that comes out of it.
+    code_mib: u64,
     /// How many at once.
     concurrency: usize,
 }
@@ -115,8 +117,8 @@ impl Default for CacheConfig {
 
 impl Default for CompileConfig {
     fn default() -> Self {
-        let CompileSettings { timeout, memory_bytes, concurrency, .. } = CompileSettings::default();
-        Self { timeout: timeout.into(), memory_mib: memory_bytes / MIB, concurrency }
+        let CompileSettings { timeout, memory_bytes, code_bytes, concurrency, .. } = CompileSettings::default();
+        Self { timeout: timeout.into(), memory_mib: memory_bytes / MIB, code_mib: code_bytes / MIB, concurrency }
     }
 }
 
@@ -146,6 +148,9 @@ impl Settings for Config {
         }
         if !(256..=1 << 20).contains(&self.compile.memory_mib) {
             check.error("compile.memory_mib", "must be between 256 and 1048576");
+        }
+        if !(1..=1 << 20).contains(&self.compile.code_mib) {
+            check.error("compile.code_mib", "must be between 1 and 1048576");
         }
         if !(1..=64).contains(&self.compile.concurrency) {
             check.error("compile.concurrency", "must be between 1 and 64");
@@ -183,6 +188,7 @@ impl Config {
             compile: CompileSettings {
                 timeout: self.compile.timeout.get(),
                 memory_bytes: self.compile.memory_mib.saturating_mul(MIB),
+                code_bytes: self.compile.code_mib.saturating_mul(MIB),
                 concurrency: self.compile.concurrency,
                 program: base.compile.program,
             },

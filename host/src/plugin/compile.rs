@@ -4,8 +4,8 @@
 //! of a core, and a file made for the purpose takes as long and as much memory as its author likes. So the host starts
 //! itself again as `tailrace __compile`, hands it the bytes that it has hashed, and takes machine code back:
 //!
-//! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), its niceness is
-//!   19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
+//! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), of the machine code
+//!   no more is taken than `compile.code_mib`, its niceness is 19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
 //! - it opens no file, writes none, gets no environment, and dies with the thread that waits for it;
 //! - `compile.concurrency` of them run at once, one by default.
 //!
@@ -52,6 +52,8 @@ pub struct CompileSettings {
     pub timeout: Duration,
     /// Memory for one plugin, counted as address space.
     pub memory_bytes: u64,
+    /// Machine code of one plugin, which this process takes.
+    pub code_bytes: u64,
     /// How many are compiled at once.
     pub concurrency: usize,
     /// The program that compiles: this one, started again. Without it, a thread does.
@@ -60,7 +62,13 @@ pub struct CompileSettings {
 
 impl Default for CompileSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(120), memory_bytes: 2 << 30, concurrency: 1, program: None }
+        Self {
+            timeout: Duration::from_secs(120),
+            memory_bytes: 2 << 30,
+            code_bytes: 128 << 20,
+            concurrency: 1,
+            program: None,
+        }
     }
 }
 
@@ -107,7 +115,7 @@ impl Compiler {
         match self.settings.program.as_ref().map(|program| self.process(program, urgency).spawn()) {
             Some(Ok(child)) => {
                 let code = self.in_a_process(&mut Process(child), bytes, cancelled)?;
-                return Ok((code, Where::Process));
+                return Ok((self.of_allowed_size(code)?, Where::Process));
             }
             Some(Err(error)) if !self.said.swap(true, Relaxed) => {
                 tracing::warn!(
@@ -116,7 +124,19 @@ impl Compiler {
             }
             Some(Err(_)) | None => {}
         }
-        Ok((self.on_a_thread(bytes, urgency, slot, cancelled)?, Where::Thread))
+        let code = self.on_a_thread(bytes, urgency, slot, cancelled)?;
+        Ok((self.of_allowed_size(code)?, Where::Thread))
+    }
+
+    fn of_allowed_size(&self, code: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+        let bytes_max = self.settings.code_bytes;
+        if code.len() as u64 <= bytes_max {
+            return Ok(code);
+        }
+        Err(LoadError(format!(
+            "its machine code is larger than the {} MiB that compile.code_mib of the extension `plugins` allows",
+            bytes_max >> 20
+        )))
     }
 
     fn process(&self, program: &Path, urgency: Urgency) -> Command {
@@ -143,7 +163,8 @@ impl Compiler {
         let (Some(mut input), Some(output), Some(errors)) = pipes else {
             return Err(LoadError::new("the compiler has no pipes"));
         };
-        let code_max = self.settings.memory_bytes;
+        // One byte more tells that there is more.
+        let code_max = self.settings.code_bytes.saturating_add(1);
         std::thread::scope(|scope| {
             // If it dies early, its exit says why.
             scope.spawn(move || input.write_all(bytes));
