@@ -127,7 +127,8 @@ fn a_file_may_not_contain_itself() {
     assert!(error.ends_with(": more than 100 expansions behind each other: does it contain itself?"), "{error}");
     let many = format!("[{}]", vec!["\"${A}\""; 6000].join(", "));
     let error = tree(&Fake::default().file("t.yaml", &format!("a: {many}\nb: {many}")), &["t.yaml"], &[]).unwrap_err();
-    assert!(error.ends_with("error: b[4000]: more than 10000 expansions in one configuration"), "{error}");
+    let last = "error: b[4000]: more than 10000 expansions in one configuration\n... and 9800 more";
+    assert!(error.ends_with(last), "{error}");
 }
 
 /// Values from a file know their place in it; other values have the place of the expansion.
