@@ -4,8 +4,9 @@
 //! of a core, and a file made for the purpose takes as long and as much memory as its author likes. So the host starts
 //! itself again as `tailrace __compile`, hands it the bytes that it has hashed, and takes machine code back:
 //!
-//! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), of the machine code
-//!   no more is taken than `compile.code_mib`, its niceness is 19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
+//! - its processor time and its memory are limited by the kernel (`compile.timeout`, `compile.memory_mib`), and no more of its
+//!   machine code is taken than `compile.code_mib`;
+//! - its niceness is 19 unless the collector is only starting, and it is the first that goes when the machine runs out of memory;
 //! - it opens no file, writes none, gets no environment, and dies with the thread that waits for it;
 //! - `compile.concurrency` of them run at once, one by default.
 //!

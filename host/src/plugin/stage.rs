@@ -189,14 +189,15 @@ impl Stage {
         if self.shares {
             self.next.consume_draft(draft).await?;
         } else {
-            let start = Instant::now();
-            let batch = match draft.bytes_to_write() > LONG_BYTES {
-                true => aside(Box::pin(async move { draft.into_batch() })).await,
-                false => draft.into_batch(),
+            let is_long = draft.bytes_to_write() > LONG_BYTES;
+            let write = async move {
+                let start = Instant::now();
+                (draft.into_batch(), start.elapsed())
             };
+            let (batch, took) = if is_long { aside(Box::pin(write)).await } else { write.await };
             let batch = batch.map_err(|error| ConsumeError::permanent(error.to_string()))?;
             if let Some(last) = members.last() {
-                last.plugin.spent(start.elapsed());
+                last.plugin.spent(took);
             }
             self.next.consume(batch).await?;
         }

@@ -276,18 +276,34 @@ mod tests {
         seen
     }
 
+    /// Does the work politely on a worker, and waits for it.
+    fn go<T: Send + 'static>(
+        workers: &Workers,
+        habit: &Arc<Habit>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let habit = Arc::clone(habit);
+        let (tell, told) = std::sync::mpsc::channel();
+        workers.spawn(async move { tell.send(polite(&habit, Box::pin(work)).await) });
+        told.recv().unwrap()
+    }
+
+    /// Says on which thread it was dropped.
+    struct Dropped(std::sync::mpsc::Sender<String>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread());
+        }
+    }
+
     /// Quick work does not leave its worker; slow work does, and begins in the lane the next time, until it was quick often
     /// enough.
     #[test]
     fn slow_work_gives_way() {
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        let go_as = |habit: &Arc<Habit>, time| {
-            let habit = Arc::clone(habit);
-            let (tell, told) = std::sync::mpsc::channel();
-            workers.spawn(async move { tell.send(polite(&habit, Box::pin(compute(time))).await).unwrap() });
-            told.recv().unwrap()
-        };
+        let go_as = |habit: &Arc<Habit>, time| go(&workers, habit, compute(time));
         let go = |time| go_as(&habit, time);
         let (quick, slow) = (Duration::ZERO, 2 * SLOW);
         // A habit of its own: on a busy machine what is quick may take long.
@@ -306,12 +322,7 @@ mod tests {
     fn endless_work_is_idle() {
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        let go = |time| {
-            let habit = Arc::clone(&habit);
-            let (tell, told) = std::sync::mpsc::channel();
-            workers.spawn(async move { tell.send(polite(&habit, Box::pin(compute(time))).await).unwrap() });
-            told.recv().unwrap()
-        };
+        let go = |time| go(&workers, &habit, compute(time));
         assert_eq!(go(ENDLESS / 2), ["worker-0", "slow-0", "idle-0", "idle-0"]);
         assert_eq!(go(2 * SLOW), ["idle-0"; 4]);
         (0..FORGOTTEN_AFTER).for_each(|_| habit.was_quick());
@@ -325,19 +336,14 @@ mod tests {
     fn waiting_for_a_processor_is_no_habit() {
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        let go = || {
-            let habit = Arc::clone(&habit);
-            let (tell, told) = std::sync::mpsc::channel();
-            let waits = async {
-                for _ in 0..3 {
-                    std::thread::sleep(2 * SLOW);
-                    tokio::task::yield_now().await;
-                }
-                thread()
-            };
-            workers.spawn(async move { tell.send(polite(&habit, Box::pin(waits)).await).unwrap() });
-            told.recv().unwrap()
+        let waits = || async {
+            for _ in 0..3 {
+                std::thread::sleep(2 * SLOW);
+                tokio::task::yield_now().await;
+            }
+            thread()
         };
+        let go = || go(&workers, &habit, waits());
         habit.was_quick();
         assert!(!habit.is_suspected());
         assert_eq!((go().as_str(), habit.is_suspected(), habit.is_slow()), ("worker-0", true, false));
@@ -359,18 +365,12 @@ mod tests {
     /// Work whose owner is gone is given up, wherever it is; a panic is its owner's.
     #[test]
     fn owners() {
-        struct Gone(std::sync::mpsc::Sender<()>);
-        impl Drop for Gone {
-            fn drop(&mut self) {
-                let _ = self.0.send(());
-            }
-        }
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
         (0..2).for_each(|_| habit.was_slow());
         let (tell, told) = std::sync::mpsc::channel();
         let (begun, began) = std::sync::mpsc::channel();
-        let gone = Gone(tell);
+        let gone = Dropped(tell);
         let for_ever = async move {
             let _gone = gone;
             begun.send(thread()).unwrap();
@@ -383,16 +383,10 @@ mod tests {
         told.recv().unwrap();
 
         let (tell, told) = std::sync::mpsc::channel();
-        struct Said(std::sync::mpsc::Sender<String>);
-        impl Drop for Said {
-            fn drop(&mut self) {
-                let _ = self.0.send(thread());
-            }
-        }
-        let said = Said(tell.clone());
-        workers.spawn(async move { drop_aside(said) });
+        let dropped = Dropped(tell.clone());
+        workers.spawn(async move { drop_aside(dropped) });
         assert_eq!(told.recv().unwrap(), "slow-0");
-        drop_aside(Said(tell));
+        drop_aside(Dropped(tell));
         assert_eq!(told.recv().unwrap(), thread(), "where there is no lane");
 
         let (tell, told) = std::sync::mpsc::channel();

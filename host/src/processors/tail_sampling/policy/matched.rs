@@ -11,7 +11,7 @@ pub struct Matched {
 impl Matched {
     /// One span that met it is enough.
     pub fn any(bit: Bit) -> Box<dyn Policy> {
-        Box::new(Self { bit, invert: false })
+        Self::any_or_none(bit, false)
     }
 
     /// The same; if `invert`, one span that met it is too many.
