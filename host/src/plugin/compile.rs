@@ -20,7 +20,7 @@
 
 use super::engine;
 use super::error::LoadError;
-use crate::workers::{Priority, lower_priority};
+use crate::workers::{Priority, take_place};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -218,7 +218,7 @@ impl Compiler {
             // The slot stays taken for as long as this runs, whoever still waits for it.
             let _slot = slot;
             if urgency == Urgency::Reload {
-                lower_priority(Priority::Low);
+                take_place(Priority::Low);
             }
             let engine = engine::engine().map_err(LoadError);
             let _ = tell.send(engine.and_then(|engine| precompile(&engine.wasm, &bytes)));
@@ -305,7 +305,7 @@ pub fn compiling_process(
     let broken = |error: &dyn std::fmt::Display| (1, error.to_string());
     restrain(cpu_seconds, memory_bytes).map_err(|error| broken(&error))?;
     if background {
-        lower_priority(Priority::Low);
+        take_place(Priority::Low);
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| broken(&error))?;

@@ -2,15 +2,14 @@
 //!
 //! A worker serves many pipelines, and the work of one of them may compute: a plugin that loops until its time is over, an
 //! interpreter that takes 20 ms for a batch. Such work is [`polite`]: it begins on its worker, and when a poll of it took
-//! longer than [`PATIENCE`] it goes on in a lane, while its worker only waits for the result. What was [`SLOW`] lately
-//! begins there ([`Habit`]).
+//! longer than [`PATIENCE`] it goes on in a lane, while its worker only waits for the result. What was [`SLOW`] lately, or is
+//! new, begins there ([`Habit`]).
 //!
-//! There are two lanes, each with as many threads as there are workers. The *slow* one has a low priority. Where there is work for
-//! all it gets a sixtieth of a processor, and more otherwise; but on Linux a worker that wakes up may have to wait for the end
-//! of its slice, a millisecond or two. What computes for longer than [`ENDLESS`] goes on in the *idle* lane, to
-//! which nobody ever has to wait: it gets only the processor time that no other process wants (`SCHED_IDLE`). Senders wait
-//! meanwhile, which is what slows them down. Outside of workers (in tests with a paused clock, while a plugin is
-//! loaded) there is no lane, and work stays where it is.
+//! There are two lanes ([`Priority`]). The *slow* one has as many threads as there are workers. What computes for longer than
+//! [`ENDLESS`] goes on in the *idle* lane, which has fewer: a quarter of the processors, one at least if there are two, is left alone, since a
+//! kernel that sees all of them busy does not look for the one where a thread that wakes up need not wait. Senders wait meanwhile,
+//! which is what slows them down. Outside of workers (in tests with a paused clock, while a plugin is loaded) there is no
+//! lane, and work stays where it is.
 //!
 //! Work must yield to be moved: nothing is interrupted.
 
@@ -20,7 +19,7 @@ mod moment;
 pub(crate) use habit::Habit;
 pub(crate) use moment::{Moment, step_aside};
 
-use super::{Priority, lower_priority};
+use super::{Priority, take_place};
 use moment::{ASIDE, processor_time, take_number};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -60,7 +59,7 @@ struct Lane {
 }
 
 impl Lanes {
-    /// Starts so many threads in each lane, which end when `stopped` says so.
+    /// Starts the threads beside so many workers, which end when `stopped` says so.
     pub(super) fn start(
         count: usize,
         stopped: &watch::Receiver<bool>,
@@ -68,14 +67,14 @@ impl Lanes {
         let mut threads = Vec::new();
         let mut numbers = 1..ASIDE;
         let count = count.clamp(1, numbers.len() / 2);
-        let mut lane = |name, priority| {
+        let mut lane = |name, priority, count| {
             let mut lane = Lane::default();
             for (at, number) in numbers.by_ref().take(count).enumerate() {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 lane.handles.push(runtime.handle().clone());
                 let mut stopped = stopped.clone();
                 let run = move || {
-                    lower_priority(priority);
+                    take_place(priority);
                     take_number(number);
                     // An error means that the owner is gone: the same as being told to stop.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
@@ -84,7 +83,8 @@ impl Lanes {
             }
             std::io::Result::Ok(lane)
         };
-        let (slow, idle) = (lane("slow", Priority::Low)?, lane("idle", Priority::Idle)?);
+        let idle = (count - count.div_ceil(4)).max(1);
+        let (slow, idle) = (lane("slow", Priority::Low, count)?, lane("idle", Priority::Idle, idle)?);
         Ok((Arc::new(Self { slow, idle }), threads))
     }
 
@@ -149,8 +149,9 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
             Poll::Pending if work.longest < PATIENCE => Poll::Pending,
             Poll::Pending if work.exact => {
                 // Those that come before its end need not find out themselves.
-                if std::mem::take(&mut work.longest) >= SLOW {
-                    habit.was_slow();
+                let took = std::mem::take(&mut work.longest);
+                if took >= SLOW {
+                    habit.was_slow(took);
                 }
                 Poll::Ready(None)
             }
@@ -162,7 +163,7 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
         });
         if let Some(done) = first.await {
             match (done.longest >= SLOW, work.exact) {
-                (true, true) => habit.was_slow(),
+                (true, true) => habit.was_slow(done.longest),
                 (true, false) => habit.suspect(),
                 (false, _) => {}
             }
@@ -173,7 +174,7 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
     if done.in_all >= ENDLESS {
         habit.was_endless();
     } else if done.longest >= SLOW {
-        habit.was_slow();
+        habit.was_slow(done.longest);
     }
     done.value
 }
@@ -288,6 +289,10 @@ mod tests {
         told.recv().unwrap()
     }
 
+    fn trusted() -> Arc<Habit> {
+        Arc::new(Habit::trusted())
+    }
+
     /// Says on which thread it was dropped.
     struct Dropped(std::sync::mpsc::Sender<String>);
 
@@ -302,12 +307,12 @@ mod tests {
     #[test]
     fn slow_work_gives_way() {
         let (workers, threads) = Workers::start(1).unwrap();
-        let habit = Arc::<Habit>::default();
+        let habit = trusted();
         let go_as = |habit: &Arc<Habit>, time| go(&workers, habit, compute(time));
         let go = |time| go_as(&habit, time);
         let (quick, slow) = (Duration::ZERO, 2 * SLOW);
         // A habit of its own: on a busy machine what is quick may take long.
-        assert_eq!(go_as(&Arc::default(), quick)[0], "worker-0");
+        assert_eq!(go_as(&trusted(), quick)[0], "worker-0");
         let moved = go(slow);
         assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
         assert!(go(quick).iter().all(|thread| thread == "slow-0"), "what was slow begins in the lane");
@@ -321,7 +326,8 @@ mod tests {
     #[test]
     fn endless_work_is_idle() {
         let (workers, threads) = Workers::start(1).unwrap();
-        let habit = Arc::<Habit>::default();
+        let habit = trusted();
+        habit.suspect();
         let go = |time| go(&workers, &habit, compute(time));
         assert_eq!(go(ENDLESS / 2), ["worker-0", "slow-0", "idle-0", "idle-0"]);
         assert_eq!(go(2 * SLOW), ["idle-0"; 4]);
@@ -335,7 +341,7 @@ mod tests {
     #[test]
     fn waiting_for_a_processor_is_no_habit() {
         let (workers, threads) = Workers::start(1).unwrap();
-        let habit = Arc::<Habit>::default();
+        let habit = trusted();
         let waits = || async {
             for _ in 0..3 {
                 std::thread::sleep(2 * SLOW);
@@ -344,16 +350,15 @@ mod tests {
             thread()
         };
         let go = || go(&workers, &habit, waits());
-        habit.was_quick();
         assert!(!habit.is_suspected());
         assert_eq!((go().as_str(), habit.is_suspected(), habit.is_slow()), ("worker-0", true, false));
         assert_eq!((go().as_str(), habit.is_slow()), ("worker-0", false));
         habit.was_quick();
         assert!(!habit.is_suspected());
 
-        habit.was_slow();
+        habit.did_much();
         assert_eq!(go().as_str(), "worker-0", "once is no habit");
-        (0..2).for_each(|_| habit.was_slow());
+        (0..2).for_each(|_| habit.did_much());
         assert_eq!(go(), "slow-0");
         (0..FORGOTTEN_AFTER - 1).for_each(|_| habit.was_quick());
         assert_eq!(go(), "slow-0");
@@ -367,7 +372,7 @@ mod tests {
     fn owners() {
         let (workers, threads) = Workers::start(1).unwrap();
         let habit = Arc::<Habit>::default();
-        (0..2).for_each(|_| habit.was_slow());
+        (0..2).for_each(|_| habit.did_much());
         let (tell, told) = std::sync::mpsc::channel();
         let (begun, began) = std::sync::mpsc::channel();
         let gone = Dropped(tell);
