@@ -2,7 +2,8 @@
 //!
 //! `tailrace plugin dev` compiles at every save, and from one save to the next little of the code differs: an interpreter brings
 //! the same megabytes of functions each time, and only its data is new. Cranelift asks here for each function by the SHA-256 of
-//! what it has been translated to (and of the settings and the processor), and compiles those that are not there.
+//! what it has been translated to (and of the settings and the processor), and compiles those that are not there. A few in a hundred are
+//! not found although they have not changed, since they are translated in one of several ways that come to the same.
 //!
 //! What is in here has been compiled by this process and leaves it with it: nothing on disk has to be trusted for it. The component
 //! that comes out is the same, byte for byte, as without it (a test compares them). Collectors do without: they compile a version
@@ -71,13 +72,15 @@ impl Halves {
         if bytes > half_bytes_max {
             return false;
         }
+        if let Some(before) = self.newer.remove(&key) {
+            self.newer_bytes -= before.len() + ENTRY_BYTES;
+        }
         if self.newer_bytes + bytes > half_bytes_max {
             self.older = std::mem::take(&mut self.newer);
             self.newer_bytes = 0;
         }
-        if self.newer.insert(key, code).is_none() {
-            self.newer_bytes += bytes;
-        }
+        self.newer_bytes += bytes;
+        self.newer.insert(key, code);
         true
     }
 }

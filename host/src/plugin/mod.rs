@@ -96,7 +96,7 @@ pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
 pub use settings::{LimitsConfig, SomeLimits, config_json, plugin_file, plugin_name, usual_directory};
 pub use swap::Offer;
-pub use template::{Template, Unfilled};
+pub use template::Template;
 pub use written::Written;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started

@@ -10,7 +10,7 @@
 //! What comes out is looked at like any file: nobody trusts it more for having been made here.
 
 use super::about;
-use super::error::{Failure, LoadError};
+use super::error::LoadError;
 use super::instance::Instance;
 use super::limits::Limits;
 use super::log::tidy;
@@ -36,29 +36,6 @@ pub struct Template {
     readable: Mutex<Option<Arc<Program>>>,
 }
 
-/// Why nothing came of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfilled {
-    /// Something went wrong in it, or it is no plugin at all.
-    #[error("{0}")]
-    Broken(String),
-    /// What it has against the text.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl From<LoadError> for Unfilled {
-    fn from(error: LoadError) -> Self {
-        Self::Broken(error.to_string())
-    }
-}
-
-impl From<Failure> for Unfilled {
-    fn from(failure: Failure) -> Self {
-        Self::Broken(failure.to_string())
-    }
-}
-
 impl Template {
     /// Of this component, which is not looked at yet.
     pub fn new(component: Vec<u8>) -> Self {
@@ -68,18 +45,18 @@ impl Template {
     /// The component that it is after it was told `text`. Blocks; may be called inside and outside of a runtime.
     ///
     /// # Errors
-    /// If it does not take the text, or is no template.
-    pub fn filled(&self, text: &str) -> Result<Vec<u8>, Unfilled> {
+    /// What it has against the text, or what went wrong in it.
+    pub fn filled(&self, text: &str) -> Result<Vec<u8>, LoadError> {
         let known = self.readable.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let text = text.to_owned();
         let (tell, told) = std::sync::mpsc::channel();
         let run = move |readable: Vec<u8>| -> Running {
             Box::pin(async move {
-                let compile = || about::compile_for_now(&Candidate::new(readable)).map_err(Unfilled::from);
+                let compile = || about::compile_for_now(&Candidate::new(readable));
                 let program = known.map_or_else(compile, Ok)?;
-                let instance = run(&program, &text).await?;
                 // Who asked waits for it.
-                let _ = tell.send(program);
+                let _ = tell.send(Arc::clone(&program));
+                let instance = run(&program, &text).await?;
                 Ok(Box::new(Reader(instance)) as Box<dyn Invoker>)
             })
         };
@@ -87,18 +64,19 @@ impl Template {
         if let Ok(program) = told.try_recv() {
             *self.readable.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
         }
-        made.map_err(|error| error.downcast().unwrap_or_else(|error| Unfilled::Broken(format!("{error:#}"))))
+        made.map_err(|error| error.downcast().unwrap_or_else(|error| LoadError(format!("{error:#}"))))
     }
 }
 
 /// An instance that has been told `text`.
-async fn run(program: &Arc<Program>, text: &str) -> Result<Instance, Unfilled> {
+async fn run(program: &Arc<Program>, text: &str) -> Result<Instance, LoadError> {
     let (memory_bytes, output_bytes) = (MEMORY_BYTES, MEMORY_BYTES);
     let limits = Arc::new(Limits { start_timeout: TIMEOUT, memory_bytes, output_bytes, ..Limits::default() });
-    let mut instance = Instance::new(program, &limits, &about::shared("template", &limits)).await?;
-    match instance.configure(text).await? {
+    let mut instance =
+        Instance::new(program, &limits, &about::shared("template", &limits)).await.map_err(LoadError::new)?;
+    match instance.configure(text).await.map_err(LoadError::new)? {
         Ok(_) => Ok(instance),
-        Err(answer) => Err(Unfilled::Refused(tidy(&answer))),
+        Err(answer) => Err(LoadError(tidy(&answer))),
     }
 }
 
@@ -108,22 +86,25 @@ struct Reader(Instance);
 #[async_trait]
 impl Invoker for Reader {
     async fn call_s32(&mut self, function: &str) -> anyhow::Result<i32> {
-        Ok(self.0.ask(function).await.map_err(Unfilled::from)?)
+        Ok(self.0.ask(function).await.map_err(LoadError::new)?)
     }
 
     async fn call_s64(&mut self, function: &str) -> anyhow::Result<i64> {
-        Ok(self.0.ask(function).await.map_err(Unfilled::from)?)
+        Ok(self.0.ask(function).await.map_err(LoadError::new)?)
     }
 
     async fn call_f32(&mut self, function: &str) -> anyhow::Result<f32> {
-        Ok(self.0.ask(function).await.map_err(Unfilled::from)?)
+        Ok(self.0.ask(function).await.map_err(LoadError::new)?)
     }
 
     async fn call_f64(&mut self, function: &str) -> anyhow::Result<f64> {
-        Ok(self.0.ask(function).await.map_err(Unfilled::from)?)
+        Ok(self.0.ask(function).await.map_err(LoadError::new)?)
     }
 
     async fn call_list_u8(&mut self, function: &str) -> anyhow::Result<Vec<u8>> {
-        Ok(self.0.ask(function).await.map_err(Unfilled::from)?)
+        Ok(self.0.ask(function).await.map_err(LoadError::new)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
+import importlib.machinery
 import importlib.util
 import json
 import sys
@@ -93,10 +94,11 @@ class _Texts(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def taken_in(modules: str) -> Any:
     """Loads modules from the JSON of what `gathered` found; the one that defines the plugin."""
-    texts = _Texts(json.loads(modules))
-    sys.meta_path.insert(0, texts)
+    texts, before = _Texts(json.loads(modules)), list(sys.meta_path)
+    # A component has no files; to look for some would end it, and what is not there is to be an ImportError.
+    sys.meta_path[:] = [texts, *(finder for finder in before if finder is not importlib.machinery.PathFinder)]
     try:
         return importlib.import_module(PLUGIN)
     finally:
         # Later there is nothing to import, as in every component.
-        sys.meta_path.remove(texts)
+        sys.meta_path[:] = before

@@ -75,7 +75,7 @@ def _parts(project: Path, kind: str, output: Path) -> None:
     modules = _modules.gathered(project, sys.modules)
     template = {"world": world, "imports": _modules.imported(modules)}
     # What a template depends on: when nothing of it has changed, it is the same.
-    made_with = [_stamp(Path(tool)), *(_stamp(path) for path in _packages()), *_sdk()]
+    made_with = [*(_stamp(path) for path in (Path(tool), *_packages(), *_native(project))), *_sdk()]
     digest = hashlib.sha256(json.dumps([template, made_with]).encode("utf-8")).hexdigest()
     parts = {**template, "template": digest, "modules": json.dumps(modules)}
     output.write_text(json.dumps(parts), encoding="utf-8")
@@ -135,6 +135,15 @@ def _packages() -> List[Path]:
     folders = _site_packages()
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     return sorted({Path(file) for file in files if file and file.startswith(tuple(folders))} if folders else set())
+
+
+def _native(project: Path) -> List[Path]:
+    """What componentize-py takes from the project besides modules."""
+    found = []
+    for folder, folders, files in os.walk(project):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in sorted(files) if name.endswith(".so") or name == "componentize-py.toml"]
+    return found
 
 
 def _sdk() -> List[str]:

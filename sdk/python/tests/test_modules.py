@@ -81,11 +81,15 @@ class Modules(unittest.TestCase):
                 ("shop.prices", "shop/prices.py", False),
             ]
             self.assertEqual(names, expected)
+            needed = imported(modules)
         self.assertNotIn("shop", sys.modules)
-        with project({}):
+        with project({"not_there_at_all.py": ""}):
+            for name in needed:
+                importlib.import_module(name)
             before = list(sys.meta_path)
             plugin = the_plugin(taken_in(json.dumps(modules)))
             self.assertEqual((plugin.name, plugin.version), ("shop 3", "3"))
+            self.assertIsNone(sys.modules["plugin"].not_there_at_all, "there are no files to look for it")
             self.assertEqual(sys.modules["plugin"].__file__, "/1/plugin.py")
             self.assertEqual(plugin.attribute.__code__.co_filename, "/1/plugin.py")
             self.assertEqual(sys.meta_path, before, "nothing can be imported later")

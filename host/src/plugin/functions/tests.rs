@@ -14,19 +14,24 @@ fn compiled(bytes: &[u8], functions: Option<&Arc<Functions>>) -> Vec<u8> {
     for_compiling(false, functions.cloned()).unwrap().precompile_component(bytes).unwrap()
 }
 
-/// A second version in which only data differs compiles nothing; the machine code is what it is without all this.
+/// Of what is asked for in a second compilation of the same code nearly everything is found: at most one in ten is compiled again.
+#[track_caller]
+fn hardly_compiles(first: Reuse, both: Reuse) {
+    let (found, compiled) = (both.found - first.found, both.compiled - first.compiled);
+    assert!(first.compiled > 50 && found > compiled * 9, "first {first:?}; then {found} found and {compiled} compiled");
+}
+
+/// A second version in which only data differs compiles hardly anything; the machine code is what it is without all this.
 #[test]
-fn of_new_data_nothing_is_compiled() {
+fn of_new_data_hardly_anything_is_compiled() {
     let functions = Functions::new(PLENTY);
     let (first, second) = (guests::stamped("functions-01"), guests::stamped("functions-02"));
     let code = compiled(&first, Some(&functions));
     assert_eq!(code, compiled(&first, None));
     let once = functions.reuse();
-    assert!(once.compiled > 50, "{once:?}");
     let code = compiled(&second, Some(&functions));
     assert_eq!(code, compiled(&second, None));
-    let all = once.found + once.compiled;
-    assert_eq!(functions.reuse(), Reuse { found: once.found + all, compiled: once.compiled });
+    hardly_compiles(once, functions.reuse());
 }
 
 /// Another version of the code finds what is the same in it, here the standard library.
@@ -53,9 +58,7 @@ fn a_platform_keeps_them() {
         platform.compiler().functions().unwrap().reuse()
     };
     let once = load("functions-03");
-    let twice = load("functions-04");
-    assert_eq!((once.compiled, twice.compiled), (once.compiled, once.compiled));
-    assert!(once.compiled > 0 && twice.found > once.found, "{once:?}, {twice:?}");
+    hardly_compiles(once, load("functions-04"));
 }
 
 /// There is never more than the limit; what was used lately stays, the rest is forgotten.
