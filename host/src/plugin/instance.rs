@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tailrace_columns::{Additions, Columns, Edits, Traces};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant as Clock, timeout_at};
+use wasmtime::component::{ComponentNamedList, Lift};
 use wasmtime::{Store, Trap};
 
 /// A call that waits (sleeps) instead of computing is cut off after this many times its limit.
@@ -32,6 +33,7 @@ const OUTPUT_SLACK: usize = 64 << 10;
 /// An instance, ready to be called.
 pub(super) struct Instance {
     store: Store<Guest>,
+    raw: wasmtime::component::Instance,
     lifecycle: lifecycle::Guest,
     exports: Exports,
     program: Arc<Program>,
@@ -105,12 +107,12 @@ impl Instance {
                 sampler: sampler.transpose().map_err(shape)?,
                 state: state.transpose().map_err(shape)?,
             };
-            Ok((lifecycle, exports))
+            Ok((instance, lifecycle, exports))
         });
-        let (lifecycle, exports) =
+        let (raw, lifecycle, exports) =
             made.map_err(|failure| Failure::new(failure.incident, format!("cannot be instantiated: {failure}")))?;
         let (program, limits) = (Arc::clone(program), Arc::clone(limits));
-        Ok(Self { store, lifecycle, exports, program, limits, born: Instant::now(), calls: 0 })
+        Ok(Self { store, raw, lifecycle, exports, program, limits, born: Instant::now(), calls: 0 })
     }
 
     /// Who it says it is.
@@ -131,6 +133,22 @@ impl Instance {
             self.program,
             self.lifecycle.call_configure(&mut self.store, config)
         )
+    }
+
+    /// Calls a function without parameters that the component exports beside the interfaces of the contract.
+    pub(super) async fn ask<T>(&mut self, function: &str) -> Result<T, Failure>
+    where
+        (T,): ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
+        let typed = self.raw.get_typed_func::<(), (T,)>(&mut self.store, function).map_err(shape)?;
+        let answer = within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            typed.call_async(&mut self.store, ())
+        );
+        answer.map(|(value,)| value)
     }
 
     /// Runs an `attributes` plugin over the columns of a batch.
