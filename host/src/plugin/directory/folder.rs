@@ -356,13 +356,19 @@ impl Folder {
                 }
                 slot.note = Note::Sampler;
             }
+            // Nobody goes on without it: who opens the directory tells.
+            Err(error) if late.is_none() => slot.note = Note::Problem(self.unusable(name, &error.to_string())),
             Err(error) => self.refuse(name, Some(candidate.hash()), &error.to_string(), slot),
         }
     }
 
+    fn unusable(&self, name: &str, reason: &str) -> String {
+        format!("cannot use {} as a plugin: {reason}", self.file(name).display())
+    }
+
     /// Notes why what lies there does not run.
     fn refuse(&self, name: &str, hash: Option<Hash>, reason: &str, slot: &mut Slot) {
-        let problem = format!("cannot use {} as a plugin: {reason}", self.file(name).display());
+        let problem = self.unusable(name, reason);
         match &slot.member {
             // It logs by itself, once.
             Some(member) => member.plugin().refuse(hash, reason),
