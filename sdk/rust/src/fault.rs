@@ -40,7 +40,7 @@ fn path(read: &[u8]) -> String {
                 let text = string(read.get(at..).unwrap_or_default());
                 at += text.len();
                 if let Some(Open::Object(key @ None)) = inside {
-                    *key = serde_json::from_slice(text).ok();
+                    *key = std::str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok());
                 }
                 continue;
             }
