@@ -27,6 +27,8 @@ const WAITING_FACTOR: u32 = 10;
 const START_WAITING_FACTOR: u32 = 2;
 /// In which part of its time a call must get on to be waited for again.
 const PROGRESS: u32 = 50;
+/// Size of a plugin's JSON Schema. To read one takes a hundred times as much memory, which is the host's.
+const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
 
@@ -117,12 +119,18 @@ impl Instance {
 
     /// Who it says it is.
     pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
-        within!(
+        let info = within!(
             Budget::of_the_start(&self.limits),
             &mut self.store,
             self.program,
             self.lifecycle.call_describe(&mut self.store)
-        )
+        )?;
+        let schema = info.config_schema.as_ref().map_or(0, String::len);
+        if schema > SCHEMA_BYTES_MAX {
+            let message = format!("its JSON Schema has {schema} bytes; {SCHEMA_BYTES_MAX} are possible");
+            return Err(Failure::new(Incident::Output, message));
+        }
+        Ok(info)
     }
 
     /// Hands it its configuration; the inner error is its answer.

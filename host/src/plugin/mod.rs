@@ -88,6 +88,7 @@ pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::Plugin;
+pub use log::one_line;
 pub use mood::Mood;
 pub use options::{ErrorMode, Failed, Options, Outcome};
 pub use outline::Outline;

@@ -186,7 +186,7 @@ def _shown(error: Exception) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and not frame.filename.startswith("<frozen ")
+        if frame.filename not in (__file__, importlib.__file__) and not frame.filename.startswith("<frozen ")
     ]
     return "".join([*traceback.format_list(frames), *traceback.format_exception_only(type(error), error)]).strip()
 
