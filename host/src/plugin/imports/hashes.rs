@@ -10,7 +10,7 @@ use sha2::digest::{Digest, FixedOutput, Update};
 use sha2::{Sha256, Sha512};
 use sha3::Sha3_256;
 
-/// Bytes of a text between two looks at the clock.
+/// Bytes of a text between two looks at the clock; and of a key, which is hashed at once.
 const SLICE_BYTES: usize = 64 << 10;
 /// What a hash costs beside the bytes of its text, in the same unit.
 const HASH_STEPS: usize = 200;
@@ -23,6 +23,9 @@ pub(in crate::plugin) async fn hash(
     room: usize,
     pace: &mut Pace<'_>,
 ) -> wasmtime::Result<Result<Vec<u8>, String>> {
+    if key.len() > SLICE_BYTES {
+        return Ok(Err(format!("a key of {} bytes; {SLICE_BYTES} are possible", key.len())));
+    }
     let work = Work { texts, room, pace };
     match algorithm {
         "md5" => work.hash(Md5::new().chain_update(key)).await,
@@ -74,5 +77,35 @@ impl Work<'_, '_> {
             self.pace.spent(HASH_STEPS).await?;
         }
         Ok(Ok(digests))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::guest::CallClock;
+    use std::time::Duration;
+
+    async fn hash_within(budget: Duration, key: &[u8], text: &str) -> wasmtime::Result<Result<Vec<u8>, String>> {
+        let mut clock = CallClock::new();
+        clock.begin(budget);
+        let texts = Texts { ends: vec![u32::try_from(text.len()).unwrap()], data: text.to_owned() };
+        hash("hmac-sha256", key, &texts, 1 << 20, &mut clock.pace()).await
+    }
+
+    /// The clock is looked at in the midst of a text, however few and large they are.
+    #[tokio::test]
+    async fn a_large_text_ends_with_the_call() {
+        let ended = hash_within(Duration::ZERO, b"key", &"x".repeat(1 << 20)).await.unwrap_err();
+        assert!(ended.to_string().contains("computed for longer"), "{ended}");
+    }
+
+    /// A key is hashed without a look at the clock.
+    #[tokio::test]
+    async fn a_key_has_a_limit() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(hash_within(minute, &[7; SLICE_BYTES], "text").await.unwrap().unwrap().len(), 32);
+        let refused = hash_within(minute, &[7; SLICE_BYTES + 1], "text").await.unwrap().unwrap_err();
+        assert_eq!(refused, "a key of 65537 bytes; 65536 are possible");
     }
 }
