@@ -30,7 +30,7 @@ impl Together {
         self.copy(nfa).map_err(|error| unfit("up to here the set", &error))
     }
 
-    fn copy(&mut self, nfa: &NFA) -> Result<(), BuildError> {
+    fn copy(&mut self, nfa: &NFA) -> Result<(), Box<BuildError>> {
         let (builder, first) = (&mut self.builder, self.states);
         // What does not fit into an id does not fit into the limit either.
         let at = |id: StateID| StateID::new(first + id.as_usize()).unwrap_or(StateID::MAX);
@@ -68,17 +68,17 @@ impl Together {
         self.finish().map_err(|error| unfit("the set", &error))
     }
 
-    fn finish(mut self) -> Result<NFA, BuildError> {
+    fn finish(mut self) -> Result<NFA, Box<BuildError>> {
         let builder = &mut self.builder;
         let start = builder.add_union(self.starts)?;
         if self.is_anchored {
-            return builder.build(start, start);
+            return Ok(builder.build(start, start)?);
         }
         // Anything may come before a match.
         let anywhere = builder.add_union(Vec::new())?;
         let skip = builder.add_range(Transition { start: 0, end: u8::MAX, next: anywhere })?;
         builder.patch(anywhere, start)?;
         builder.patch(anywhere, skip)?;
-        builder.build(start, anywhere)
+        Ok(builder.build(start, anywhere)?)
     }
 }
