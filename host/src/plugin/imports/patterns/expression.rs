@@ -68,7 +68,7 @@ const FIND: u64 = 100_000;
 /// Nanoseconds for each range that is there already when another comes.
 const LIST: u64 = 8;
 /// Nanoseconds to look for the other cases of a character.
-const FOLD: u64 = 7;
+const FOLD: u64 = 5;
 const ALL_CHARACTERS: u64 = 0x11_0000;
 
 impl Work {
