@@ -2,7 +2,7 @@
 //!
 //! | step | what |
 //! |---|---|
-//! | scan | the host finds the values that the plugin asked for (`attributes`), or looks whether there are any (`processor`) |
+//! | scan | the host looks whether anything is there that the plugin asked for, and finds the values if it is one of `attributes` |
 //! | crossing | into the guest and back with the same data: the time of the same call of a plugin that does nothing |
 //! | guest | the call of the plugin, less the crossing |
 //! | splice | the host checks and applies what came back |
@@ -18,8 +18,7 @@ use super::program::{Candidate, Origin, Program};
 use crate::pdata::{Batch, Limits as Validation};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tailrace_columns::{Limits as EditLimits, Projection, Traces, Wanted, project, splice};
-use tailrace_otlp::contains_any;
+use tailrace_columns::{Limits as EditLimits, Traces, Wanted, project, splice};
 
 /// The plugin that does nothing, which exports every interface.
 const NOTHING: &[u8] = include_bytes!(env!("TAILRACE_PLUGIN_NOTHING"));
@@ -189,11 +188,11 @@ impl Steps<'_> {
     }
 
     async fn attributes(&self, instance: &mut Instance, batch: &Batch, times: &mut Times) -> Result<(), Failure> {
-        let projection: Projection =
-            timed(&mut times.scan, || project(batch.signal(), batch.data(), batch.index(), self.wanted()));
-        if projection.columns.is_empty() && !self.interest.always {
+        let scan = || project(batch.signal(), batch.data(), batch.index(), self.wanted());
+        let found = timed(&mut times.scan, || self.interest.may_matter(batch).then(scan));
+        let Some(projection) = found.filter(|found| !found.columns.is_empty() || self.interest.always) else {
             return Ok(());
-        }
+        };
         times.calls += 1;
         let start = Instant::now();
         let answer = instance.apply(batch.signal(), &projection.columns).await?;
@@ -207,11 +206,7 @@ impl Steps<'_> {
     }
 
     async fn processor(&self, instance: &mut Instance, batch: &Batch, times: &mut Times) -> Result<(), Failure> {
-        let keys = &self.interest.keys;
-        let matters = timed(&mut times.scan, || {
-            keys.is_empty() || contains_any(batch.signal(), batch.data(), batch.index(), keys)
-        });
-        if !matters {
+        if !timed(&mut times.scan, || self.interest.may_matter(batch)) {
             return Ok(());
         }
         times.calls += 1;

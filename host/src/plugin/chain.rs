@@ -93,7 +93,7 @@ pub(super) fn prepare(
     let wants = &generation.interest.wants;
     let covered = draft.parts().1.is_some_and(|table| table.covers(wants));
     if !covered {
-        if !work::may_matter(generation, settle(draft)?) {
+        if !generation.interest.may_matter(settle(draft)?) {
             work::skipped(metrics, start);
             return goes;
         }

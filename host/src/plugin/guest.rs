@@ -7,7 +7,7 @@ use super::imports::{self, Opened, Patterns, PluginSeries};
 use super::limits::{Limits, Memory};
 use super::log::{LastWords, PluginLog, Printed};
 use super::wasi;
-use crate::workers::lane::Moment;
+use crate::workers::lane::{Moment, leave_worker};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -234,6 +234,13 @@ impl CallClock {
         Ok(())
     }
 
+    /// Called before what takes long and cannot be interrupted.
+    async fn leave_worker(&mut self) {
+        self.pause();
+        self.signs.give_way(leave_worker()).await;
+        self.resumed.store(Moment::now(self.born).to_bits(), Relaxed);
+    }
+
     /// Called at a tick of the epoch while the guest computes: let others work, or end the call.
     pub(super) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.pause();
@@ -272,5 +279,10 @@ impl Pace<'_> {
             self.clock.breathe().await?;
         }
         Ok(())
+    }
+
+    /// What comes next has pieces of more than a slice: it is not for a worker.
+    pub(super) async fn leave_worker(&mut self) {
+        self.clock.leave_worker().await;
     }
 }

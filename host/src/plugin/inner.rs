@@ -11,13 +11,16 @@ use super::quarantine::Input;
 use super::state::Current;
 use super::swap::Swaps;
 use crate::telemetry::{Metrics, names};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Failed calls that are kept for the status.
 const ERRORS_MAX: usize = 5;
+/// Reasons of a plugin that are told apart, and what the others are counted under.
+const DROP_REASONS_MAX: usize = 10;
+const OTHER_REASONS: &str = "other reasons";
 
 /// What is shared with the thread that takes a version back, and with the list of plugins.
 pub(super) struct Inner {
@@ -40,8 +43,8 @@ pub(super) struct Trouble {
     pub(super) load: Option<(SystemTime, Option<Hash>, String)>,
     /// Calls that failed lately, the last one at the end: when, why, and how often in a row.
     pub(super) calls: VecDeque<(SystemTime, String, u64)>,
-    /// The plugin's words when it last dropped a whole batch.
-    pub(super) drop_reason: Option<String>,
+    /// Items of batches that it dropped whole, by the reason that it gave.
+    pub(super) drop_reasons: BTreeMap<String, u64>,
 }
 
 impl Inner {
@@ -92,8 +95,8 @@ impl Inner {
     }
 
     /// The plugin dropped a whole batch, and said why.
-    pub(super) fn dropped(&self, reason: &str) {
-        self.trouble().drop_reason = Some(reason.to_owned());
+    pub(super) fn dropped(&self, reason: &str, items: usize) {
+        self.trouble().dropped(reason, items as u64);
     }
 
     pub(super) fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
@@ -102,6 +105,12 @@ impl Inner {
 }
 
 impl Trouble {
+    fn dropped(&mut self, reason: &str, items: u64) {
+        let is_counted = self.drop_reasons.len() < DROP_REASONS_MAX || self.drop_reasons.contains_key(reason);
+        let reason = if is_counted { reason } else { OTHER_REASONS };
+        *self.drop_reasons.entry(reason.to_owned()).or_default() += items;
+    }
+
     fn call_failed(&mut self, error: &RunError) {
         let reason = error.to_string();
         match self.calls.back_mut() {
@@ -111,5 +120,23 @@ impl Trouble {
         if self.calls.len() > ERRORS_MAX {
             self.calls.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plugin that makes reasons of telemetry gets a few; what it drops is counted all the same.
+    #[test]
+    fn reasons_have_an_end() {
+        let mut trouble = Trouble::default();
+        for number in 0..1000 {
+            trouble.dropped(&format!("reason {number}"), 2);
+            trouble.dropped("reason 0", 1);
+        }
+        assert_eq!(trouble.drop_reasons.len(), DROP_REASONS_MAX + 1);
+        assert_eq!((trouble.drop_reasons["reason 0"], trouble.drop_reasons["reason 9"]), (1002, 2));
+        assert_eq!(trouble.drop_reasons[OTHER_REASONS], 2 * (1000 - DROP_REASONS_MAX as u64));
     }
 }

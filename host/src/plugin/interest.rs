@@ -5,12 +5,12 @@ use super::bindings::types;
 use super::contract::Kind;
 use super::error::LoadError;
 use super::log::cut;
-use crate::pdata::Signal;
+use crate::pdata::{Batch, Signal};
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use tailrace_columns::{Intrinsic, Level, Wants};
-use tailrace_otlp::KeySet;
+use tailrace_otlp::{KeySet, contains_any};
 
 /// Selectors of attributes that one plugin may state.
 const SELECTORS_MAX: usize = 1000;
@@ -133,6 +133,14 @@ impl Interest {
             && same_set(&self.stated, &other.stated)
             && within(self, &other)
             && within(&other, self)
+    }
+
+    /// Whether anything that it asks for can be in the batch. No copy and no call are spent if not.
+    pub(super) fn may_matter(&self, batch: &Batch) -> bool {
+        if self.always || !self.intrinsics.is_empty() || self.keys.is_empty() {
+            return true;
+        }
+        contains_any(batch.signal(), batch.data(), batch.index(), &self.keys)
     }
 
     /// Whether batches of this signal are of interest.

@@ -152,7 +152,7 @@ impl Plugin {
         };
         let outcome = self.inner.settle(&generation, input, result)?;
         if let Outcome::Dropped { reason: Some(reason) } = &outcome {
-            self.inner.dropped(reason);
+            self.inner.dropped(reason, batch.items());
         }
         Ok(outcome)
     }
@@ -169,7 +169,7 @@ impl Plugin {
     ) -> Result<Step, Failed> {
         let (generation, inside) = self.inner.current.enter().await;
         // As it was last written: the same whenever a sender tries again.
-        let batch = draft.parts().0.clone();
+        let (batch, items) = (draft.parts().0.clone(), draft.items());
         let input = Input::Batch(&batch);
         let result = match self.inner.admit(&generation, input) {
             Ok(()) => state::run_draft(&generation, inside, &self.inner.metrics, draft, union).await,
@@ -177,7 +177,7 @@ impl Plugin {
         };
         let step = self.inner.settle(&generation, input, result)?;
         if let Step::Dropped { reason: Some(reason) } = &step {
-            self.inner.dropped(reason);
+            self.inner.dropped(reason, items);
         }
         Ok(step)
     }

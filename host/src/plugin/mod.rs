@@ -16,7 +16,7 @@
 //! | `platform` | what the plugins of a process share |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
 //! | `imports` | what else it may ask of the host: metrics, regular expressions, hashes |
-//! | `instance`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
+//! | `instance`, `call`, `pool`, `breaker`, `quarantine` | instances, their calls, their reuse, their rest after traps |
 //! | `options` | how a plugin is to run, and what comes of a batch |
 //! | `generation`, `live`, `view` | a configured version with its instances; the one that runs now; what it says of itself |
 //! | `inner` | what every call has before and after it; what went wrong lately |
@@ -36,6 +36,7 @@ mod bindings;
 mod breaker;
 mod bundled;
 mod cache;
+mod call;
 mod chain;
 mod compile;
 mod config;

@@ -283,8 +283,12 @@ async fn what_a_processor_hands_back_is_checked() {
         assert!(message.contains(words), "{lie}: {message}");
     }
     assert!(matches!(mad_processor("hand back nothing").run(&batch).await, Ok(Outcome::Dropped { reason: None })));
-    let Ok(Outcome::Dropped { reason }) = mad_processor("drop").run(&batch).await else { panic!("not dropped") };
-    assert_eq!(reason.as_deref(), Some("not interesting"));
+    let drops = mad_processor("drop");
+    for _ in 0..2 {
+        let Ok(Outcome::Dropped { reason }) = drops.run(&batch).await else { panic!("not dropped") };
+        assert_eq!(reason.as_deref(), Some("not interesting"));
+    }
+    assert_eq!(drops.status()["drop_reasons"], serde_json::json!({"not interesting": 2 * batch.items()}));
 }
 
 /// A returned error is an answer: the instance lives on, and nothing counts as an accident.

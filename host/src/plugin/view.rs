@@ -86,7 +86,7 @@ impl Inner {
             "load_error": load,
             "last_call_error": errors.first(),
             "last_errors": errors,
-            "last_drop_reason": trouble.drop_reason,
+            "drop_reasons": trouble.drop_reasons,
         })
     }
 }

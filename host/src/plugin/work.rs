@@ -11,7 +11,6 @@ use crate::pdata::{Batch, Limits as Validation, Signal};
 use bytes::Bytes;
 use std::time::Instant;
 use tailrace_columns::{Columns, Decision, Edits, Limits as EditLimits, Traces, project, splice};
-use tailrace_otlp::contains_any;
 
 /// Longest text of a guest that goes into a message.
 const MESSAGE_BYTES: usize = 1024;
@@ -19,7 +18,8 @@ const MESSAGE_BYTES: usize = 1024;
 /// Whether the plugin is not called for this batch; that is counted.
 pub(super) fn skips(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> bool {
     let start = Instant::now();
-    let skips = batch.is_empty() || !generation.interest.wants(batch.signal()) || !may_matter(generation, batch);
+    let skips =
+        batch.is_empty() || !generation.interest.wants(batch.signal()) || !generation.interest.may_matter(batch);
     if skips {
         skipped(metrics, start);
     }
@@ -82,15 +82,6 @@ pub(super) fn account<T>(metrics: &PluginMetrics, start: Instant, items: usize, 
         Err(RunError::Retryable(_) | RunError::Permanent(_)) => metrics.refusals.add(1),
         Ok(_) => metrics.call_time.record(nanos),
     }
-}
-
-/// Whether anything that the plugin asked for can be in the batch. No copy and no call are spent if not.
-pub(super) fn may_matter(generation: &Generation, batch: &Batch) -> bool {
-    let interest = &generation.interest;
-    if interest.always || !interest.intrinsics.is_empty() || interest.keys.is_empty() {
-        return true;
-    }
-    contains_any(batch.signal(), batch.data(), batch.index(), &interest.keys)
 }
 
 /// `None` if there is nothing in the batch for the plugin to see.

@@ -36,6 +36,7 @@ mod expr;
 mod functions;
 mod lex;
 mod math;
+mod near;
 mod parse;
 mod path;
 mod prelude;

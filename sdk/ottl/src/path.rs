@@ -1,6 +1,6 @@
 //! Paths: what of a span, its event, scope and resource a condition can name.
 
-use crate::parse::near;
+use crate::near::near;
 use crate::prelude::*;
 use crate::{Items, List, Map, Value};
 use tailrace_otlp::{EventView, ResourceView, ScopeView, SpanView};

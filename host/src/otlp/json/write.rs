@@ -1,6 +1,5 @@
 //! Protobuf to OTLP/JSON.
 
-use super::read::wire_type;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Write as _;
@@ -103,7 +102,7 @@ impl<'a> Writer<'a, '_> {
             let start = self.out.len();
             for index in at..=last {
                 let Some(entry) = self.entries.get(index).copied() else { break };
-                match (wire_type(field.kind), entry.wire) {
+                match (field.kind.wire_type(), entry.wire) {
                     (wire_type, Wire::Bytes(packed)) if wire_type != WireType::Len => {
                         self.packed(field, wire_type, packed, start)?;
                     }

@@ -2,7 +2,8 @@
 //!
 //! A guest chooses what is counted, matched and hashed, so everything here has a bound: series by `metric_series`, compiled
 //! expressions by `memory_mib`, what goes back by `output_mib`, and time by the clock of the call, which is looked at
-//! every few hundred microseconds; in between others have their turn.
+//! every few hundred microseconds, and then others have their turn; only an expression that is compiled may take longer (see
+//! `patterns`).
 
 mod hashes;
 mod metrics;

@@ -16,7 +16,7 @@ mod times;
 pub(crate) use calendar::rfc3339;
 
 use crate::expr::Expr;
-use crate::parse::near;
+use crate::near::near;
 use crate::{EvalError, ParseError, Scene, Value};
 use regex::Regex;
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plugin::contract::SAMPLER_ONLY;
+use crate::plugin::directory::loads::Loads;
 use crate::plugin::log::is_one_line;
 
 /// Finds a sampler in every file whose name says so, and no plugin in any other.

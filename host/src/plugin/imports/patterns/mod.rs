@@ -3,16 +3,21 @@
 //! | file | what |
 //! |---|---|
 //! | `set` | compiled expressions, shared by all instances |
+//! | `expression` | one expression: read, and compiled unless that would take too long |
+//! | `together` | all expressions of a set as one program |
 //! | `scan` | which expressions match in a text, in one pass |
 //! | `vm` | where a match and its groups are |
 //!
-//! Everything works in slices against the clock of the call, since a guest chooses both the expression and the text. What a
-//! set costs counts as memory of the instance.
+//! Everything works in slices against the clock of the call, since a guest chooses both the expression and the text. A search
+//! looks at the clock every few hundred microseconds. Compiling does so after each expression, which may take a tenth of a
+//! second, and is never done on a worker. What a set costs counts as memory of the instance.
 
+mod expression;
 mod scan;
 mod set;
 #[cfg(test)]
 mod tests;
+mod together;
 mod vm;
 
 use super::{TooMuch, each};
@@ -30,6 +35,9 @@ const SETS_MAX: usize = 64;
 const SEARCH_STEPS: usize = 50;
 /// Bytes of one match in what goes back to the guest.
 const MATCH_BYTES: usize = 16;
+
+/// Why a set is not compiled: the text for the author.
+type Refused = String;
 
 /// The sets of one instance.
 #[derive(Default)]

@@ -1,10 +1,13 @@
 //! Compiled expressions. Instances that compile the same share them, over all plugins of the process.
 
+use super::Refused;
+use super::expression;
+use super::together::Together;
 use super::vm::Expression;
-use crate::plugin::guest::Pace;
+use crate::plugin::guest::{Pace, SLICE};
 use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Builder, Config, DFA};
-use regex_automata::nfa::thompson::{Compiler, Config as NfaConfig, WhichCaptures};
+use regex_automata::nfa::thompson::NFA;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,16 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 const PATTERNS_MAX: usize = 1000;
 /// Text of all expressions of a set.
 const TEXT_BYTES_MAX: usize = 256 << 10;
-/// One compiled expression.
-const PROGRAM_BYTES_MAX: usize = 1 << 20;
 /// All compiled expressions of a set.
 const SET_BYTES_MAX: usize = 16 << 20;
 /// What a scan may remember of the set's automaton: for each byte of it, and at least and at most.
 const SCAN_BYTES_PER_BYTE: usize = 8;
 const SCAN_BYTES_MIN: usize = 128 << 10;
 const SCAN_BYTES_MAX: usize = 2 << 20;
-/// Classes such as `\w` in one expression: each is some kilobytes before the size of a program is known.
-const CLASSES_MAX: usize = 1000;
 /// States of an expression times slots of its groups: the memory of a search.
 const SEARCH_SLOTS_MAX: usize = 1 << 20;
 
@@ -32,9 +31,6 @@ pub(super) struct Set {
     pub(super) all: DFA,
     memory_bytes: usize,
 }
-
-/// Why a set is not compiled: the text for the author.
-type Refused = String;
 
 impl Set {
     /// Compiles a set, or finds it compiled.
@@ -66,28 +62,33 @@ impl Set {
         Ok(Ok(set))
     }
 
+    /// The expressions one by one, each in a piece that cannot be interrupted, and none of them on a worker.
     async fn compile_anew(patterns: &[String], pace: &mut Pace<'_>) -> wasmtime::Result<Result<Self, Refused>> {
-        let (mut each, mut parsed, mut bytes) = (Vec::with_capacity(patterns.len()), Vec::new(), 0);
+        pace.leave_worker().await;
+        let mut all = match Together::new(SET_BYTES_MAX) {
+            Ok(all) => all,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let (mut each, mut bytes) = (Vec::with_capacity(patterns.len()), 0);
         for (at, pattern) in patterns.iter().enumerate() {
-            let made = expression(pattern);
-            let (hir, expression) = match made {
-                Ok(made) => made,
+            match Self::compile_one(pattern, &mut all) {
+                Ok(expression) => {
+                    bytes += expression.memory_bytes();
+                    each.push(expression);
+                }
                 Err(reason) => return Ok(Err(format!("expression {at}, {:?}: {reason}", shown(pattern)))),
-            };
-            bytes += expression.memory_bytes();
+            }
             if bytes > SET_BYTES_MAX {
                 let limit = SET_BYTES_MAX >> 20;
                 return Ok(Err(format!("expression {at}: up to here the set needs more than {limit} MiB compiled")));
             }
-            parsed.push(hir);
-            pace.spent(1000 + 10 * expression.states()).await?;
-            each.push(expression);
+            pace.spent(SLICE).await?;
         }
-        let all = match automaton(&parsed) {
+        let all = match all.build().and_then(automaton) {
             Ok(all) => all,
             Err(reason) => return Ok(Err(format!("the expressions together: {reason}"))),
         };
-        pace.spent(10 * all.get_nfa().states().len()).await?;
+        pace.spent(SLICE).await?;
         let search = each.iter().map(|expression| 8 * expression.states() * expression.slots()).max().unwrap_or(0);
         let scan = all.get_config().get_cache_capacity();
         // The text is how others find the set.
@@ -96,48 +97,31 @@ impl Set {
         Ok(Ok(Self { each, all, memory_bytes }))
     }
 
+    fn compile_one(pattern: &str, all: &mut Together) -> Result<Expression, Refused> {
+        let (program, is_anchored) = expression::compile(pattern)?;
+        all.add(&program, is_anchored)?;
+        let expression = Expression::new(program);
+        if expression.states() * expression.slots() > SEARCH_SLOTS_MAX {
+            return Err("it is too large for so many groups".to_owned());
+        }
+        Ok(expression)
+    }
+
     /// What it costs an instance to use it, everything included.
     pub(super) fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
 }
 
-type Hir = regex_syntax::hir::Hir;
-
-fn expression(pattern: &str) -> Result<(Hir, Expression), Refused> {
-    let is_class = |pair: &&[u8]| matches!(pair, [b'\\', b'w' | b'W' | b'd' | b'D' | b's' | b'S' | b'p' | b'P']);
-    let classes = pattern.as_bytes().windows(2).filter(is_class);
-    if classes.count() > CLASSES_MAX {
-        return Err(format!("it has more than {CLASSES_MAX} classes of characters"));
-    }
-    let hir = regex_syntax::parse(pattern).map_err(|error| error.to_string())?;
-    let config = NfaConfig::new().nfa_size_limit(Some(PROGRAM_BYTES_MAX)).which_captures(WhichCaptures::All);
-    let nfa = Compiler::new().configure(config).build_from_hir(&hir).map_err(|error| too_large(&error))?;
-    let expression = Expression::new(nfa);
-    if expression.states() * expression.slots() > SEARCH_SLOTS_MAX {
-        return Err("it is too large for so many groups".to_owned());
-    }
-    Ok((hir, expression))
-}
-
-fn automaton(parsed: &[Hir]) -> Result<DFA, Refused> {
-    let config = NfaConfig::new().nfa_size_limit(Some(SET_BYTES_MAX)).which_captures(WhichCaptures::None);
-    let nfa = Compiler::new().configure(config).build_many_from_hir(parsed).map_err(|error| too_large(&error))?;
-    let scan = nfa.memory_usage().saturating_mul(SCAN_BYTES_PER_BYTE).clamp(SCAN_BYTES_MIN, SCAN_BYTES_MAX);
+fn automaton(program: NFA) -> Result<DFA, Refused> {
+    let scan = program.memory_usage().saturating_mul(SCAN_BYTES_PER_BYTE).clamp(SCAN_BYTES_MIN, SCAN_BYTES_MAX);
     let config = Config::new()
         .match_kind(MatchKind::All)
         .unicode_word_boundary(true)
         .cache_capacity(scan)
         .skip_cache_capacity_check(true)
         .minimum_cache_clear_count(None);
-    Builder::new().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())
-}
-
-fn too_large(error: &regex_automata::nfa::thompson::BuildError) -> Refused {
-    match error.size_limit() {
-        Some(limit) => format!("it needs more than {} MiB compiled", limit >> 20),
-        None => error.to_string(),
-    }
+    Builder::new().configure(config).build_from_nfa(program).map_err(|error| error.to_string())
 }
 
 /// The beginning of an expression, for a message.

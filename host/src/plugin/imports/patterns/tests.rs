@@ -190,6 +190,26 @@ async fn bad_sets_are_refused() {
     assert_eq!(poor.compile(&["a"]).await, Ok(0));
 }
 
+/// A set is compiled in turns with others and no longer than its call; one that was given up leaves nothing behind.
+#[tokio::test]
+async fn compiling_takes_turns() {
+    let patterns: Vec<_> = (0..200).map(|number| format!(r"\w{{3}} in turns {number}")).collect();
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    let mut instance = Instance::new(Duration::ZERO);
+    let Instance { patterns: ours, memory, clock } = &mut instance;
+    let owned = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+    let ended = ours.compile(owned, memory, &mut clock.pace()).await.unwrap_err();
+    assert!(ended.to_string().contains("computed for longer"), "{ended}");
+    instance.clock.begin(Duration::from_secs(60));
+    let (mut turns, mut compile) = (0, std::pin::pin!(instance.compile(&patterns)));
+    let compiled = std::future::poll_fn(|context| {
+        turns += 1;
+        compile.as_mut().poll(context)
+    });
+    assert_eq!(compiled.await, Ok(0));
+    assert!(turns > 3, "{turns}");
+}
+
 /// A set or a text that is not there matches nothing, not even the empty expression.
 #[tokio::test]
 async fn what_is_not_there_matches_nothing() {

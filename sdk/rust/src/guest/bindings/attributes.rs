@@ -26,7 +26,7 @@ pub mod exports {
                 /// addition `i`. They happen in their order, after the edits of the rows.
                 #[derive(Clone)]
                 pub struct Additions {
-                    /// Per addition: which resource, scope, metric or item.
+                    /// Per addition: which resource, scope, metric or item, counted as in `projection.shape`.
                     pub owners: _rt::Vec<u32>,
                     /// Per addition: what `owners` counts: 0 resources, 1 scopes, 2 items, 6 metrics.
                     pub levels: _rt::Vec<u8>,
@@ -40,11 +40,11 @@ pub mod exports {
                     pub keys: _rt::Vec<u32>,
                     /// Per addition: the type of the value as in `projection.kinds`, 1 to 6; 0 if the action is "drop".
                     pub kinds: _rt::Vec<u8>,
-                    /// Per addition: where the bytes of the value end in `data`.
+                    /// Per addition: where the bytes of the value end in `data`; they begin where those of the one before end.
                     pub ends: _rt::Vec<u32>,
                     /// The bytes of all values.
                     pub data: _rt::Vec<u8>,
-                    /// Per name: where it ends in `names`.
+                    /// Per name: where it ends in `names`; it begins where the one before ends.
                     pub name_ends: _rt::Vec<u32>,
                     /// The keys, each once.
                     pub names: _rt::String,
@@ -68,6 +68,9 @@ pub mod exports {
                     }
                 }
                 /// What to change, in columns: entry `i` of every column is about edit `i`. A row without an edit stays as it is.
+                ///
+                /// Edits that break a rule that is said here are an accident, as is an answer of more than `output_mib`: nothing of
+                /// them happens, and the instance is thrown away.
                 #[derive(Clone)]
                 pub struct Edits {
                     /// Per edit: the row of the projection; ascending, each at most once.
@@ -634,7 +637,8 @@ pub mod exports {
                 }
                 pub trait Guest {
                     /// Takes the values that the plugin asked for from one batch. It is not called when there are none, unless
-                    /// `interest.always`; but when the host loads a plugin, it calls it once without any row, to see that it works.
+                    /// `interest.always`; but when the host loads a plugin, it calls it once without any row, to see that it works. Owners
+                    /// and names are numbers of this call only.
                     #[allow(async_fn_in_trait)]
                     fn apply(
                         signal: Signal,

@@ -6,21 +6,27 @@
 #[allow(dead_code, clippy::all)]
 pub mod tailrace {
     pub mod plugin {
-        /// What the host gives to every plugin. Nothing here waits for anything.
+        /// What the host gives to every plugin. Nothing here waits for anything; the time that it takes is time of the call in
+        /// which it is asked, and ends with it.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod host {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
-            /// How important a line is.
+            /// How important a line is. The host shows those that its own log shows.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum LogLevel {
+                /// For whoever looks for a fault in the plugin, however many lines that are.
                 Trace,
+                /// The same, in few lines.
                 Debug,
+                /// What an operator may want to know.
                 Info,
+                /// What an operator should look at some time.
                 Warn,
+                /// What an operator should look at now.
                 Error,
             }
             impl ::core::fmt::Debug for LogLevel {
@@ -97,7 +103,9 @@ pub mod tailrace {
             /// Texts, in columns: text `i` ends in `data` at `ends[i]` and begins where the one before ends.
             #[derive(Clone)]
             pub struct Texts {
+                /// Per text: where it ends, in bytes from the beginning of `data`; ascending, and at the end of a character.
                 pub ends: _rt::Vec<u32>,
+                /// All texts, one behind the other.
                 pub data: _rt::String,
             }
             impl ::core::fmt::Debug for Texts {
@@ -138,9 +146,9 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Writes a line to the log of the host, with the name of the plugin. Lines are cut at 4 KiB; what exceeds the
-            /// rate in the plugin's limits (`log_lines_per_second`) is dropped and counted. Never put values of telemetry
-            /// into a log.
+            /// Writes a line to the log of the host, with the name of the plugin. Lines are cut at 4 KiB, and characters that
+            /// would end a line are written as escapes; what exceeds the rate in the plugin's limits (`log_lines_per_second`) is
+            /// dropped and counted. Never put values of telemetry into a log.
             #[allow(async_fn_in_trait)]
             pub fn log(level: LogLevel, message: &str) -> () {
                 unsafe {
@@ -180,7 +188,7 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// A random number, not for secrets. For plugins that are built without WASI.
+            /// A random number, any of 64 bits, not for secrets. For plugins that are built without WASI.
             #[allow(async_fn_in_trait)]
             pub fn random() -> u64 {
                 unsafe {
@@ -327,7 +335,7 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Adds to a counter, sets a gauge, or records a value of a histogram. A number that was never opened, a value that
+            /// Adds to a counter, sets a gauge, or records a value of a histogram. `metric` is what `open-metric` gave. A number that was never opened, a value that
             /// is not finite and a negative value for a counter are ignored.
             #[allow(async_fn_in_trait)]
             pub fn record_metric(metric: u32, value: f64) -> () {
@@ -350,7 +358,9 @@ pub mod tailrace {
             /// number that is good for the life of the instance. Instances that compile the same share it. Meant for
             /// `configure`: it is dear, and an instance can have 64 sets, of 1000 expressions and 256 KiB of text in each.
             ///
-            /// The error names the expression and what is wrong with it.
+            /// The error names the expression and what is wrong with it. That an expression is too large is an error too (1 MiB
+            /// compiled, 16 MiB for the set), or that it would take more than a tenth of a second to compile. What a set costs
+            /// counts as memory of the instance (`memory_mib`); an error if that leaves no room.
             #[allow(async_fn_in_trait)]
             pub fn compile_patterns(
                 patterns: &[_rt::String],
@@ -435,7 +445,7 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The names of the capture groups of a pattern: group 0, which is the whole match, first; "" for a group without a
+            /// The names of the capture groups of a pattern, which is counted from 0 in its set: group 0, which is the whole match, first; "" for a group without a
             /// name. Empty if there is no such set or pattern.
             #[allow(async_fn_in_trait)]
             pub fn pattern_groups(set: u32, pattern: u32) -> _rt::Vec<_rt::String> {
@@ -495,7 +505,8 @@ pub mod tailrace {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// For each text and each pattern whether it matches anywhere: the patterns that match, text after text.
-            /// `starts` and `ends` of the answer are empty. A set or text that is not there matches nothing.
+            /// `starts` and `ends` of the answer are empty. A set or text that is not there matches nothing. If there are more
+            /// matches than a call may hand back (`output_mib`), the call in which this is asked ends as an accident.
             #[allow(async_fn_in_trait)]
             pub fn match_patterns(set: u32, texts: &Texts) -> Matches {
                 unsafe {
@@ -594,7 +605,7 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Every match of each pattern in each text; matches of one pattern do not overlap.
+            /// Every match of each pattern in each text; matches of one pattern do not overlap. The rest as for `match-patterns`.
             #[allow(async_fn_in_trait)]
             pub fn find_patterns(set: u32, texts: &Texts) -> Matches {
                 unsafe {
@@ -693,8 +704,8 @@ pub mod tailrace {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The groups of the first match of one pattern in one text: for each group where it begins and ends, `none` if it
-            /// took no part in the match. Empty if there is no match.
+            /// The groups of the first match of one pattern in one text: for each group where it begins and ends, in bytes,
+            /// `none` if it took no part in the match. Empty if there is no match.
             #[allow(async_fn_in_trait)]
             pub fn capture_groups(
                 set: u32,
@@ -778,6 +789,7 @@ pub mod tailrace {
             /// `hmac`.
             ///
             /// An error if this host does not know the algorithm, a key is missing, or a text lies outside of the data.
+            /// If the hashes are more than a call may hand back (`output_mib`), the call in which this is asked ends as an accident.
             #[allow(async_fn_in_trait)]
             pub fn hash_texts(
                 algorithm: &str,
@@ -937,7 +949,8 @@ pub mod tailrace {
                 }
             }
             /// A plugin's own "no" to a batch. It is an answer, not an accident: the instance lives on. What then happens to
-            /// the batch is the operator's choice (`error_mode`); with `propagate` the sender is told.
+            /// the batch is the operator's choice (`error_mode`); with `propagate` the sender is told. The text is for both of
+            /// them, and is cut at 1 KiB.
             #[derive(Clone)]
             pub enum Failure {
                 /// The same batch may be accepted later; the sender is asked to try again.
@@ -1080,7 +1093,8 @@ pub mod exports {
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
                 pub type Signal = super::super::super::super::tailrace::plugin::types::Signal;
-                /// What happens to a batch for which a call fails, if the operator's configuration does not say.
+                /// What happens to a batch for which a call fails, if the operator's configuration does not say. When a sampler fails,
+                /// `drop` is its vote to drop the traces it was asked about, and otherwise it has no vote on them.
                 #[repr(u8)]
                 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
                 pub enum ErrorMode {
@@ -1125,11 +1139,13 @@ pub mod exports {
                 /// Who a plugin is.
                 #[derive(Clone)]
                 pub struct Info {
-                    /// Its name, as its author calls it.
+                    /// Its name, as its author calls it. Shown to people, who see 100 bytes of it; its place in a configuration
+                    /// comes from its file.
                     pub name: _rt::String,
-                    /// Its version, as its author counts.
+                    /// Its version, as its author counts. Shown likewise; nothing is compared.
                     pub version: _rt::String,
-                    /// A JSON Schema of its configuration, as text.
+                    /// A JSON Schema of its configuration, as text. Shown to people. Where it says that a setting is a string, one
+                    /// that comes from a variable (`${env:ID}`) arrives as the text that it was, also if that looks like a number.
                     pub config_schema: ::core::option::Option<_rt::String>,
                     /// What should happen when a call fails.
                     pub error_mode: ::core::option::Option<ErrorMode>,
@@ -1147,7 +1163,7 @@ pub mod exports {
                             .finish()
                     }
                 }
-                /// Which attributes a plugin means.
+                /// Which attributes a plugin means. A key or prefix has at most 1 KiB.
                 #[derive(Clone)]
                 pub enum AttributeSelector {
                     /// The attribute with exactly this key.
@@ -1265,8 +1281,10 @@ pub mod exports {
                         }
                     }
                 }
-                /// What a plugin wants to see. It sees nothing else through `attributes` and
-                /// `sampler`, and is not called in vain.
+                /// What a plugin wants to see. It sees nothing else through `attributes` and `sampler`, and is not called in vain.
+                ///
+                /// The host refuses a plugin with more than 1000 selectors, with a field twice, with nothing to look at (`attributes`),
+                /// or with levels, fields or `always` where only batches are handed over (`processor`).
                 #[derive(Clone)]
                 pub struct Interest {
                     /// Batches of these signals; empty means all. Other batches pass without a call.
@@ -1302,7 +1320,7 @@ pub mod exports {
                     /// Whether to call it also for a batch in which none of these attributes and fields occurs, as a plugin must
                     /// that adds attributes. Used by `attributes` only.
                     pub always: bool,
-                    /// Whether it must run alone.
+                    /// In how many instances it may run.
                     pub instances: Instances,
                 }
                 impl ::core::fmt::Debug for Interest {
@@ -1723,15 +1741,17 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Who this is. Called before `configure`; must answer without it.
+                    /// Who this is. Called before `configure`, in one instance of each version; must answer without it. Like `configure` it
+                    /// has `start_timeout` to compute, where a call with a batch has `timeout`.
                     #[allow(async_fn_in_trait)]
                     fn describe() -> Info;
                     /// Takes the configuration, a JSON text (`{}` when the operator gave none), and answers what the plugin wants to
                     /// see. Called once for each instance, before any batch. All instances must give the same answer to the same
                     /// configuration.
                     ///
-                    /// An error is the text that the operator reads; it keeps the plugin from being used, and an older version of it
-                    /// goes on running.
+                    /// An error is the text that the operator reads, cut at 1 KiB; it keeps the plugin from being used, and an older version
+                    /// of it goes on running. A line that begins with the path of a setting and a colon (`actions[0].key: is required`) is
+                    /// shown with the place of that setting in the file.
                     #[allow(async_fn_in_trait)]
                     fn configure(
                         config: _rt::String,

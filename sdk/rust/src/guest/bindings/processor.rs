@@ -24,11 +24,12 @@ pub mod exports {
                 pub enum Outcome {
                     /// Nothing was changed: the host passes on what it has. Costs nothing.
                     Unchanged,
-                    /// Use this instead: an encoded request of the same signal, with at most as many items as before. The host
-                    /// validates it as if it had come from outside; what is malformed counts as a failure of the plugin. An
-                    /// encoded request without items drops all of them.
+                    /// Use this instead: an encoded request of the same signal, with at most as many items as before and at most
+                    /// `output_mib`. The host validates it as if it had come from outside; what is malformed counts as a failure of
+                    /// the plugin. An encoded request without items drops all of them.
                     Replaced(_rt::Vec<u8>),
-                    /// Drop the whole batch, and count it under this reason: a few words in lower case, few different ones.
+                    /// Drop the whole batch, and count it under this reason: a few words in lower case, few different ones. The host
+                    /// shows 100 bytes of ten of them, and counts those beyond together.
                     Drop(_rt::String),
                 }
                 impl ::core::fmt::Debug for Outcome {

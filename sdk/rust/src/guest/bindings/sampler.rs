@@ -24,15 +24,15 @@ pub mod exports {
                 pub struct Traces {
                     /// 16 bytes for each trace.
                     pub ids: _rt::Vec<u8>,
-                    /// How many spans arrived.
+                    /// How many spans have arrived.
                     pub span_counts: _rt::Vec<u32>,
-                    /// How many of them have status error.
+                    /// How many of them have the status error.
                     pub error_counts: _rt::Vec<u32>,
                     /// The earliest start, in nanoseconds since 1970.
                     pub starts: _rt::Vec<u64>,
                     /// From the earliest start to the latest end, in nanoseconds.
                     pub durations: _rt::Vec<u64>,
-                    /// How many bytes its spans have.
+                    /// How many bytes its spans have, encoded.
                     pub sizes: _rt::Vec<u64>,
                     /// 1 if it is the last time that this trace is shown: it then counts as not sampled if the answer is `undecided`.
                     pub last_calls: _rt::Vec<u8>,
@@ -512,10 +512,10 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Whether whole spans are wanted besides the values. Called once, after `configure`.
+                    /// Whether whole spans are wanted besides the values. Called after `configure`, in one instance of each version.
                     #[allow(async_fn_in_trait)]
                     fn wants_spans() -> bool;
-                    /// One decision for each trace, in their order. When the host loads a plugin, it calls it once without any trace, to
+                    /// One decision for each trace, in their order; another number of them is an accident, which costs the vote. When the host loads a plugin, it calls it once without any trace, to
                     /// see that it works.
                     #[allow(async_fn_in_trait)]
                     fn sample(
