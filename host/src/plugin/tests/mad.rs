@@ -101,6 +101,16 @@ async fn what_grows_is_stopped() {
     check("table in one step", crafted::guest("table in one step").into(), "", None).await;
 }
 
+/// Who takes memory with each call is not trusted on a worker, however quick the calls are.
+#[tokio::test]
+async fn who_grows_with_each_call_is_slow() {
+    let plugin = load(guests::guest("mad-attributes"), options(r#"{"do": "leak"}"#)).unwrap();
+    for _ in 0..10 {
+        plugin.run(&victims()).await.unwrap();
+    }
+    assert!(plugin.inner.current.load().pool.habit.is_slow());
+}
+
 /// What the host holds for a guest (timers, handles, lent handles) has an end too, and the message says which. A guest that
 /// keeps a little with each call gets a fresh start when it is full.
 #[tokio::test]

@@ -33,7 +33,8 @@ impl Default for Habit {
 }
 
 impl Habit {
-    pub(super) fn is_slow(&self) -> bool {
+    /// Whether it begins beside the workers.
+    pub(crate) fn is_slow(&self) -> bool {
         (1..SLOW_ONCE).contains(&self.0.load(Relaxed))
     }
 
