@@ -12,8 +12,11 @@
     reason = "a failure here is a failed test, and a skipped one says so"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use tailrace_tests::heard::Heard;
 use tailrace_tests::plugins::repository;
 
 /// What a language needs besides itself, and where `make` puts it.
@@ -249,6 +252,75 @@ fn python_templates() {
             }
         }
     }
+}
+
+/// In `dev` componentize-py runs for the first version, and then when the plugin imports something else; each save in between goes into what
+/// it has made. What cannot be made so is made by it alone, as `build` does.
+#[test]
+fn python_at_every_save() {
+    if !PYTHON.is_here() {
+        return;
+    }
+    let project = Project::new("python", "attributes");
+    let (source, calls) = (project.dir.join("plugin.py"), project.dir.with_file_name("calls"));
+    let mut dev = dev_with_calls(&project, &calls);
+    let made = || {
+        let said = std::fs::read_to_string(&calls).expect("it was called");
+        let of =
+            |what: &str| said.lines().filter(|line| line.starts_with(&format!("-m tailrace.build {what}"))).count();
+        // Templates, and whole components.
+        (of("template"), of("/"))
+    };
+    dev.wait_for("1 case passed; generation 1");
+    assert_eq!(made(), (1, 0));
+    let before = std::fs::read(project.dir.join("dist/my-plugin.wasm")).expect("it is there");
+
+    replace(&source, "attribute.remove()", "attribute.set(len(str(value)) + 1)");
+    dev.wait_for("1 case passed; generation 2");
+    assert_eq!(made(), (1, 0));
+    assert_ne!(std::fs::read(project.dir.join("dist/my-plugin.wasm")).expect("it is there"), before);
+
+    // An error of the author is said as ever, and what the plugin does is what is in the sources now.
+    replace(&source, "\"*\" * len(value)", "star * len(value)");
+    let failed = dev.wait_for("generation 2 goes on").join("\n");
+    assert!(failed.contains("NameError: name 'star' is not defined") && failed.contains("(plugin.py:"), "{failed}");
+
+    // The module is not in the template: it is made anew.
+    replace(&source, "star * len(value)", "colorsys.rgb_to_hls.__name__[:1].replace(\"r\", \"*\") * len(value)");
+    let failed = dev.wait_for("generation 2 goes on").join("\n");
+    assert!(failed.contains("NameError: name 'colorsys' is not defined"), "{failed}");
+    assert_eq!(made(), (1, 0));
+    replace(&source, "from tailrace", "import colorsys\nfrom tailrace");
+    dev.wait_for("1 case passed; generation 3");
+    assert_eq!(made(), (2, 0));
+
+    // Files can be read while componentize-py makes a component, and never in one.
+    replace(&source, "import colorsys\n", "import colorsys\nTEXT = open(__file__).read()\n");
+    dev.wait_for("1 case passed; generation 4");
+    assert_eq!(made(), (2, 1));
+    // The component is a plugin for everybody.
+    let dist = project.dir.join("dist/my-plugin.wasm");
+    content(tailrace().args(["plugin", "test", text(&dist), "--cases", text(&project.dir.join("cases"))]));
+}
+
+/// `tailrace plugin dev`, with a Python that writes down what it is called with.
+fn dev_with_calls(project: &Project, calls: &Path) -> Heard {
+    let folder = project.dir.with_file_name("bin");
+    std::fs::create_dir(&folder).expect("a folder");
+    let (python, real) = (folder.join("python3"), repository().join("target/python-plugins/bin/python3"));
+    let script = format!("#!/bin/sh\necho \"$*\" >> {}\nexec {} \"$@\"\n", text(calls), text(&real));
+    std::fs::write(&python, script).expect("written");
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut dev = tailrace();
+    dev.args(["plugin", "dev", text(&project.dir)]).env("PATH", format!("{}:{path}", folder.display()));
+    Heard::stdout(&mut dev, Duration::from_secs(600))
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let old = std::fs::read_to_string(path).expect("it is there");
+    assert!(old.contains(from), "{from} is not in {}", path.display());
+    std::fs::write(path, old.replace(from, to)).expect("written");
 }
 
 /// A build that fails for want of a tool says which command installs it, and leaves nothing behind.

@@ -244,7 +244,7 @@ const char *tr_json_only(const tr_json *object, ...) {
 		const char *known = va_arg(keys, const char *);
 		while (known && !tr_equal(member->key, tr_text_of(known))) known = va_arg(keys, const char *);
 		va_end(keys);
-		if (!known) return tr_errorf("unknown key \"%.*s\"", TR_ARGS(member->key));
+		if (!known) return tr_errorf("%.*s: unknown key \"%.*s\"", TR_ARGS(member->key), TR_ARGS(member->key));
 	}
 	return NULL;
 }

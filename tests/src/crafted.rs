@@ -134,6 +134,7 @@ pub const NAMES: &[&str] = &[
     "trap in describe",
     "a name of 1e9 bytes",
     "a long name",
+    "a long schema",
     "tail calls without end",
     "recursion without end",
     "recursion at the edge of a host call",
@@ -223,6 +224,12 @@ fn pieces(name: &str) -> Pieces {
         "a long name" => Pieces {
             describe: "(i32.store (i32.const 2048) (i32.const 65536)) (i32.store (i32.const 2052) (i32.const 3145728))
                 (i32.const 2048)",
+            ..good
+        },
+        // The same as a JSON Schema.
+        "a long schema" => Pieces {
+            describe: "(i32.store8 (i32.const 2064) (i32.const 1)) (i32.store (i32.const 2068) (i32.const 65536))
+                (i32.store (i32.const 2072) (i32.const 3145728)) (i32.const 2048)",
             ..good
         },
         "tail calls without end" => {

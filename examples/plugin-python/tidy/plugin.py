@@ -6,6 +6,8 @@ class Tidy(AttributesPlugin):
     version = "0.1.0"
 
     def configure(self, config: dict) -> Interest:
+        for other in config.keys() - {"delete", "mask", "set", "drop_span_names"}:
+            raise ValueError(f"{other}: unknown key")
         self.delete, self.mask = config.get("delete", []), config.get("mask", [])
         self.copy, self.names = config.get("set", {}), config.get("drop_span_names", [])
         keys = [*self.delete, *self.mask, *self.copy.values()]

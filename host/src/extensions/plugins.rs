@@ -191,6 +191,7 @@ impl Config {
                 code_bytes: self.compile.code_mib.saturating_mul(MIB),
                 concurrency: self.compile.concurrency,
                 program: base.compile.program,
+                functions_bytes: base.compile.functions_bytes,
             },
             rollback: RollbackSettings {
                 window: self.rollback.window.get(),

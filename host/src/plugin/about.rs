@@ -67,7 +67,7 @@ impl About {
         let start = Instant::now();
         let program = compile(candidate)?;
         let compiled_in = start.elapsed();
-        super::blocking(Self::ask_instance(program, config, role, limits.clone(), compiled_in))?
+        super::blocking(|| Self::ask_instance(program, config, role, limits.clone(), compiled_in))?
             .map_err(LoadError::tidy)
     }
 
@@ -170,6 +170,15 @@ pub(super) fn shared(name: &str, limits: &Limits) -> Shared {
 
 /// The one place where tools compile.
 pub(super) fn compile(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
-    let (platform, cancelled) = (Platform::of_process(), AtomicBool::new(false));
-    Program::compile(candidate, Loader { platform: &platform, urgency: Urgency::Start, cancelled: &cancelled })
+    compile_in(&Platform::of_process(), candidate, true)
+}
+
+/// Compiles what nobody will ask for again: it is not kept on disk.
+pub(super) fn compile_for_now(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
+    compile_in(&Platform::of_process(), candidate, false)
+}
+
+fn compile_in(platform: &Platform, candidate: &Candidate, keep: bool) -> Result<Arc<Program>, LoadError> {
+    let cancelled = AtomicBool::new(false);
+    Program::compile(candidate, Loader { platform, urgency: Urgency::Start, keep, cancelled: &cancelled })
 }

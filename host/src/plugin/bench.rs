@@ -82,7 +82,7 @@ impl Bench {
             Origin::Compiled(_) => (program.took, None),
         };
         let nothing = compile(&Candidate::new(NOTHING))?;
-        super::blocking(async {
+        super::blocking(|| async {
             let mut bench = Subject { program, nothing, role, config, limits: Arc::new(limits.clone()) };
             let measured = bench.measure(batches, time).await?;
             Ok(Self { compile: compile_time, load, ..measured })

@@ -94,7 +94,7 @@ pub(super) fn prepare(
     let covered = draft.parts().1.is_some_and(|table| table.covers(wants));
     if !covered {
         if !generation.interest.may_matter(settle(draft)?) {
-            metrics.skipped.add(1);
+            work::skipped(metrics, start);
             return goes;
         }
         draft.scan(union(wants));

@@ -15,12 +15,16 @@
 //! known, as in a test, or the system forbids it) the plugin is compiled on a thread of ours at niceness 19, which is said
 //! in the log and in `GET /plugins`; such a thread is no longer waited for after the time, but cannot be ended.
 //!
+//! `tailrace plugin dev` compiles in its own process ([`CompileSettings::functions_bytes`]): it compiles the plugin of who runs it at every
+//! save, and a process that ends could not keep the functions that stay the same from one save to the next.
+//!
 //! In a container with a limit on processor time the compiler takes from the same quota as the workers, whatever its
 //! niceness: fill the cache first (`tailrace validate` does, as an init container).
 
 use super::engine;
 use super::error::LoadError;
-use crate::workers::{Priority, lower_priority};
+use super::functions::Functions;
+use crate::workers::{Priority, take_place};
 use rustix::process::{Resource, Rlimit, Signal};
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -59,6 +63,9 @@ pub struct CompileSettings {
     pub concurrency: usize,
     /// The program that compiles: this one, started again. Without it, a thread does.
     pub program: Option<PathBuf>,
+    /// For who compiles the same plugin again and again: a thread does, and keeps compiled functions in memory, at most so many bytes
+    /// of them.
+    pub functions_bytes: Option<usize>,
 }
 
 impl Default for CompileSettings {
@@ -69,6 +76,7 @@ impl Default for CompileSettings {
             code_bytes: 128 << 20,
             concurrency: 1,
             program: None,
+            functions_bytes: None,
         }
     }
 }
@@ -94,6 +102,7 @@ pub(super) enum Where {
 pub(super) struct Compiler {
     settings: CompileSettings,
     slots: Arc<Slots>,
+    functions: Option<Arc<Functions>>,
     /// Whether it has been said that there is no process for it.
     said: AtomicBool,
 }
@@ -102,7 +111,14 @@ impl Compiler {
     /// With these limits.
     pub(super) fn new(settings: CompileSettings) -> Self {
         let slots = Slots { free: Mutex::new(settings.concurrency.max(1)), freed: Condvar::new() };
-        Self { settings, slots: Arc::new(slots), said: AtomicBool::new(false) }
+        let functions = settings.functions_bytes.map(Functions::new);
+        Self { settings, slots: Arc::new(slots), functions, said: AtomicBool::new(false) }
+    }
+
+    /// Functions that are kept, if they are.
+    #[cfg(test)]
+    pub(super) fn functions(&self) -> Option<&Functions> {
+        self.functions.as_deref()
     }
 
     /// Machine code for a component. Blocks until it is there, a limit is reached or `cancelled`.
@@ -113,7 +129,8 @@ impl Compiler {
         cancelled: &AtomicBool,
     ) -> Result<(Vec<u8>, Where), LoadError> {
         let slot = self.slots.take(cancelled).ok_or_else(ending)?;
-        match self.settings.program.as_ref().map(|program| self.process(program, urgency).spawn()) {
+        let program = self.settings.program.as_ref().filter(|_| self.functions.is_none());
+        match program.map(|program| self.process(program, urgency).spawn()) {
             Some(Ok(child)) => {
                 let code = self.in_a_process(&mut Process(child), bytes, cancelled)?;
                 return Ok((self.of_allowed_size(code)?, Where::Process));
@@ -126,6 +143,9 @@ impl Compiler {
             Some(Err(_)) | None => {}
         }
         let code = self.on_a_thread(bytes, urgency, slot, cancelled)?;
+        if let Some(reuse) = self.functions.as_ref().map(|functions| functions.reuse()) {
+            tracing::debug!(?reuse, "functions of all plugins so far");
+        }
         Ok((self.of_allowed_size(code)?, Where::Thread))
     }
 
@@ -213,15 +233,16 @@ impl Compiler {
         cancelled: &AtomicBool,
     ) -> Result<Vec<u8>, LoadError> {
         let (tell, told) = channel();
-        let bytes = Arc::clone(bytes);
+        let (bytes, functions) = (Arc::clone(bytes), self.functions.clone());
         let compile = move || {
             // The slot stays taken for as long as this runs, whoever still waits for it.
             let _slot = slot;
             if urgency == Urgency::Reload {
-                lower_priority(Priority::Low);
+                take_place(Priority::Low);
             }
-            let engine = engine::engine().map_err(LoadError);
-            let _ = tell.send(engine.and_then(|engine| precompile(&engine.wasm, &bytes)));
+            let parallel = urgency == Urgency::Start && functions.is_some();
+            let engine = engine::for_compiling(parallel, functions).map_err(LoadError::new);
+            let _ = tell.send(engine.and_then(|engine| precompile(&engine, &bytes)));
         };
         std::thread::Builder::new()
             .name("plugin-compiler".to_owned())
@@ -305,11 +326,11 @@ pub fn compiling_process(
     let broken = |error: &dyn std::fmt::Display| (1, error.to_string());
     restrain(cpu_seconds, memory_bytes).map_err(|error| broken(&error))?;
     if background {
-        lower_priority(Priority::Low);
+        take_place(Priority::Low);
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
-    let engine = engine::for_compiling(!background).map_err(|error| broken(&error))?;
+    let engine = engine::for_compiling(!background, None).map_err(|error| broken(&error))?;
     let code = precompile(&engine, &bytes).map_err(|error| (INVALID, error.0))?;
     output.write_all(&code).and_then(|()| output.flush()).map_err(|error| broken(&error))
 }

@@ -111,17 +111,18 @@ fn at<'a>(value: &'a mut Json, path: &[Step]) -> Option<&'a mut Json> {
     })
 }
 
+/// What is meant at this place of a schema, which may refer to another one.
+fn follow<'s>(schema: &'s Json, mut at: &'s Json) -> Option<&'s Json> {
+    for _ in 0..STEPS_MAX {
+        let Some(reference) = at.get("$ref").and_then(Json::as_str) else { return Some(at) };
+        at = schema.pointer(reference.strip_prefix('#')?)?;
+    }
+    None
+}
+
 /// Whether a schema allows nothing but a text there.
 fn is_text(schema: &Json, path: &[Step]) -> bool {
-    let follow = |at: &Json| -> Option<Json> {
-        let mut at = at.clone();
-        for _ in 0..STEPS_MAX {
-            let Some(reference) = at.get("$ref").and_then(Json::as_str) else { return Some(at) };
-            at = schema.pointer(reference.strip_prefix('#')?)?.clone();
-        }
-        None
-    };
-    let mut here = follow(schema);
+    let mut here = follow(schema, schema);
     for step in path {
         here = here.and_then(|here| {
             let next = match step {
@@ -130,7 +131,7 @@ fn is_text(schema: &Json, path: &[Step]) -> bool {
                 }
                 Step::Item(_) => here.get("items"),
             };
-            follow(next?)
+            follow(schema, next?)
         });
     }
     here.is_some_and(|here| here.get("type").and_then(Json::as_str) == Some("string"))

@@ -4,6 +4,7 @@
 //! as the engine does; nothing has to be flushed when it ends.
 
 use super::foreground::Foreground;
+use super::functions::Functions;
 use super::guest::Guest;
 use super::{bindings, wasi};
 use std::num::NonZeroUsize;
@@ -53,9 +54,15 @@ impl Engine {
     }
 }
 
-/// An engine that only compiles, with the settings of [`engine`]; on all cores if nothing else has to run meanwhile.
-pub(super) fn for_compiling(parallel: bool) -> wasmtime::Result<wasmtime::Engine> {
-    wasmtime::Engine::new(settings().parallel_compilation(parallel))
+/// An engine that only compiles, with the settings of [`engine`]; on all cores if nothing else has to run meanwhile. It takes those
+/// functions that are compiled already; what comes out, and the key in the cache, are the same.
+pub(super) fn for_compiling(parallel: bool, functions: Option<Arc<Functions>>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut settings = settings();
+    settings.parallel_compilation(parallel);
+    if let Some(functions) = functions {
+        settings.enable_incremental_compilation(functions)?;
+    }
+    wasmtime::Engine::new(&settings)
 }
 
 /// Only what the contract needs is switched on: each feature of Wasm is code that a guest can aim at.

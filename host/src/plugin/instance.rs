@@ -15,13 +15,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tailrace_columns::{Additions, Columns, Edits, Traces};
 use wasmtime::Store;
+use wasmtime::component::{ComponentNamedList, Lift};
 
+/// Size of a plugin's JSON Schema. To read one takes a hundred times as much memory, which is the host's.
+const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Room in the output for what is not the output itself: messages, lengths.
 const OUTPUT_SLACK: usize = 64 << 10;
 
 /// An instance, ready to be called.
 pub(super) struct Instance {
     store: Store<Guest>,
+    raw: wasmtime::component::Instance,
     lifecycle: lifecycle::Guest,
     exports: Exports,
     program: Arc<Program>,
@@ -64,22 +68,28 @@ impl Instance {
                 sampler: sampler.transpose().map_err(shape)?,
                 state: state.transpose().map_err(shape)?,
             };
-            Ok((lifecycle, exports))
+            Ok((instance, lifecycle, exports))
         });
-        let (lifecycle, exports) =
+        let (raw, lifecycle, exports) =
             made.map_err(|failure| Failure::new(failure.incident, format!("cannot be instantiated: {failure}")))?;
         let (program, limits) = (Arc::clone(program), Arc::clone(limits));
-        Ok(Self { store, lifecycle, exports, program, limits, born: Instant::now(), calls: 0 })
+        Ok(Self { store, raw, lifecycle, exports, program, limits, born: Instant::now(), calls: 0 })
     }
 
     /// Who it says it is.
     pub(super) async fn describe(&mut self) -> Result<lifecycle::Info, Failure> {
-        within!(
+        let info = within!(
             Budget::of_the_start(&self.limits),
             &mut self.store,
             self.program,
             self.lifecycle.call_describe(&mut self.store)
-        )
+        )?;
+        let schema = info.config_schema.as_ref().map_or(0, String::len);
+        if schema > SCHEMA_BYTES_MAX {
+            let message = format!("its JSON Schema has {schema} bytes; {SCHEMA_BYTES_MAX} are possible");
+            return Err(Failure::new(Incident::Output, message));
+        }
+        Ok(info)
     }
 
     /// Hands it its configuration; the inner error is its answer.
@@ -90,6 +100,22 @@ impl Instance {
             self.program,
             self.lifecycle.call_configure(&mut self.store, config)
         )
+    }
+
+    /// Calls a function without parameters that the component exports beside the interfaces of the contract.
+    pub(super) async fn ask<T>(&mut self, function: &str) -> Result<T, Failure>
+    where
+        (T,): ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let shape = |error| Failure::new(Incident::Start, format!("{error:#}"));
+        let typed = self.raw.get_typed_func::<(), (T,)>(&mut self.store, function).map_err(shape)?;
+        let answer = within!(
+            Budget::of_the_start(&self.limits),
+            &mut self.store,
+            self.program,
+            typed.call_async(&mut self.store, ())
+        );
+        answer.map(|(value,)| value)
     }
 
     /// Runs an `attributes` plugin over the columns of a batch.

@@ -111,7 +111,7 @@ impl Plugin {
         let metrics = Arc::new(PluginMetrics::open(counted.metrics, counted.labels));
         let swaps = Swaps::new(platform, &options.name, file);
         // A thread of its own, since a runtime cannot be started inside a runtime.
-        let loader = Loader { platform, urgency, cancelled };
+        let loader = Loader { platform, urgency, keep: true, cancelled };
         let load = || {
             if urgency == Urgency::Reload {
                 step_aside();

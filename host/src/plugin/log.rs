@@ -89,7 +89,7 @@ const WORDS_BYTES: usize = 2048;
 
 /// `text` without a character that ends a line or that a terminal obeys: no guest can make a line look like one of the
 /// host. They are written as escapes.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub fn one_line(text: &str) -> Cow<'_, str> {
     if is_one_line(text) {
         return Cow::Borrowed(text);
     }

@@ -11,6 +11,7 @@
 //! | `contract` | what a file is, found by looking, with errors that name the fix |
 //! | `program` | a version of a plugin: read, hashed, compiled, linked |
 //! | `compile` | compiling in a process of its own, under limits |
+//! | `functions` | compiled functions that stay the same from save to save, for `tailrace plugin dev` |
 //! | `cache`, `last_good`, `private_dir` | compiled plugins and last good versions on disk |
 //! | `platform` | what the plugins of a process share |
 //! | `guest`, `wasi`, `log` | what an instance is given: limits, a closed world, a bounded log |
@@ -22,6 +23,7 @@
 //! | `swap`, `rollback` | a new version in place of another, and when it is taken back |
 //! | `state` | what a plugin keeps when its instance is replaced |
 //! | `directory` | the watched directory |
+//! | `template` | a component that is told once what it is to be, and becomes another one |
 //! | `outline`, `about`, `bench` | for tools: what a file is, what a plugin says and what it costs |
 //! | `work` | a batch through an `attributes` or a `processor` plugin |
 //! | `chain`, `stage` | several plugins that share one scan; the place in a pipeline where plugins run |
@@ -43,6 +45,7 @@ pub mod directory;
 mod engine;
 mod error;
 mod foreground;
+mod functions;
 mod generation;
 mod guest;
 mod imports;
@@ -68,6 +71,7 @@ mod settings;
 pub mod stage;
 mod state;
 mod swap;
+mod template;
 mod view;
 mod wasi;
 mod work;
@@ -85,6 +89,7 @@ pub use contract::Role;
 pub use error::{Failure, Incident, LoadError, RunError};
 pub use limits::Limits;
 pub use live::Plugin;
+pub use log::one_line;
 pub use mood::Mood;
 pub use options::{ErrorMode, Failed, Options, Outcome};
 pub use outline::Outline;
@@ -93,14 +98,15 @@ pub use program::{Candidate, Hash};
 pub use rollback::RollbackSettings;
 pub use settings::{LimitsConfig, SomeLimits, config_json, plugin_file, plugin_name, usual_directory};
 pub use swap::Offer;
+pub use template::Template;
 pub use written::Written;
 
 /// Runs work of guests to its end on a thread of its own: they run in futures with timers, and a runtime cannot be started
 /// inside a runtime. Blocks.
-fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, LoadError> {
+fn blocking<T: Send, F: Future<Output = T>>(work: impl FnOnce() -> F + Send) -> Result<T, LoadError> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(LoadError::new)?;
-        Ok(runtime.block_on(work))
+        Ok(runtime.block_on(work()))
     };
     let died = |_| Err(LoadError::new("it ended in a panic of the host"));
     std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(died))

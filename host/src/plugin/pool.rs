@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant as Clock;
 
+/// With so many bytes more after each call a plugin is slow, however long its calls take.
+const MUCH_GROWN: i64 = 256 << 10;
+
 /// Makes and keeps instances.
 pub(super) struct Pool {
     program: Arc<Program>,
@@ -55,13 +58,14 @@ impl Housed {
         housed
     }
 
-    /// Counts what it has used since the last time; gives how long its last call computed.
-    fn count(&mut self) -> Duration {
+    /// Counts what it has used since the last time; gives how long its last call computed, and by how much it has grown.
+    fn count(&mut self) -> (Duration, i64) {
         let bytes = i64::try_from(self.instance.memory_bytes()).unwrap_or(i64::MAX);
-        self.metrics.memory.add(bytes - std::mem::replace(&mut self.bytes, bytes));
+        let grown = bytes - std::mem::replace(&mut self.bytes, bytes);
+        self.metrics.memory.add(grown);
         let computed = self.instance.take_computed();
         self.metrics.cpu_nanos.add(u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX));
-        computed
+        (computed, grown)
     }
 }
 
@@ -222,8 +226,11 @@ impl Lease<'_> {
         self.pool.tally.answered();
         self.pool.breaker().good();
         let Some(housed) = &mut self.housed else { return };
-        if housed.count() < SLOW {
-            self.pool.habit.was_quick();
+        match housed.count() {
+            // The system gives each new page in the middle of the call, which keeps the others of its worker waiting.
+            (_, grown) if grown >= MUCH_GROWN => self.pool.habit.did_much(),
+            (computed, _) if computed < SLOW => self.pool.habit.was_quick(),
+            _ => {}
         }
         // One that keeps something is asked for it when the next batch comes: that takes a call.
         if self.pool.kept.is_some() || !housed.instance.is_spent() {

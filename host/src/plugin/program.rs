@@ -108,6 +108,8 @@ pub(super) enum Origin {
 pub(super) struct Loader<'a> {
     pub(super) platform: &'a Platform,
     pub(super) urgency: Urgency,
+    /// Whether the machine code is kept in the cache, if there is one.
+    pub(super) keep: bool,
     /// Set when nobody needs the program any more.
     pub(super) cancelled: &'a AtomicBool,
 }
@@ -205,7 +207,7 @@ fn shared<T>(
 
 /// The component from the cache, or compiled.
 fn component(candidate: &Candidate, engine: &Engine, loader: Loader<'_>) -> Result<(Component, Origin), LoadError> {
-    let cache = loader.platform.cache();
+    let cache = loader.platform.cache().filter(|_| loader.keep);
     if let Some(found) = cache.and_then(|cache| cache.load(engine, candidate.hash)) {
         return Ok((found.component, Origin::Cache { compiling: found.compiling }));
     }

@@ -160,7 +160,7 @@ impl Swaps {
     }
 
     fn loader<'a>(&'a self, platform: &'a Platform, urgency: Urgency) -> Loader<'a> {
-        Loader { platform, urgency, cancelled: &self.cancelled }
+        Loader { platform, urgency, keep: true, cancelled: &self.cancelled }
     }
 
     /// Keeps a version that loads.

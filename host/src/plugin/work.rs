@@ -17,10 +17,11 @@ const MESSAGE_BYTES: usize = 1024;
 
 /// Whether the plugin is not called for this batch; that is counted.
 pub(super) fn skips(generation: &Generation, metrics: &PluginMetrics, batch: &Batch) -> bool {
+    let start = Instant::now();
     let skips =
         batch.is_empty() || !generation.interest.wants(batch.signal()) || !generation.interest.may_matter(batch);
     if skips {
-        metrics.skipped.add(1);
+        skipped(metrics, start);
     }
     skips
 }

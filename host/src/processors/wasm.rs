@@ -54,9 +54,11 @@ impl ProcessorConfig for Config {
         let module_bytes = limits.module_bytes;
         let candidate = directory::read(&file, module_bytes).map_err(|error| {
             let module = &self.module;
-            let message = format!(
-                "cannot read plugin {module:?}: {error} (put a component there, or set `directory` or `module`)"
-            );
+            let fix = match module.strip_suffix(".wasm").filter(|name| !name.contains('/')) {
+                Some(name) => format!("that is a path; the file in `directory` is `{name}`"),
+                None => "put a component there, or set `directory` or `module`".to_owned(),
+            };
+            let message = format!("cannot read plugin {module:?}: {error} ({fix})");
             self.written.error(&context, "module", message)
         })?;
         let place = Place::of(&context);

@@ -2,15 +2,14 @@
 //!
 //! A worker serves many pipelines, and the work of one of them may compute: a plugin that loops until its time is over, an
 //! interpreter that takes 20 ms for a batch. Such work is [`polite`]: it begins on its worker, and when a poll of it took
-//! longer than [`PATIENCE`] it goes on in a lane, while its worker only waits for the result. What was [`SLOW`] lately
-//! begins there ([`Habit`]).
+//! longer than [`PATIENCE`] it goes on in a lane, while its worker only waits for the result. What was [`SLOW`] lately, or is
+//! new, begins there ([`Habit`]).
 //!
-//! There are two lanes, each with as many threads as there are workers. The *slow* one has a low priority. Where there is work for
-//! all it gets a sixtieth of a processor, and more otherwise; but on Linux a worker that wakes up may have to wait for the end
-//! of its slice, a millisecond or two. What computes for longer than [`ENDLESS`] goes on in the *idle* lane, to
-//! which nobody ever has to wait: it gets only the processor time that no other process wants (`SCHED_IDLE`). Senders wait
-//! meanwhile, which is what slows them down. Outside of workers (in tests with a paused clock, while a plugin is
-//! loaded) there is no lane, and work stays where it is.
+//! There are two lanes ([`Priority`]). The *slow* one has as many threads as there are workers. What computes for longer than
+//! [`ENDLESS`] goes on in the *idle* lane, which has fewer: a quarter of the processors, one at least if there are two, is left alone, since a
+//! kernel that sees all of them busy does not look for the one where a thread that wakes up need not wait. Senders wait meanwhile,
+//! which is what slows them down. Outside of workers (in tests with a paused clock, while a plugin is loaded) there is no
+//! lane, and work stays where it is.
 //!
 //! Work must yield to be moved: nothing is interrupted. What is going to compute for long without a yield says so
 //! ([`leave_worker`]) and is moved before it begins.
@@ -23,7 +22,7 @@ mod tests;
 pub(crate) use habit::Habit;
 pub(crate) use moment::{Moment, step_aside};
 
-use super::{Priority, lower_priority};
+use super::{Priority, take_place};
 use moment::{ASIDE, processor_time, take_number};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -65,7 +64,7 @@ struct Lane {
 }
 
 impl Lanes {
-    /// Starts so many threads in each lane, which end when `stopped` says so.
+    /// Starts the threads beside so many workers, which end when `stopped` says so.
     pub(super) fn start(
         count: usize,
         stopped: &watch::Receiver<bool>,
@@ -73,14 +72,14 @@ impl Lanes {
         let mut threads = Vec::new();
         let mut numbers = 1..ASIDE;
         let count = count.clamp(1, numbers.len() / 2);
-        let mut lane = |name, priority| {
+        let mut lane = |name, priority, count| {
             let mut lane = Lane::default();
             for (at, number) in numbers.by_ref().take(count).enumerate() {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 lane.handles.push(runtime.handle().clone());
                 let mut stopped = stopped.clone();
                 let run = move || {
-                    lower_priority(priority);
+                    take_place(priority);
                     take_number(number);
                     // An error means that the owner is gone: the same as being told to stop.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
@@ -89,7 +88,8 @@ impl Lanes {
             }
             std::io::Result::Ok(lane)
         };
-        let (slow, idle) = (lane("slow", Priority::Low)?, lane("idle", Priority::Idle)?);
+        let idle = (count - count.div_ceil(4)).max(1);
+        let (slow, idle) = (lane("slow", Priority::Low, count)?, lane("idle", Priority::Idle, idle)?);
         Ok((Arc::new(Self { slow, idle }), threads))
     }
 
@@ -160,8 +160,9 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
                 Poll::Pending if work.longest < PATIENCE => Poll::Pending,
                 Poll::Pending if work.exact => {
                     // Those that come before its end need not find out themselves.
-                    if std::mem::take(&mut work.longest) >= SLOW {
-                        habit.was_slow();
+                    let took = std::mem::take(&mut work.longest);
+                    if took >= SLOW {
+                        habit.was_slow(took);
                     }
                     Poll::Ready(None)
                 }
@@ -174,7 +175,7 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
         });
         if let Some(done) = first.await {
             match (done.longest >= SLOW, work.exact) {
-                (true, true) => habit.was_slow(),
+                (true, true) => habit.was_slow(done.longest),
                 (true, false) => habit.suspect(),
                 (false, _) => {}
             }
@@ -185,7 +186,7 @@ pub(crate) async fn polite<T: Send + 'static>(habit: &Habit, work: Work<T>) -> T
     if done.in_all >= ENDLESS {
         habit.was_endless();
     } else if done.longest >= SLOW {
-        habit.was_slow();
+        habit.was_slow(done.longest);
     }
     done.value
 }

@@ -3,9 +3,12 @@
 //! Connections and the tasks of a component are dealt to the workers round robin and stay there: no work stealing
 //! (it cost 1.6 times the CPU in the prototype). Everything they share is `Send + Sync`. Nothing here blocks; work that
 //! would (compilation, large bodies) goes to [`tokio::task::spawn_blocking`], and what computes for long beside the workers
-//! ([`lane`]).
+//! ([`lane`]). Where there is work for more threads than processors, a worker that wakes up goes first ([`Priority`]).
 
 pub(crate) mod lane;
+mod priority;
+
+pub(crate) use priority::{Priority, take_place};
 
 use lane::Lanes;
 use std::future::Future;
@@ -54,6 +57,7 @@ impl Workers {
             let (mut stopped, lane) = (stopped.clone(), Arc::clone(&lane));
             let thread = std::thread::Builder::new().name(format!("worker-{core}"));
             threads.push(thread.spawn(move || {
+                take_place(Priority::Short);
                 lane.stand_beside();
                 // An error means that the owner is gone: the same as being told to stop.
                 let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
@@ -109,36 +113,4 @@ impl Drop for WorkerThreads {
     fn drop(&mut self) {
         self.join();
     }
-}
-
-/// The priority of a thread beside the workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Priority {
-    /// Something is left for it even where there is work for all.
-    Low,
-    /// It gets the processor time that nobody else wants, and a worker that wakes up takes the processor from it at once.
-    Idle,
-}
-
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
-
-/// Lowers the priority of this thread and of those that it starts. Elsewhere than on Linux that would be the whole process,
-/// and is left.
-pub(crate) fn lower_priority(to: Priority) {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::{
-            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-            thread_native_id,
-        };
-        // Where the one is not allowed, the other remains.
-        if to == Priority::Idle {
-            let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-            let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
-        }
-        let _ = rustix::process::setpriority_process(None, NICENESS);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = to;
 }

@@ -99,7 +99,7 @@ static void batches_are_changed(void) {
 	assert(strcmp(tr_test_text(one, "span.name"), "renamed") == 0 && strcmp(tr_test_text(one, "b"), "kept") == 0);
 	assert(strcmp(tr_test_text(one, "x.shown"), "yes") == 0 && !tr_test_text(one, "c"));
 	assert(strcmp(tr_test_text(-1, "zone"), "eu") == 0);
-	assert(strcmp(tr_test_configure("{\"kees\": []}", want), "unknown key \"kees\"") == 0);
+	assert(strcmp(tr_test_configure("{\"kees\": []}", want), "kees: unknown key \"kees\"") == 0);
 }
 
 static tr_answer refuse(tr_batch *batch) {

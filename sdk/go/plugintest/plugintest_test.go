@@ -128,7 +128,7 @@ func TestErrorsOfAPlugin(t *testing.T) {
 // The operator's mistakes are named in words that need no Go.
 func TestConfigurations(t *testing.T) {
 	for config, wanted := range map[string]string{
-		`{"keyz": []}`:  `unknown field "keyz"`,
+		`{"keyz": []}`:  `keyz: unknown key "keyz"`,
 		`{"keys": "a"}`: "keys: must be of type []string, not string",
 		`{"keys": [1]}`: "keys: must be of type string, not number",
 		`[]`:            "must be a JSON object",

@@ -58,6 +58,10 @@ pub struct Found<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     entries: Vec<Entry>,
+    /// Numbers of exact keys and prefixes in the order of their bytes, each once: to search where there are many.
+    sorted: Vec<usize>,
+    /// Number of the entry that everything matches.
+    all: Option<usize>,
     /// Bit `n` is set if an exact key of length `n` (63: or longer) is in the set.
     lengths: u64,
     /// Whether there are other entries than exact keys.
@@ -71,11 +75,36 @@ enum Entry {
     All,
 }
 
+/// So many entries are looked at one after the other.
+const FEW: usize = 16;
+
+impl Entry {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Exact(bytes) | Self::Prefix(bytes) => bytes,
+            Self::All => &[],
+        }
+    }
+
+    /// What it is sorted by.
+    fn rank(&self) -> (&[u8], bool) {
+        (self.bytes(), matches!(self, Self::Prefix(_)))
+    }
+
+    fn matches(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Exact(exact) => exact == key,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::All => true,
+        }
+    }
+}
+
 impl KeySet {
     /// The empty set.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Vec::new(), lengths: 0, open: false }
+        Self { entries: Vec::new(), sorted: Vec::new(), all: None, lengths: 0, open: false }
     }
 
     /// A set of exact keys.
@@ -107,20 +136,35 @@ impl KeySet {
     }
 
     fn push(&mut self, entry: Entry) -> usize {
+        let number = self.entries.len();
+        if entry == Entry::All {
+            self.all = self.all.or(Some(number));
+        } else if let Err(place) = self.place(&entry) {
+            self.sorted.insert(place, number);
+        }
         self.entries.push(entry);
-        self.entries.len() - 1
+        number
+    }
+
+    /// Where an exact key or prefix is in the order, or would be.
+    fn place(&self, entry: &Entry) -> Result<usize, usize> {
+        self.sorted.binary_search_by(|at| self.entry(*at).rank().cmp(&entry.rank()))
+    }
+
+    fn entry(&self, number: usize) -> &Entry {
+        self.entries.get(number).unwrap_or(&Entry::All)
     }
 
     /// Adds everything that another set has; a key or prefix that is there already is not added again.
     pub fn extend(&mut self, other: &Self) {
         for entry in other.entries.iter().filter(|entry| !matches!(entry, Entry::All)) {
-            if !self.entries.contains(entry) {
-                self.entries.push(entry.clone());
+            if self.place(entry).is_err() {
+                self.push(entry.clone());
             }
         }
         // Last, since everything matches it.
-        if other.entries.contains(&Entry::All) && !self.entries.contains(&Entry::All) {
-            self.entries.push(Entry::All);
+        if other.all.is_some() && self.all.is_none() {
+            self.push(Entry::All);
         }
         self.lengths |= other.lengths;
         self.open |= other.open;
@@ -145,11 +189,35 @@ impl KeySet {
         if !self.open && self.lengths >> key.len().min(63) & 1 == 0 {
             return None;
         }
-        self.entries.iter().position(|entry| match entry {
-            Entry::Exact(exact) => exact == key,
-            Entry::Prefix(prefix) => key.starts_with(prefix),
-            Entry::All => true,
-        })
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|entry| entry.matches(key));
+        }
+        self.search(key)
+    }
+
+    /// The same among many entries: with each byte of the key fewer of them are left.
+    fn search(&self, key: &[u8]) -> Option<usize> {
+        let mut first = self.all;
+        let mut left = self.sorted.as_slice();
+        for depth in 0..=key.len() {
+            // Those that end here stand before those that go on.
+            while let [at, rest @ ..] = left
+                && self.entry(*at).bytes().len() == depth
+            {
+                if self.entry(*at).matches(key) {
+                    first = Some(first.map_or(*at, |first| first.min(*at)));
+                }
+                left = rest;
+            }
+            let byte = key.get(depth);
+            let next = |at: &usize| self.entry(*at).bytes().get(depth);
+            let ([at, ..], [.., last], Some(_)) = (left, left, byte) else { break };
+            if (next(at), next(last)) != (byte, byte) {
+                left = left.get(left.partition_point(|at| next(at) < byte)..).unwrap_or_default();
+                left = left.get(..left.partition_point(|at| next(at) == byte)).unwrap_or_default();
+            }
+        }
+        first
     }
 
     /// The keys, if all entries are exact.
@@ -384,5 +452,57 @@ impl<'a> Finder<'a, '_, '_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+
+    /// Many entries are searched in another way than few: the outcome is the same, whatever the entries.
+    #[test]
+    fn many_keys_are_found_like_few() {
+        let mut state = 7_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for round in 0..300 {
+            let mut text = || -> String { (0..random(6)).map(|_| ['a', 'b', '\u{e9}'][random(3) as usize]).collect() };
+            let texts: Vec<String> = (0..60).map(|_| text()).collect();
+            let mut set = KeySet::new();
+            for text in &texts {
+                match random(if round % 3 == 0 { 30 } else { 3 }) {
+                    0 => set.add_prefix(text),
+                    29 => set.add_all(),
+                    _ => set.add(text),
+                };
+            }
+            let mut halves = KeySet::exact(texts.iter().take(9).map(String::as_str));
+            halves.extend(&set);
+            for set in [set, halves] {
+                for key in texts.iter().map(String::as_str).chain(["abababab", "", "c"]) {
+                    let linear = set.entries.iter().position(|entry| entry.matches(key.as_bytes()));
+                    assert_eq!(set.find(key.as_bytes()), linear, "{key:?} in {set:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_added_again() {
+        let mut set = KeySet::exact((0..100).map(|n| format!("k{n}")).collect::<Vec<_>>().iter().map(String::as_str));
+        set.extend(&set.clone());
+        assert_eq!(set.len(), 100);
+        let mut all = KeySet::new();
+        all.add_prefix("k");
+        all.add_all();
+        set.extend(&all);
+        assert_eq!(
+            (set.len(), set.find(b"k99"), set.find(b"k100"), set.find(b"x")),
+            (102, Some(99), Some(100), Some(101))
+        );
     }
 }

@@ -90,12 +90,40 @@ def _world() -> None:
 
 def component(plugin_class: type) -> Dict[str, type]:
     """The classes that componentize-py looks for, by name."""
+    the = _Instance(plugin_class)
+    return _classes(the, _lifecycle(the), _plugin.world_of(plugin_class))
+
+
+def template(world: str) -> Dict[str, type]:
+    """The same for a plugin that is not here yet: the first `configure` gets its modules (see `_modules`) instead of a configuration,
+    and everything after that is as if they had been here when the component was made."""
+    from . import _modules
+
+    the = _Instance(None)
+    lifecycle = _lifecycle(the)
+
+    class Lifecycle(lifecycle):  # type: ignore[misc, valid-type]
+        def configure(self, config: str) -> wit.Interest:
+            if the.plugin_class is not None:
+                return super().configure(config)
+            try:
+                plugin_class = _plugin.the_plugin(_modules.taken_in(config))
+                if _plugin.world_of(plugin_class) != world:
+                    raise TypeError(f"this is a template for {world}, and the plugin is for {_plugin.world_of(plugin_class)}")
+            except BaseException as error:
+                raise Err(told(error)) from None
+            the.plugin_class = plugin_class
+            return wit.Interest([], [], [], [], False, wit.Instances.POOLED)
+
+    return _classes(the, Lifecycle, world)
+
+
+def _classes(the: "_Instance", lifecycle: type, world: str) -> Dict[str, type]:
     _host.imports = _Imports()
     _world()
-    kind = _plugin.kind_of(plugin_class)
-    the = _Instance(plugin_class)
-    classes: Dict[str, type] = {"Lifecycle": _lifecycle(the), kind.capitalize(): _KINDS[kind](the)}
-    if hasattr(plugin_class, "save"):
+    kind, stateful = _plugin.parts_of(world)
+    classes: Dict[str, type] = {"Lifecycle": lifecycle, kind.capitalize(): _KINDS[kind](the)}
+    if stateful:
         classes["State"] = _state(the)
     return classes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Any, ClassVar, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, ClassVar, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ._batch import Attribute, Batch, Group
 from ._interest import Interest
@@ -152,6 +152,13 @@ def kind_of(plugin: type) -> str:
 def world_of(plugin: type) -> str:
     """The world of the contract that the component is for."""
     return f"{'stateful-' if hasattr(plugin, 'save') else ''}{kind_of(plugin)}-plugin"
+
+
+def parts_of(world: str) -> Tuple[str, bool]:
+    """The kind of such a world's plugins, and whether they keep state."""
+    kind = world[: -len("-plugin")]
+    stateful = kind.startswith("stateful-")
+    return kind[len("stateful-") :] if stateful else kind, stateful
 
 
 def the_plugin(module: Any) -> type:

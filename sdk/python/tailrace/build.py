@@ -1,4 +1,9 @@
-"""Builds a component: `python -m tailrace.build PROJECT KIND OUTPUT`, which is what `tailrace plugin build` runs.
+"""Builds components, which is what `tailrace plugin` runs:
+
+    python -m tailrace.build PROJECT KIND OUTPUT           the component of the plugin
+    python -m tailrace.build parts PROJECT KIND OUTPUT     what it consists of: its own modules, and what they need, as JSON
+    python -m tailrace.build template PROJECT PARTS OUTPUT a component with everything that PARTS, such a file, needs, but without its
+                                                           modules: it takes them in later, again and again (see `_modules`)
 
 The plugin is loaded here once, natively, to see that it can be and which world of the contract it is for. If
 componentize-py is not installed, standard error says only `missing: componentize-py`. The module is `plugin.py` in the project; what it imports may lie beside it, or in the virtual
@@ -7,7 +12,9 @@ environment that runs this.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +22,9 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import List, Optional
 
+from . import _modules
 from ._plugin import kind_of, the_plugin, world_of
 
 _APP = """\
@@ -25,25 +34,69 @@ from tailrace._plugin import the_plugin
 
 globals().update(component(the_plugin(plugin)))
 """
+_TEMPLATE = """\
+import importlib
+
+for name in {imports!r}:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+
+from tailrace._guest import template
+
+globals().update(template({world!r}))
+"""
 
 
 def main() -> None:
     """Runs with the arguments of the process."""
-    if len(sys.argv) != 4:
+    arguments = sys.argv[1:]
+    if len(arguments) == 3:
+        project, kind, output = arguments
+        _build(Path(project).resolve(), kind, Path(output))
+    elif len(arguments) == 4 and arguments[0] == "parts":
+        _parts(Path(arguments[1]).resolve(), arguments[2], Path(arguments[3]))
+    elif len(arguments) == 4 and arguments[0] == "template":
+        _template(Path(arguments[1]).resolve(), Path(arguments[2]), Path(arguments[3]))
+    else:
         sys.exit("usage: python -m tailrace.build PROJECT KIND OUTPUT")
-    project, kind, output = Path(sys.argv[1]).resolve(), sys.argv[2], Path(sys.argv[3])
-    tool = _tool()
-    if tool is None:
-        sys.exit("missing: componentize-py")
+
+
+def _build(project: Path, kind: str, output: Path) -> None:
+    tool = _found_tool()
     world = _load(project, kind)
+    _componentize(tool, _APP, project, world, output)
+
+
+def _parts(project: Path, kind: str, output: Path) -> None:
+    tool = _found_tool()
+    world = _load(project, kind)
+    modules = _modules.gathered(project, sys.modules)
+    template = {"world": world, "imports": _modules.imported(modules)}
+    # What a template depends on: when nothing of it has changed, it is the same.
+    made_with = [*(_stamp(path) for path in (Path(tool), *_packages(), *_native(project))), *_sdk()]
+    digest = hashlib.sha256(json.dumps([template, made_with]).encode("utf-8")).hexdigest()
+    parts = {**template, "template": digest, "modules": json.dumps(modules)}
+    output.write_text(json.dumps(parts), encoding="utf-8")
+
+
+def _template(project: Path, parts: Path, output: Path) -> None:
+    wanted = json.loads(parts.read_text(encoding="utf-8"))
+    app = _TEMPLATE.format(imports=wanted["imports"], world=wanted["world"])
+    _componentize(_found_tool(), app, project, wanted["world"], output)
+
+
+def _componentize(tool: str, app: str, project: Path, world: str, output: Path) -> None:
     sdk = Path(__file__).resolve().parent.parent
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tailrace_entry.py").write_text(_APP, encoding="utf-8")
+        Path(folder, "tailrace_entry.py").write_text(app, encoding="utf-8")
         partial = Path(folder, "component.wasm")
+        # The component sees them by their numbers: /0, /1 ...
         paths = [folder, str(project), str(sdk), *_site_packages()]
         ran = subprocess.run(
             [
-                *tool,
+                tool,
                 "--quiet",
                 *("--wit-path", str(sdk.parent.parent / "wit")),
                 *("--world", world),
@@ -65,11 +118,45 @@ def main() -> None:
         os.replace(beside, output)
 
 
-def _tool() -> list[str] | None:
+def _found_tool() -> str:
+    tool = _tool()
+    if tool is None:
+        sys.exit("missing: componentize-py")
+    return tool
+
+
+def _stamp(path: Path) -> List[object]:
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def _packages() -> List[Path]:
+    """The files of the packages of the virtual environment that are loaded."""
+    folders = _site_packages()
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return sorted({Path(file) for file in files if file and file.startswith(tuple(folders))} if folders else set())
+
+
+def _native(project: Path) -> List[Path]:
+    """What componentize-py takes from the project besides modules."""
+    found = []
+    for folder, folders, files in os.walk(project):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in sorted(files) if name.endswith(".so") or name == "componentize-py.toml"]
+    return found
+
+
+def _sdk() -> List[str]:
+    """What is in the SDK."""
+    here = Path(__file__).resolve().parent
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(here.glob("*.py"))]
+
+
+def _tool() -> Optional[str]:
     """Beside this Python, or in the PATH."""
     beside = Path(sys.executable).with_name("componentize-py")
     found = str(beside) if beside.exists() else shutil.which("componentize-py")
-    return [found] if found else None
+    return found
 
 
 def _load(project: Path, kind: str) -> str:
@@ -99,7 +186,7 @@ def _shown(error: Exception) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and not frame.filename.startswith("<frozen ")
+        if frame.filename not in (__file__, importlib.__file__) and not frame.filename.startswith("<frozen ")
     ]
     return "".join([*traceback.format_list(frames), *traceback.format_exception_only(type(error), error)]).strip()
 

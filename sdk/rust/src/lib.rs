@@ -8,6 +8,7 @@
 //! the operator's choice (`error_mode`). Return a [`Failure`] for what is an answer and not an accident.
 
 mod attributes;
+mod fault;
 mod interest;
 mod plugin;
 mod processor;

@@ -44,9 +44,9 @@ enum Work {
         /// Measured time of each turn of each of the two, in milliseconds
         #[arg(long, default_value_t = 1_500)]
         phase_ms: u64,
-        /// Only plugins whose name contains this
-        #[arg(long, default_value = "")]
-        only: String,
+        /// Only plugins whose name contains one of these
+        #[arg(long, value_delimiter = ',', default_value = "")]
+        only: Vec<String>,
         /// Further mad plugins
         #[arg(long, value_name = "FILE")]
         plugin: Vec<PathBuf>,
@@ -101,8 +101,9 @@ async fn main() {
     }
 }
 
-async fn neighbours(tailrace: PathBuf, pace: Pace, only: &str, more: &[PathBuf], compile: &[PathBuf]) {
-    let plugins = mad_plugins().into_iter().chain(small_bombs()).filter(|(name, _)| name.contains(only));
+async fn neighbours(tailrace: PathBuf, pace: Pace, only: &[String], more: &[PathBuf], compile: &[PathBuf]) {
+    let wanted = |(name, _): &(String, Vec<u8>)| only.iter().any(|part| name.contains(part));
+    let plugins = mad_plugins().into_iter().chain(small_bombs()).filter(wanted);
     let read = |file: &PathBuf| {
         let wasm = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         (file.file_name().unwrap_or_default().to_string_lossy().into_owned(), wasm)

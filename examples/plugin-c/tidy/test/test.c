@@ -20,6 +20,6 @@ int main(void) {
 	assert(!tr_test_apply(TR_TRACES, apply).refused);
 	assert(tr_test_get(both, "b").integer == 7 && strcmp(tr_test_text(none, "b"), "old") == 0);
 
-	assert(strcmp(tr_test_configure("{\"mesk\": []}", configure), "unknown key \"mesk\"") == 0);
+	assert(strcmp(tr_test_configure("{\"mesk\": []}", configure), "mesk: unknown key \"mesk\"") == 0);
 	return 0;
 }

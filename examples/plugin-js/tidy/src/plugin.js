@@ -4,7 +4,8 @@ export default plugin({
   name: "tidy",
   version: "0.1.0",
 
-  configure({ delete: gone = [], mask = [], set = {}, drop_span_names: names = [] }) {
+  configure({ delete: gone = [], mask = [], set = {}, drop_span_names: names = [], ...others }) {
+    for (const key in others) throw new Error(`${key}: unknown key`);
     Object.assign(this, { gone: new Set(gone), mask: new Set(mask), set, names: new Set(names) });
     return { attributes: [...gone, ...mask, ...Object.values(set)], fields: names.length > 0 ? "span.name" : [] };
   },

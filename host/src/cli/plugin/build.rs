@@ -4,7 +4,7 @@
 //! renamed into its place once it has been looked at. After a build that failed there is none.
 
 use super::embedded;
-use super::languages::Failure;
+use super::languages::{Failure, Kept};
 use super::paint::{self, Paint};
 use super::progress::Progress;
 use super::project::Found;
@@ -54,21 +54,26 @@ impl From<NotBuilt> for Fault {
 pub(super) fn run(args: &BuildArgs) -> Result<(), Fault> {
     let found = Found::at(&args.path).map_err(fault)?;
     let file = found.component();
-    let built = to_file(&found, &file, &Progress::start("building"))?;
+    let built = to_file(&found, &file, &Progress::start("building"), None)?;
     for line in summary(&found, &file, &built, Paint::stdout())? {
         println!("{line}");
     }
     Ok(())
 }
 
-/// Builds into `file`; if that fails there is no such file.
-pub(super) fn to_file(found: &Found, file: &Path, progress: &Progress) -> Result<Built, NotBuilt> {
+/// Builds into `file`; if that fails there is no such file. Who builds again and again has something `kept`.
+pub(super) fn to_file(
+    found: &Found,
+    file: &Path,
+    progress: &Progress,
+    kept: Option<&mut Kept>,
+) -> Result<Built, NotBuilt> {
     let unwritable = |error: std::io::Error| NotBuilt::Machine(format!("{}: {error}", file.display()));
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(error)),
         _ => {}
     }
-    let built = component(found, progress)?;
+    let built = component(found, progress, kept)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(unwritable)?;
     let beside = folder.join(format!(".{}.{}.tmp", found.project.name, std::process::id()));
@@ -82,7 +87,7 @@ pub(super) fn to_file(found: &Found, file: &Path, progress: &Progress) -> Result
 }
 
 /// Builds, and checks that a plugin of the kind that the manifest names came out.
-pub(super) fn component(found: &Found, progress: &Progress) -> Result<Built, NotBuilt> {
+fn component(found: &Found, progress: &Progress, kept: Option<&mut Kept>) -> Result<Built, NotBuilt> {
     let start = Instant::now();
     let (project, language) = (&found.project, found.language);
     let restored = embedded::restore(project, language.name())
@@ -90,7 +95,12 @@ pub(super) fn component(found: &Found, progress: &Progress) -> Result<Built, Not
     if restored {
         progress.note(".tailrace was missing: the SDK of this Tailrace is back in it");
     }
-    let bytes = language.build(project, &|text| progress.note(text)).map_err(|failure| match failure {
+    let note = |text: &str| progress.note(text);
+    let bytes = match kept {
+        Some(kept) => language.build_again(project, &note, kept),
+        None => language.build(project, &note),
+    };
+    let bytes = bytes.map_err(|failure| match failure {
         Failure::Missing { what, install } => {
             NotBuilt::Machine(format!("{what} is missing. Install it with:\n\n    {install}\n"))
         }

@@ -4,7 +4,7 @@ use super::build::imports;
 use super::component::Component;
 use super::paint::{self, Paint};
 use super::{Fault, fault, project};
-use crate::plugin::{About, Candidate, ErrorMode, Outline, Platform, Wish};
+use crate::plugin::{About, Candidate, ErrorMode, Outline, Platform, Wish, one_line};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -101,7 +101,7 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
         None => lines.push(row("config", "it has no JSON Schema".to_owned())),
         Some(schema) => {
             lines.push(row("config", "JSON Schema".to_owned()));
-            lines.extend(schema.lines().map(|line| paint.dim(&format!("    {line}"))));
+            lines.extend(shown(&schema).map(|line| paint.dim(&format!("    {line}"))));
         }
     }
     lines
@@ -109,7 +109,8 @@ fn lines(known: &Known, paint: Paint) -> Vec<String> {
 
 fn wishes(wish: &Wish, kind: &str) -> Vec<(&'static str, String)> {
     let list = |list: &[&str], none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
-    let texts = |list: &[String]| list.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    // A key may be anything.
+    let texts = |list: &[String]| one_line(&list.join(", ")).into_owned();
     let mut rows = vec![("signals", list(&wish.signals, "all"))];
     if !wish.attributes.is_empty() {
         rows.push(("attributes", texts(&wish.attributes)));
@@ -132,6 +133,11 @@ fn wishes(wish: &Wish, kind: &str) -> Vec<(&'static str, String)> {
 
 fn pretty(schema: &str) -> String {
     serde_json::from_str::<Value>(schema).map_or_else(|_| schema.to_owned(), |value| format!("{value:#}"))
+}
+
+/// The lines of a text that a plugin says, fit for a terminal.
+fn shown(text: &str) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+    text.lines().map(one_line)
 }
 
 fn duration(duration: Duration) -> String {
@@ -173,6 +179,15 @@ fn as_json(known: &Known) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Nothing that a plugin says steers the terminal.
+    #[test]
+    fn what_it_says_is_text() {
+        let lines: Vec<_> = shown("{\n  \"a\": 1\u{1b}[2J\r\u{202e}").collect();
+        assert_eq!(lines, ["{", "  \"a\": 1\\u{1b}[2J\\r\\u{202e}"]);
+        let wish = Wish { attributes: vec!["a\u{1b}[2J".to_owned()], ..Wish::default() };
+        assert!(wishes(&wish, "attributes").contains(&("attributes", "a\\u{1b}[2J".to_owned())));
+    }
 
     /// What a plugin is called for depends on its kind.
     #[test]

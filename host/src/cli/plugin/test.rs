@@ -85,7 +85,7 @@ impl Subject {
             return Ok(Self { bytes, cases, limits });
         }
         let found = Found::at(&args.path).map_err(fault)?;
-        let built = build::to_file(&found, &found.component(), &Progress::start("building"))?;
+        let built = build::to_file(&found, &found.component(), &Progress::start("building"), None)?;
         let cases = args.cases.clone().unwrap_or_else(|| found.cases());
         Ok(Self { bytes: built.bytes, cases, limits: found.limits })
     }

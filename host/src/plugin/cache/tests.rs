@@ -147,8 +147,11 @@ fn many_at_once() {
 #[test]
 fn keys() {
     let engine = super::super::engine::engine().unwrap();
-    let (other, same) = (wasmtime::Engine::default(), super::super::engine::for_compiling(true).unwrap());
+    let other = wasmtime::Engine::default();
+    let compiling = |functions| super::super::engine::for_compiling(true, functions).unwrap();
     assert_eq!(key(&engine.wasm), key(&engine.wasm));
-    assert_eq!(key(&engine.wasm), key(&same), "compiling on all cores gives the same code");
+    assert_eq!(key(&engine.wasm), key(&compiling(None)), "compiling on all cores gives the same code");
+    let functions = super::super::functions::Functions::new(1 << 20);
+    assert_eq!(key(&engine.wasm), key(&compiling(Some(functions))), "and so does taking what is compiled already");
     assert_ne!(key(&engine.wasm), key(&other));
 }

@@ -85,8 +85,8 @@ impl Folder {
     /// Loads what is there. Blocks. A directory that is missing or empty is one of which nothing runs yet.
     ///
     /// # Errors
-    /// Every plugin that does not load: one that is missing from the start would let everything pass, and there is no
-    /// older version to go on with.
+    /// Every plugin that does not load, or a directory that cannot be read: one that is missing from the start would let
+    /// everything pass, and there is no older version to go on with.
     pub fn open(options: FolderOptions, loader: Box<dyn Loader>) -> Result<Arc<Self>, String> {
         let folder = Self { options, loader, state: Mutex::default() };
         // The first plugin may come late, on a thread of low priority; a fault will be told then.
@@ -105,7 +105,9 @@ impl Folder {
                     slots.insert(name, slot);
                 }
             }
-            Err(reason) => problem = Some(reason),
+            Err(reason) if look::of(&folder.options.path) == Look::Missing => problem = Some(reason),
+            // There may be plugins in it, and without them everything would pass.
+            Err(reason) => return Err(reason),
         }
         if !faults.is_empty() {
             return Err(faults.join("\n"));
@@ -180,7 +182,8 @@ impl Folder {
         let read = look::read_stable(&file, self.options.bytes_max, STABLE);
         let sidecar = match &pair.1 {
             Look::Missing => Ok(None),
-            _ => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
+            Look::Unusable(problem) => Err(problem.clone()),
+            Look::File(_) => look::read_text(&self.sidecar(name), SIDECAR_BYTES_MAX).map(Some),
         };
         match (read, sidecar) {
             (Ok(candidate), Ok(sidecar)) => self.load(name, &candidate, sidecar, None, &mut slot),
@@ -222,6 +225,9 @@ impl Folder {
         match loaded {
             Ok(new) => {
                 if let Some(plugin) = new {
+                    if before.is_none() && late.is_some() {
+                        tracing::info!(plugin = name, hash = candidate.hash().short(), "a new plugin runs");
+                    }
                     slot.member = Some(Member::new(name, Arc::new(plugin)));
                 }
                 if let Some(member) = &slot.member {
@@ -239,13 +245,19 @@ impl Folder {
                 }
                 slot.note = Note::Sampler;
             }
+            // Nobody goes on without it: who opens the directory tells.
+            Err(error) if late.is_none() => slot.note = Note::Problem(self.unusable(name, &error.to_string())),
             Err(error) => self.refuse(name, Some(candidate.hash()), &error.to_string(), slot),
         }
     }
 
+    fn unusable(&self, name: &str, reason: &str) -> String {
+        format!("cannot use {} as a plugin: {reason}", self.file(name).display())
+    }
+
     /// Notes why what lies there does not run.
     fn refuse(&self, name: &str, hash: Option<Hash>, reason: &str, slot: &mut Slot) {
-        let problem = format!("cannot use {} as a plugin: {reason}", self.file(name).display());
+        let problem = self.unusable(name, reason);
         match &slot.member {
             // It logs by itself, once.
             Some(member) => member.plugin().refuse(hash, reason),

@@ -62,6 +62,10 @@ impl Look {
 pub(super) fn of(path: &Path) -> Look {
     match std::fs::metadata(path) {
         Ok(metadata) => Look::File(Fingerprint::of(&metadata)),
+        // Somebody wants something to be here: to take it for nothing would be to run without it.
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+            Look::Unusable(format!("{} is a link that leads nowhere", path.display()))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Look::Missing,
         Err(error) => Look::Unusable(format!("{}: {error}", path.display())),
     }
@@ -105,8 +109,10 @@ pub(super) fn read_stable(path: &Path, bytes_max: usize, stable: Duration) -> Re
     let start = Instant::now();
     let mut before = of(path);
     loop {
-        if let Look::Missing = before {
-            return Err(format!("there is no {}", path.display()));
+        match before {
+            Look::Missing => return Err(format!("there is no {}", path.display())),
+            Look::Unusable(problem) => return Err(problem),
+            Look::File(_) => {}
         }
         let long_ago = before.fingerprint().is_some_and(|fingerprint| fingerprint.is_older_than(stable));
         if !long_ago {

@@ -46,21 +46,34 @@ impl PluginSeries {
             MetricKind::Gauge => Meaning::Gauge,
             MetricKind::Histogram => Meaning::Histogram,
         };
-        if let Some(series) = open.get(key) {
-            return if series.meaning() == meaning { Ok(series.clone()) } else { Err(another_kind(&key.0)) };
+        if let Some(series) = open.get(key).filter(|series| series.meaning() == meaning) {
+            return Ok(series.clone());
+        }
+        // A version before may have meant something else by this name: what nobody has open any longer is forgotten.
+        let others = open.iter().filter(|(known, series)| known.0 == key.0 && series.meaning() != meaning);
+        let unused = others.filter(|(_, series)| series.holders() <= 2).map(|(known, _)| known.clone());
+        for unused in unused.collect::<Vec<_>>() {
+            self.close(&mut open, &unused);
+        }
+        if open.contains_key(key) {
+            return Err(another_kind(&key.0));
         }
         while open.len() >= most {
             let unused = open.iter().find(|(_, series)| series.holders() <= 2).map(|(key, _)| key.clone());
             let Some(unused) = unused else {
                 return Err(format!("the plugin has {most} series, as many as metric_series allows"));
             };
-            open.remove(&unused);
-            self.metrics.close(&full_name(&unused.0), &self.all_labels(&unused));
+            self.close(&mut open, &unused);
         }
         let series = self.metrics.open(meaning, &full_name(&key.0), "A metric of a plugin.", &self.all_labels(key));
         let series = series.ok_or_else(|| another_kind(&key.0))?;
         open.insert(key.clone(), series.clone());
         Ok(series)
+    }
+
+    fn close(&self, open: &mut HashMap<Key, Dynamic>, key: &Key) {
+        open.remove(key);
+        self.metrics.close(&full_name(&key.0), &self.all_labels(key));
     }
 
     fn all_labels<'a>(&'a self, key: &'a Key) -> Vec<(&'a str, &'a str)> {
@@ -207,6 +220,24 @@ mod tests {
         assert_eq!((metrics.total("plugin_a", &["plugin=\"p\""]), metrics.total("plugin_b", &[])), (6.0, 0.0));
         drop(new);
         assert!(!metrics.render().contains("plugin_"), "{}", metrics.render());
+    }
+
+    /// A metric that a new version counts in another way is its own once no instance of the old one has it open.
+    #[test]
+    fn another_version_may_mean_something_else() {
+        let (metrics, mut old) = opened(10);
+        let zone = |name: &str| vec![("zone".to_owned(), name.to_owned())];
+        for zone in [zone("a"), zone("b")] {
+            old.open(MetricKind::Counter, "orders".to_owned(), zone).unwrap();
+        }
+        let mut new = Opened::new(Arc::clone(&old.plugin), 10);
+        let histogram = |opened: &mut Opened| opened.open(MetricKind::Histogram, "orders".to_owned(), zone("a"));
+        assert!(histogram(&mut new).unwrap_err().contains("another kind"));
+        drop(old);
+        let number = histogram(&mut new).unwrap();
+        new.record(number, 1.0);
+        assert!(metrics.render().contains("# TYPE plugin_orders histogram"), "{}", metrics.render());
+        assert!(open(&mut new, "orders").unwrap_err().contains("another kind"));
     }
 
     #[test]

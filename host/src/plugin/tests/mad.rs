@@ -307,11 +307,13 @@ async fn endless_starts_are_ended() {
     }
 }
 
-/// A name of 3 MiB is cut; a list of signals or levels that says the same a million times costs a batch nothing.
+/// A name of 3 MiB is cut, a schema of that size refused, which would take gigabytes to read; a list of signals or levels that says the same a million times costs a batch nothing.
 #[tokio::test]
 async fn long_words_are_cut() {
     let plugin = load(crafted::guest("a long name"), tight("")).unwrap();
     assert!(plugin.status()["plugin"].as_str().unwrap().len() <= 100);
+    let error = load(crafted::guest("a long schema"), tight("")).map(drop).unwrap_err();
+    assert_eq!(error.0, "in describe: its JSON Schema has 3145728 bytes; 262144 are possible");
     let everywhere = load(guests::guest("mad-attributes"), tight("ask everywhere, again"));
     // What it does then is unknown to it: a trap, but one that comes at once.
     let start = Instant::now();

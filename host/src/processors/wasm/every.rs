@@ -83,6 +83,11 @@ impl Loader for Maker {
                         let (faults, several) = (faults.trim_end(), faults.trim_end().contains('\n'));
                         LoadError(format!("it refuses its configuration:{}{faults}", if several { "\n" } else { " " }))
                     }
+                    (Some(answer), None) => {
+                        let sidecar = found.file.with_extension("yaml");
+                        let nothing = format!("there is no `config` in {}", sidecar.display());
+                        LoadError(format!("it refuses its configuration: {answer} ({nothing})"))
+                    }
                     _ => error,
                 })
             });

@@ -71,6 +71,12 @@ impl Settings for Config {
                 }
             }
         }
+        if self.directory.as_os_str().is_empty() {
+            check.error(
+                "directory",
+                "must name a directory; it is empty (was it an environment variable that is not set?)",
+            );
+        }
         if !(1..=1000).contains(&self.max_plugins) {
             check.error("max_plugins", "must be between 1 and 1000");
         }

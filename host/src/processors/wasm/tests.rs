@@ -181,6 +181,8 @@ async fn a_bad_beginning_is_a_build_error() {
     };
     let missing = build("redact");
     assert!(missing.contains("redact.wasm") && missing.contains("set `directory`"), "{missing}");
+    let path = build("redact.wasm");
+    assert!(path.ends_with("(that is a path; the file in `directory` is `redact`)"), "{path}");
     std::fs::write(directory.path().join("core.wasm"), guests::CORE_MODULE).unwrap();
     let core = build("core");
     assert!(core.starts_with("wasm/mad: ") && core.contains("--target wasm32-wasip2"), "{core}");
@@ -193,6 +195,13 @@ async fn a_bad_beginning_is_a_build_error() {
     };
     let refused = refused.build(context(&Telemetry::new()), Arc::new(Next::default())).map(drop).unwrap_err();
     assert!(refused.to_string().contains("not to my taste"), "{refused}");
+    // As one of a directory, without a sidecar.
+    let every = tempfile::tempdir().unwrap();
+    std::fs::write(every.path().join("mad.wasm"), guests::behaving("mad-attributes", "refuse configure")).unwrap();
+    let refused = Config { directory: every.path().to_owned(), ..Config::default() };
+    let refused = refused.build(context(&Telemetry::new()), Arc::new(Next::default())).map(drop).unwrap_err();
+    let says = format!("not to my taste (there is no `config` in {}/mad.yaml)", every.path().display());
+    assert!(refused.to_string().ends_with(&says), "{refused}");
 }
 
 #[test]
@@ -241,6 +250,7 @@ fn one_or_every() {
     assert_eq!(faults("{directory: /plugins, max_plugins: 3, removal_grace: 1s, limits: {timeout: 1s}}"), "");
     assert!(faults("{}").contains("set `module`"), "{}", faults("{}"));
     assert!(faults("{directory: /plugins, config: {a: 1}}").contains("redact.yaml"));
+    assert!(faults("{directory: '', module: redact}").contains("directory: must name a directory"));
     assert!(faults("{module: redact, removal_grace: 1s}").contains("removal_grace: is for whole directories"));
     assert!(faults("{directory: /plugins, max_plugins: 0}").contains("between 1 and 1000"));
 }

@@ -1,6 +1,6 @@
 //! How long a thread has computed, which is not how long it took where the thread has to wait for a processor.
 
-use super::super::{Priority, lower_priority};
+use super::super::{Priority, take_place};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub(super) fn take_number(number: u8) {
 /// Makes this thread one of low priority, for work that may take long beside the workers: like a thread of the lane, but its
 /// owner gives it its work.
 pub(crate) fn step_aside() {
-    lower_priority(Priority::Low);
+    take_place(Priority::Low);
     NUMBER.set(ASIDE);
 }
 

@@ -28,6 +28,10 @@ fn go<T: Send + 'static>(workers: &Workers, habit: &Arc<Habit>, work: impl Futur
     told.recv().unwrap()
 }
 
+fn trusted() -> Arc<Habit> {
+    Arc::new(Habit::trusted())
+}
+
 /// Says on which thread it was dropped.
 struct Dropped(std::sync::mpsc::Sender<String>);
 
@@ -42,12 +46,12 @@ impl Drop for Dropped {
 #[test]
 fn slow_work_gives_way() {
     let (workers, threads) = Workers::start(1).unwrap();
-    let habit = Arc::<Habit>::default();
+    let habit = trusted();
     let go_as = |habit: &Arc<Habit>, time| go(&workers, habit, compute(time));
     let go = |time| go_as(&habit, time);
     let (quick, slow) = (Duration::ZERO, 2 * SLOW);
     // A habit of its own: on a busy machine what is quick may take long.
-    assert_eq!(go_as(&Arc::default(), quick)[0], "worker-0");
+    assert_eq!(go_as(&trusted(), quick)[0], "worker-0");
     let moved = go(slow);
     assert_eq!((moved[0].as_str(), moved.last().unwrap().as_str()), ("worker-0", "slow-0"));
     assert!(go(quick).iter().all(|thread| thread == "slow-0"), "what was slow begins in the lane");
@@ -61,7 +65,8 @@ fn slow_work_gives_way() {
 #[test]
 fn endless_work_is_idle() {
     let (workers, threads) = Workers::start(1).unwrap();
-    let habit = Arc::<Habit>::default();
+    let habit = trusted();
+    habit.suspect();
     let go = |time| go(&workers, &habit, compute(time));
     assert_eq!(go(ENDLESS / 2), ["worker-0", "slow-0", "idle-0", "idle-0"]);
     assert_eq!(go(2 * SLOW), ["idle-0"; 4]);
@@ -81,7 +86,7 @@ fn some_work_leaves_at_once() {
         leave_worker().await;
         [before, after, thread()]
     };
-    assert_eq!(go(&workers, &Arc::default(), work), ["worker-0", "slow-0", "slow-0"]);
+    assert_eq!(go(&workers, &trusted(), work), ["worker-0", "slow-0", "slow-0"]);
     threads.stop();
 }
 
@@ -90,7 +95,7 @@ fn some_work_leaves_at_once() {
 #[test]
 fn waiting_for_a_processor_is_no_habit() {
     let (workers, threads) = Workers::start(1).unwrap();
-    let habit = Arc::<Habit>::default();
+    let habit = trusted();
     let waits = || async {
         for _ in 0..3 {
             std::thread::sleep(2 * SLOW);
@@ -99,16 +104,15 @@ fn waiting_for_a_processor_is_no_habit() {
         thread()
     };
     let go = || go(&workers, &habit, waits());
-    habit.was_quick();
     assert!(!habit.is_suspected());
     assert_eq!((go().as_str(), habit.is_suspected(), habit.is_slow()), ("worker-0", true, false));
     assert_eq!((go().as_str(), habit.is_slow()), ("worker-0", false));
     habit.was_quick();
     assert!(!habit.is_suspected());
 
-    habit.was_slow();
+    habit.did_much();
     assert_eq!(go().as_str(), "worker-0", "once is no habit");
-    (0..2).for_each(|_| habit.was_slow());
+    (0..2).for_each(|_| habit.did_much());
     assert_eq!(go(), "slow-0");
     (0..FORGOTTEN_AFTER - 1).for_each(|_| habit.was_quick());
     assert_eq!(go(), "slow-0");
@@ -122,7 +126,7 @@ fn waiting_for_a_processor_is_no_habit() {
 fn owners() {
     let (workers, threads) = Workers::start(1).unwrap();
     let habit = Arc::<Habit>::default();
-    (0..2).for_each(|_| habit.was_slow());
+    (0..2).for_each(|_| habit.did_much());
     let (tell, told) = std::sync::mpsc::channel();
     let (begun, began) = std::sync::mpsc::channel();
     let gone = Dropped(tell);

@@ -8,6 +8,8 @@ class Mask(AttributesPlugin):
     version = "0.1.0"
 
     def configure(self, config: dict) -> Interest:
+        for other in config.keys() - {"mask"}:
+            raise ValueError(f"{other}: unknown key")
         if not config.get("mask"):
             raise ValueError("mask: name at least one attribute")
         return Interest(attributes=config["mask"])

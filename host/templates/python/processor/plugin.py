@@ -10,6 +10,8 @@ class DropBatches(ProcessorPlugin):
     version = "0.1.0"
 
     def configure(self, config: dict) -> Interest:
+        for other in config.keys() - {"drop_batches_with"}:
+            raise ValueError(f"{other}: unknown key")
         if not config.get("drop_batches_with"):
             raise ValueError("drop_batches_with: name at least one text")
         self.texts = config["drop_batches_with"]

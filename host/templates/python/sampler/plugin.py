@@ -8,6 +8,8 @@ class KeepPayments(SamplerPlugin):
     version = "0.1.0"
 
     def configure(self, config: dict) -> Interest:
+        for other in config.keys() - {"min_amount_cents"}:
+            raise ValueError(f"{other}: unknown key")
         self.min = int(config["min_amount_cents"])
         return Interest(attributes="payment.amount_cents")
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"tailrace"
@@ -51,5 +52,10 @@ func fault(err error) error {
 		}
 		return fmt.Errorf("%s: must be of type %s, not %s", kind.Field, kind.Type, kind.Value)
 	}
-	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	words := strings.TrimPrefix(err.Error(), "json: ")
+	if name, ok := strings.CutPrefix(words, "unknown field "); ok {
+		key, _ := strconv.Unquote(name)
+		return fmt.Errorf("%s: unknown key %s", key, name)
+	}
+	return errors.New(words)
 }

@@ -42,6 +42,7 @@ impl Lifecycle for Mad {
     fn configure(config: String) -> Result<Interest, String> {
         let config: serde_json::Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
         let what = config["do"].as_str().map_or_else(behaviour, str::to_owned);
+        let what = if what == "go on" { DO.with_borrow(Clone::clone) } else { what };
         let mut interest = Interest {
             signals: vec![],
             attributes: vec![AttributeSelector::Exact("victim".into())],

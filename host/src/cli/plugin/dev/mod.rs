@@ -15,12 +15,13 @@ use super::build::{self, NotBuilt};
 use super::cases;
 use super::component;
 use super::hear::Hearing;
+use super::languages::Kept;
 use super::paint::{self, Paint};
 use super::progress::Progress;
 use super::project::Found;
 use super::{Fault, fault, test};
 use crate::pdata::Batch;
-use crate::plugin::{Candidate, Compiled, Offer, Options};
+use crate::plugin::{Candidate, Compiled, Offer, Options, Platform};
 use attach::Target;
 use clap::Args;
 use stage::Stage;
@@ -35,6 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ACCEPT: &str = "if what came out is what you want, `tailrace plugin test --bless` accepts it";
 /// How often what the flow has to say is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// Machine code of functions that is kept from one save to the next: CPython has 35 MB of it, and half of the room is for what was
+/// used before the last.
+const FUNCTIONS_BYTES: usize = 256 << 20;
 /// How often a missing toolchain is looked for again: it is installed in another terminal.
 const AGAIN: Duration = Duration::from_secs(3);
 
@@ -62,9 +66,11 @@ pub(super) fn run(args: &DevArgs) -> Result<(), Fault> {
     let found = Found::at(&args.path).map_err(fault)?;
     let target = args.attach.as_deref().map(|attach| Target::of(attach, &found.project.name)).transpose()?;
     let config = args.config.as_deref().map(component::config).transpose()?;
+    keep_functions();
+    let kept = Kept::default();
     let mut watch = Watch::new(&found.project.dir, found.language.sources());
     let mut dev =
-        Dev { args, config, target, stage: None, staged: None, missing: None, hearing: Hearing::begin(), paint };
+        Dev { args, config, target, stage: None, staged: None, missing: None, kept, hearing: Hearing::begin(), paint };
     let start = Instant::now();
     let rest = |limit: Option<Duration>| limit.map_or(LOOK, |limit| limit.saturating_sub(start.elapsed()).min(LOOK));
     println!("{}  {}, {}", paint.bold(&found.project.name), found.language.name(), found.project.kind.as_str());
@@ -87,6 +93,13 @@ pub(super) fn run(args: &DevArgs) -> Result<(), Fault> {
         dev.cycle(saved);
     }
     Ok(())
+}
+
+/// From now on this process compiles by itself, and only those functions that it has not compiled before.
+fn keep_functions() {
+    let mut settings = Platform::of_process().settings().clone();
+    settings.compile.functions_bytes = Some(FUNCTIONS_BYTES);
+    Platform::new(settings).install();
 }
 
 /// Why what was saved is not live.
@@ -112,6 +125,8 @@ struct Dev<'a> {
     staged: Option<(String, Compiled)>,
     /// What the machine lacks to build, as it was said, and when that was found out.
     missing: Option<(String, Instant)>,
+    /// What makes the next build quicker.
+    kept: Kept,
     hearing: Hearing,
     paint: Paint,
 }
@@ -146,10 +161,11 @@ impl Dev<'_> {
         // Read again each time: the manifest and the cases may be what was saved.
         let found = Found::at(&self.args.path)?;
         let progress = Progress::start("building");
-        let built = build::to_file(&found, &found.component(), &progress).map_err(|why| match why {
-            NotBuilt::Sources(text) => NotLive::Bad(format!("{}\n{text}", paint.red("it does not build:"))),
-            NotBuilt::Machine(text) => NotLive::Missing(format!("{} {text}", paint.red("error:"))),
-        })?;
+        let built =
+            build::to_file(&found, &found.component(), &progress, Some(&mut self.kept)).map_err(|why| match why {
+                NotBuilt::Sources(text) => NotLive::Bad(format!("{}\n{text}", paint.red("it does not build:"))),
+                NotBuilt::Machine(text) => NotLive::Missing(format!("{} {text}", paint.red("error:"))),
+            })?;
         drop(progress);
         let (role, _) = built.outline.role().map_err(|error| error.to_string())?;
         let size = paint::bytes(built.bytes.len());

@@ -20,18 +20,30 @@ pub(super) fn sdk(project: &Project, part: &str, script: &str) -> Result<PathBuf
     )))
 }
 
-/// Runs the script: `command` is to be told the folder, the kind and where the component goes. `missing` is what it says if
-/// the package is not there, and what is then to be done.
+/// What a script says if its package is not there, and what is then to be done.
+pub(super) type Missing = (&'static str, fn(&Project) -> Failure);
+
+/// Runs the script: `command` is to be told the folder, the kind and where the component goes.
 pub(super) fn component(
     project: &Project,
     mut command: Command,
     package: &str,
-    missing: (&str, fn(&Project) -> Failure),
+    missing: Missing,
 ) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| Failure::Compile(format!("a temporary folder: {error}"));
-    let scratch = Scratch::new(&project.name).map_err(failed)?;
-    let output = scratch.file(Path::new("component.wasm"));
+    let scratch = scratch(project)?;
+    let output = scratch.file("component.wasm");
     command.arg(&project.dir).arg(project.kind.as_str()).arg(&output);
+    run(project, command, missing)?;
+    read(&output, package)
+}
+
+/// A folder for what scripts write.
+pub(super) fn scratch(project: &Project) -> Result<Scratch, Failure> {
+    Scratch::new(&project.name).map_err(|error| Failure::Compile(format!("a temporary folder: {error}")))
+}
+
+/// Runs a script to its end.
+pub(super) fn run(project: &Project, command: Command, missing: Missing) -> Result<(), Failure> {
     let Ran { ok, stdout, stderr } = tool::run(command, &|_| ()).map_err(Failure::Compile)?;
     let (words, install) = missing;
     if stderr.trim() == words {
@@ -40,5 +52,10 @@ pub(super) fn component(
     if !ok {
         return Err(Failure::Compile(format!("{stdout}{stderr}").trim().to_owned()));
     }
-    std::fs::read(&output).map_err(|error| Failure::Compile(format!("{package} wrote no component: {error}")))
+    Ok(())
+}
+
+/// What a script has written.
+pub(super) fn read(output: &Path, package: &str) -> Result<Vec<u8>, Failure> {
+    std::fs::read(output).map_err(|error| Failure::Compile(format!("{package} wrote no component: {error}")))
 }

@@ -16,7 +16,7 @@ const NODE_VERSION: (u32, u32) = (20, 16);
 /// What does it, in the SDK.
 const SCRIPT: &str = "build.js";
 /// What it says if the package is not there.
-const MISSING: &str = "missing: componentize-qjs";
+const MISSING: interpreted::Missing = ("missing: componentize-qjs", missing_tool);
 
 /// JavaScript.
 pub(in crate::cli::plugin) struct Js;
@@ -36,7 +36,7 @@ impl Language for Js {
         note("QuickJS takes the plugin in");
         let mut node = node(project);
         node.arg(sdk.join(SCRIPT));
-        interpreted::component(project, node, TOOL, (MISSING, missing_tool))
+        interpreted::component(project, node, TOOL, MISSING)
     }
 
     fn warning(&self) -> Option<&'static str> {

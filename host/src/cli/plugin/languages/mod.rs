@@ -12,6 +12,7 @@ mod rust;
 mod scratch;
 
 use super::project::Project;
+use crate::plugin::Template;
 
 /// Why a project cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,18 @@ pub(in crate::cli::plugin) enum Failure {
     Compile(String),
 }
 
+/// What who builds a project again and again keeps from one time to the next, so that it goes quicker.
+#[derive(Default)]
+pub(in crate::cli::plugin) struct Kept(Option<KeptTemplate>);
+
+/// A component without the author's part.
+struct KeptTemplate {
+    /// What it was made of.
+    key: String,
+    /// `None` if it cannot be made of that.
+    template: Option<Template>,
+}
+
 /// A language in which plugins are written.
 pub(in crate::cli::plugin) trait Language: Sync {
     /// As in `--lang`.
@@ -40,6 +53,14 @@ pub(in crate::cli::plugin) trait Language: Sync {
     /// # Errors
     /// What is missing, or what the compiler said.
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure>;
+
+    /// The same for who builds again at every save.
+    ///
+    /// # Errors
+    /// As [`Language::build`].
+    fn build_again(&self, project: &Project, note: &dyn Fn(&str), _kept: &mut Kept) -> Result<Vec<u8>, Failure> {
+        self.build(project, note)
+    }
 
     /// Said once, when a project of this language is made.
     fn warning(&self) -> Option<&'static str> {

@@ -3,9 +3,11 @@
 //! What has to be done in Python does `tailrace.build` of the SDK, which every project has in `.tailrace/`. The packages that a
 //! plugin uses come from the project's `.venv`, or from the virtual environment that is active.
 
+mod again;
+
 use super::super::project::Project;
 use super::super::tool;
-use super::{Failure, Language, interpreted};
+use super::{Failure, Kept, Language, interpreted};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -15,7 +17,7 @@ const TOOL_VERSION: &str = "0.25.1";
 /// What the SDK needs.
 const PYTHON_VERSION: (u32, u32) = (3, 10);
 /// What `tailrace.build` says if the package is not there.
-const MISSING: &str = "missing: componentize-py";
+const MISSING: interpreted::Missing = ("missing: componentize-py", missing_tool);
 
 /// Python.
 pub(in crate::cli::plugin) struct Python;
@@ -30,12 +32,16 @@ impl Language for Python {
     }
 
     fn build(&self, project: &Project, note: &dyn Fn(&str)) -> Result<Vec<u8>, Failure> {
-        let python = find_python(project)?;
-        let sdk = interpreted::sdk(project, "sdk/python", "tailrace/build.py")?;
+        let script = Script::of(project)?;
         note("CPython takes the plugin in, about 10 s");
-        let mut command = command(&python, project);
-        command.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "tailrace.build"]);
-        interpreted::component(project, command, TOOL, (MISSING, missing_tool))
+        interpreted::component(project, script.command(project), TOOL, MISSING)
+    }
+
+    fn build_again(&self, project: &Project, note: &dyn Fn(&str), kept: &mut Kept) -> Result<Vec<u8>, Failure> {
+        match again::build(project, note, kept)? {
+            Some(component) => Ok(component),
+            None => self.build(project, note),
+        }
     }
 
     fn warning(&self) -> Option<&'static str> {
@@ -48,6 +54,25 @@ impl Language for Python {
 
     fn setup(&self, name: &str) -> Option<String> {
         Some(format!("python3 -m venv {name}/.venv && {name}/.venv/bin/pip install -r {name}/requirements.txt"))
+    }
+}
+
+/// `tailrace.build` of the SDK in the project, and the Python that runs it.
+struct Script {
+    python: PathBuf,
+    sdk: PathBuf,
+}
+
+impl Script {
+    fn of(project: &Project) -> Result<Self, Failure> {
+        let python = find_python(project)?;
+        Ok(Self { python, sdk: interpreted::sdk(project, "sdk/python", "tailrace/build.py")? })
+    }
+
+    fn command(&self, project: &Project) -> Command {
+        let mut command = command(&self.python, project);
+        command.env("PYTHONPATH", &self.sdk).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "tailrace.build"]);
+        command
     }
 }
 

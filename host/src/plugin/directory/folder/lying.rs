@@ -41,7 +41,7 @@ pub(super) fn plugins(path: &Path) -> Result<BTreeMap<String, (Look, Look)>, Str
     for (name, pair) in &mut names {
         *pair = (look::of(&file(path, name)), look::of(&sidecar(path, name)));
     }
-    // Gone in between, or a link that leads nowhere.
+    // Gone in between.
     names.retain(|_, (module, _)| *module != Look::Missing);
     Ok(names)
 }

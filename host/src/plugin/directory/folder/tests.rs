@@ -85,6 +85,33 @@ fn names_that_are_no_names() {
     }
 }
 
+/// What may hold plugins, or leads to one, is not taken for nothing: at the start nothing would stop what they stop.
+#[test]
+fn what_cannot_be_looked_at() {
+    let parent = tempfile::tempdir().unwrap();
+    let at = |name: &str| parent.path().join(name);
+    let refused = |path: &Path, words: &str| {
+        let faults = open(path).map(drop).unwrap_err();
+        assert!(faults.contains(words), "{faults}");
+    };
+    std::fs::write(at("file"), b"").unwrap();
+    refused(&at("file"), "cannot read");
+    std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+    refused(&at("link"), "there is no");
+    std::fs::create_dir(at("plugins")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("plugins/a.wasm")).unwrap();
+    refused(&at("plugins"), "a.wasm is a link that leads nowhere");
+    std::fs::remove_file(at("plugins/a.wasm")).unwrap();
+    std::fs::write(at("plugins/a.wasm"), b"bytes").unwrap();
+    std::os::unix::fs::symlink("nowhere", at("plugins/a.yaml")).unwrap();
+    refused(&at("plugins"), "a.yaml is a link that leads nowhere");
+    std::fs::create_dir(at("many")).unwrap();
+    for number in 0..=10_000 {
+        std::fs::write(at("many").join(number.to_string()), b"").unwrap();
+    }
+    refused(&at("many"), "more than 10000 entries");
+}
+
 /// What is no file is not read, whatever would come of it, and one that is too long not to its end.
 #[test]
 fn what_is_no_file() {

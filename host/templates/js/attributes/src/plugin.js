@@ -5,7 +5,8 @@ export default plugin({
   name: "{{name}}",
   version: "0.1.0",
 
-  configure({ mask }) {
+  configure({ mask, ...others }) {
+    for (const key in others) throw new Error(`${key}: unknown key`);
     if (!Array.isArray(mask) || mask.length === 0) throw new Error("mask: name at least one attribute");
     return { attributes: mask };
   },

@@ -12,4 +12,5 @@ test("masks what is named and nothing else", () => {
 
 test("says what is wrong with a configuration", () => {
   assert.throws(() => configured(plugin, { mask: [] }), /at least one/);
+  assert.throws(() => configured(plugin, { mask: ["a"], maks: [] }), /maks: unknown key/);
 });

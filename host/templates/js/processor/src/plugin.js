@@ -5,7 +5,8 @@ export default plugin({
   name: "{{name}}",
   version: "0.1.0",
 
-  configure({ drop_batches_with: texts }) {
+  configure({ drop_batches_with: texts, ...others }) {
+    for (const key in others) throw new Error(`${key}: unknown key`);
     if (!Array.isArray(texts) || texts.length === 0) throw new Error("drop_batches_with: name at least one text");
     this.texts = texts;
   },

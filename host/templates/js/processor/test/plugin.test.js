@@ -12,4 +12,5 @@ test("drops what contains the text and passes the rest", () => {
 
 test("says what is wrong with a configuration", () => {
   assert.throws(() => configured(plugin, {}), /at least one/);
+  assert.throws(() => configured(plugin, { drop: [] }), /drop: unknown key/);
 });

@@ -5,7 +5,8 @@ export default plugin({
   name: "{{name}}",
   version: "0.1.0",
 
-  configure({ min_amount_cents: min }) {
+  configure({ min_amount_cents: min, ...others }) {
+    for (const key in others) throw new Error(`${key}: unknown key`);
     if (typeof min !== "number") throw new Error("min_amount_cents: give a number");
     this.min = min;
     return { attributes: ["payment.amount_cents"] };

@@ -12,4 +12,5 @@ test("keeps large payments and failures", () => {
 
 test("says what is wrong with a configuration", () => {
   assert.throws(() => configured(plugin, {}), /give a number/);
+  assert.throws(() => configured(plugin, { min: 1 }), /min: unknown key/);
 });

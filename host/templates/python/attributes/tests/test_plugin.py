@@ -13,3 +13,5 @@ class MaskTest(unittest.TestCase):
     def test_says_what_is_wrong_with_a_configuration(self) -> None:
         with self.assertRaisesRegex(ValueError, "at least one"):
             configured(Mask, {"mask": []})
+        with self.assertRaisesRegex(ValueError, "maks: unknown key"):
+            configured(Mask, {"mask": ["a"], "maks": []})

@@ -14,3 +14,5 @@ class DropBatchesTest(unittest.TestCase):
     def test_says_what_is_wrong_with_a_configuration(self) -> None:
         with self.assertRaisesRegex(ValueError, "at least one"):
             configured(DropBatches, {})
+        with self.assertRaisesRegex(ValueError, "drop: unknown key"):
+            configured(DropBatches, {"drop": []})

@@ -15,3 +15,5 @@ class KeepPaymentsTest(unittest.TestCase):
     def test_says_what_is_wrong_with_a_configuration(self) -> None:
         with self.assertRaisesRegex(KeyError, "min_amount_cents"):
             configured(KeepPayments, {})
+        with self.assertRaisesRegex(ValueError, "min: unknown key"):
+            configured(KeepPayments, {"min": 1})
