@@ -5,11 +5,13 @@
 //! longer than [`PATIENCE`] it goes on in a lane, while its worker only waits for the result. What was [`SLOW`] lately, or is
 //! new, begins there ([`Habit`]).
 //!
-//! There are two lanes ([`Priority`]). The *slow* one has as many threads as there are workers. What computes for longer than
-//! [`ENDLESS`] goes on in the *idle* lane, which has fewer: a quarter of the processors, one at least if there are two, is left alone, since a
-//! kernel that sees all of them busy does not look for the one where a thread that wakes up need not wait. Senders wait meanwhile,
-//! which is what slows them down. Outside of workers (in tests with a paused clock, while a plugin is loaded) there is no
-//! lane, and work stays where it is.
+//! Two lanes are for what computes ([`Priority`]). The *slow* one has as many threads as there are workers. What computes for
+//! longer than [`ENDLESS`] goes on in the *idle* lane, which has fewer: a quarter of the processors, one at least if there are
+//! two, is left alone, since a kernel that sees all of them busy does not look for the one where a thread that wakes up need not
+//! wait. Senders wait meanwhile, which is what slows them down. A third one, the *bulk* lane, has the priority of any process:
+//! there the system copies long messages to a socket ([`bulk`]), which it does in one piece.
+//!
+//! Outside of workers (in tests with a paused clock, while a plugin is loaded) there is no lane, and work stays where it is.
 //!
 //! Work must yield to be moved: nothing is interrupted. What is going to compute for long without a yield says so
 //! ([`leave_worker`]) and is moved before it begins.
@@ -54,6 +56,7 @@ thread_local! {
 pub(super) struct Lanes {
     slow: Lane,
     idle: Lane,
+    bulk: Lane,
 }
 
 /// Some threads of one priority.
@@ -71,7 +74,7 @@ impl Lanes {
     ) -> std::io::Result<(Arc<Self>, Vec<JoinHandle<()>>)> {
         let mut threads = Vec::new();
         let mut numbers = 1..ASIDE;
-        let count = count.clamp(1, numbers.len() / 2);
+        let count = count.clamp(1, numbers.len() / 3);
         let mut lane = |name, priority, count| {
             let mut lane = Lane::default();
             for (at, number) in numbers.by_ref().take(count).enumerate() {
@@ -90,7 +93,8 @@ impl Lanes {
         };
         let idle = (count - count.div_ceil(4)).max(1);
         let (slow, idle) = (lane("slow", Priority::Low, count)?, lane("idle", Priority::Idle, idle)?);
-        Ok((Arc::new(Self { slow, idle }), threads))
+        let bulk = lane("bulk", Priority::Normal, count)?;
+        Ok((Arc::new(Self { slow, idle, bulk }), threads))
     }
 
     /// Makes this thread a worker that has these lanes beside it.
@@ -205,6 +209,12 @@ pub(crate) async fn aside<T: Send + 'static>(work: Work<T>) -> T {
         Some(lanes) => lanes.finish(Timed::new(work, true), false).await.value,
         None => work.await,
     }
+}
+
+/// A runtime beside this worker for connections on which long messages go; the own one where there is none.
+pub(crate) fn bulk() -> Handle {
+    let handle = LANES.with_borrow(|lanes| lanes.as_ref().and_then(|lanes| lanes.bulk.next().cloned()));
+    handle.unwrap_or_else(Handle::current)
 }
 
 /// Drops what takes long to drop, like much memory.

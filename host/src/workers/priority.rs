@@ -9,6 +9,8 @@ pub(crate) enum Priority {
     /// It computes little at a time, and somebody waits for it: its turns are so short that when it wakes up it need not wait for the
     /// end of anybody else's turn, as far as it has not had its share (Linux 6.12; a millisecond or two before that).
     Short,
+    /// As any process: it computes for as long as its turn is, a millisecond or more.
+    Normal,
     /// Something is left for it even where there is work for all: a sixtieth of a processor.
     Low,
     /// It gets the processor time that nobody else wants, and whoever wakes up takes the processor from it at once.
@@ -22,12 +24,14 @@ pub(crate) fn take_place(place: Priority) {
     const SHORT_NANOS: u64 = 100_000;
     const LOWEST: i32 = 19;
 
+    // Whatever kind of scheduling the operator has chosen for the process remains.
+    let take_turns = |nanos| {
+        let niceness = rustix::process::getpriority_process(None).unwrap_or(0);
+        schedule(libc::SCHED_OTHER, libc::SCHED_FLAG_KEEP_POLICY, niceness, nanos);
+    };
     match place {
-        // Whatever kind of scheduling the operator has chosen for the process remains.
-        Priority::Short => {
-            let niceness = rustix::process::getpriority_process(None).unwrap_or(0);
-            schedule(libc::SCHED_OTHER, libc::SCHED_FLAG_KEEP_POLICY, niceness, SHORT_NANOS);
-        }
+        Priority::Short => take_turns(SHORT_NANOS),
+        Priority::Normal => take_turns(0),
         Priority::Low => schedule(libc::SCHED_OTHER, 0, LOWEST, 0),
         Priority::Idle => {
             // Where the one is not allowed, the other remains.
@@ -59,7 +63,8 @@ fn schedule(policy: i32, flags: i32, niceness: i32, turn_nanos: u64) {
     let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, this_thread, &raw const attributes, no_flags) };
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
@@ -90,6 +95,7 @@ mod tests {
         assert_eq!((short.0, short.1), (before.0, before.1), "nothing but the turn");
         // Older kernels do not say it, and do not know it.
         assert!(short.2 == Some(100_000) || short.2 == before.2, "{short:?}");
+        assert_eq!(placed(&[Priority::Short, Priority::Normal]), before);
         let low = placed(&[Priority::Short, Priority::Low]);
         assert_eq!((low.1, low.2), (19, before.2), "what a worker starts has turns as others do");
         let idle = placed(&[Priority::Idle]);

@@ -13,7 +13,7 @@ use crate::pdata::{Batch, Signal};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use std::time::Duration;
 
 /// Sends batches of one signal by gRPC.
@@ -52,17 +52,18 @@ impl GrpcSender {
     /// Sends the message. A request that provably never left is given to another connection, once: the backend closed the
     /// first while nobody looked.
     async fn exchange(&self, body: Body) -> Result<Response<Incoming>, ConsumeError> {
+        let bytes = body.size_hint().exact().map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
-        let mut failure = match self.channel.pick().await?.try_send_request(request).await {
+        let mut failure = match self.channel.pick(bytes).await?.try_send_request(request).await {
             Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
         let Some(request) = failure.take_message() else { return Err(lost(&failure.into_error())) };
-        let again = self.channel.pick().await?.try_send_request(request).await;
+        let again = self.channel.pick(bytes).await?.try_send_request(request).await;
         again.map_err(|failure| lost(&failure.into_error()))
     }
 }

@@ -4,12 +4,16 @@
 //! of a connection and its callers share a thread, so that no batch wakes another core. Measured with one core, several
 //! connections cost no more than one; with several cores one connection would be the bottleneck.
 //!
+//! Messages of more than a MiB have connections of their own, driven beside the workers: to encrypt such a message and to copy it into
+//! a socket takes milliseconds, for which all else on the worker would wait. They are made with the first such message.
+//!
 //! Each worker's connections belong to a keeper, a task that is started by the first batch there. It resolves the
 //! endpoint, connects, notices a loss at once, and tries again every second or sooner. Callers never connect.
 
 use super::config::Keepalive;
 use crate::component::ConsumeError;
 use crate::export::client::{Address, Stream, Tls, connect, describe, resolve};
+use crate::workers::lane::bulk;
 use bytes::Bytes;
 use bytes::buf::Chain;
 use http_body_util::Full;
@@ -21,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -28,6 +33,8 @@ use tokio::time::Instant;
 /// What goes out: prefix and message.
 pub(super) type Body = Full<Chain<Bytes, Bytes>>;
 
+/// What is longer goes on the connections for long messages: half a millisecond's work, and more with TLS.
+const LONG_BYTES: usize = 1 << 20;
 /// Most addresses of one name that are used.
 const ADDRESSES_MAX: usize = 64;
 /// First and longest wait between attempts to connect.
@@ -66,10 +73,17 @@ pub(super) struct Dial {
 #[derive(Debug)]
 pub(super) struct Channel {
     dial: Arc<Dial>,
-    lanes: Box<[OnceLock<Lane>]>,
+    lanes: Box<[Lanes]>,
 }
 
-/// The connections of one worker.
+/// The connections of one worker: for messages as they are, and for long ones.
+#[derive(Debug, Default)]
+struct Lanes {
+    usual: OnceLock<Lane>,
+    long: OnceLock<Lane>,
+}
+
+/// Connections that one task keeps.
 #[derive(Debug)]
 struct Lane {
     view: watch::Receiver<View>,
@@ -95,23 +109,25 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 impl Channel {
     pub(super) fn new(dial: Dial, workers: usize) -> Self {
-        Self { dial: Arc::new(dial), lanes: (0..workers.max(1)).map(|_| OnceLock::new()).collect() }
+        Self { dial: Arc::new(dial), lanes: (0..workers.max(1)).map(|_| Lanes::default()).collect() }
     }
 
-    /// A connection to send on. While there is none: the reason, or, during the first attempt and with `wait_for_ready`,
-    /// the next one there is.
-    pub(super) async fn pick(&self) -> Result<SendRequest<Body>, ConsumeError> {
+    /// A connection to send so many bytes on. While there is none: the reason, or, during the first attempt and with
+    /// `wait_for_ready`, the next one there is.
+    pub(super) async fn pick(&self, bytes: usize) -> Result<SendRequest<Body>, ConsumeError> {
         let number = THREAD.get() % self.lanes.len().max(1);
-        let lane = self.lanes.get(number).map(|lane| lane.get_or_init(|| Lane::open(Arc::clone(&self.dial))));
-        match lane {
-            Some(lane) => lane.pick(self.dial.wait_for_ready).await,
-            None => Err(ConsumeError::retryable("no connection")),
-        }
+        let Some(lanes) = self.lanes.get(number) else { return Err(ConsumeError::retryable("no connection")) };
+        let lane = if bytes > LONG_BYTES {
+            lanes.long.get_or_init(|| Lane::open(Arc::clone(&self.dial), &bulk()))
+        } else {
+            lanes.usual.get_or_init(|| Lane::open(Arc::clone(&self.dial), &Handle::current()))
+        };
+        lane.pick(self.dial.wait_for_ready).await
     }
 
     /// Closes every connection.
     pub(super) async fn stop(&self) {
-        for lane in self.lanes.iter().filter_map(OnceLock::get) {
+        for lane in self.lanes.iter().flat_map(|lanes| [&lanes.usual, &lanes.long]).filter_map(OnceLock::get) {
             lane.stop.notify_one();
             let keeper = lane.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(keeper) = keeper {
@@ -123,11 +139,12 @@ impl Channel {
 }
 
 impl Lane {
-    fn open(dial: Arc<Dial>) -> Self {
+    /// Its tasks run there.
+    fn open(dial: Arc<Dial>, there: &Handle) -> Self {
         let (sender, view) = watch::channel(View::default());
         let (nudge, stop) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let keeper = Keeper { dial, view: sender, nudge: Arc::clone(&nudge), links: Vec::new(), tasks: JoinSet::new() };
-        let keeper = tokio::spawn(keeper.run(Arc::clone(&stop)));
+        let keeper = there.spawn(keeper.run(Arc::clone(&stop)));
         Self { view, turn: AtomicUsize::new(0), nudge, stop, keeper: Mutex::new(Some(keeper)) }
     }
 

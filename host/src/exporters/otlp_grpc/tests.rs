@@ -22,6 +22,8 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 type Answer = Result<ExportTraceServiceResponse, Status>;
+/// Number of items, and the connection's other end.
+type Attempt = (usize, Option<SocketAddr>);
 
 /// Answers by script, then with success; remembers what it took.
 #[derive(Clone, Default)]
@@ -29,6 +31,7 @@ struct Backend {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     taken: Arc<Mutex<Vec<Vec<String>>>>,
     metadata: Arc<Mutex<Vec<MetadataMap>>>,
+    connections: Arc<Mutex<Vec<Attempt>>>,
 }
 
 #[tonic::async_trait]
@@ -39,8 +42,11 @@ impl TraceService for Backend {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.metadata.lock().unwrap().push(request.metadata().clone());
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or_else(|| Ok(Default::default()));
+        let peer = request.remote_addr();
+        let names = span_names(request.into_inner().resource_spans);
+        self.connections.lock().unwrap().push((names.len(), peer));
         if answer.is_ok() {
-            self.taken.lock().unwrap().push(span_names(request.into_inner().resource_spans));
+            self.taken.lock().unwrap().push(names);
         }
         answer.map(Response::new)
     }
@@ -172,6 +178,29 @@ async fn large_batches() {
     sizes.sort_unstable();
     assert_eq!(sizes, [2_500, 12_000]);
     rig.settled();
+}
+
+/// What takes long to write keeps nobody waiting who sends a little: it goes on another connection, again and again.
+#[tokio::test]
+async fn long_messages_have_a_connection() {
+    let backend = Backend::answering([Err(Status::unavailable("not yet")), Err(Status::unavailable("not yet"))]);
+    let server = backend.serve().await;
+    let rig = exporter(server.address, &format!("{INSECURE}\ncompression: none")).await;
+    let name = "n".repeat(200);
+    for items in [10, 12_000, 20, 12_000, 30] {
+        rig.consume(batch(&name, items)).await.unwrap();
+    }
+    rig.shutdown_when_empty().await;
+    assert_eq!(backend.attempts(), 7);
+    assert_eq!(rig.settled().handed_on, 24_060);
+    let connections = backend.connections.lock().unwrap();
+    let of = |long: bool| {
+        let peers = connections.iter().filter(|(items, _)| (*items == 12_000) == long).map(|(_, peer)| peer.unwrap());
+        peers.collect::<std::collections::HashSet<_>>()
+    };
+    let (long, usual) = (of(true), of(false));
+    assert_eq!((long.len(), usual.len()), (1, 1), "{connections:?}");
+    assert!(long.is_disjoint(&usual), "{connections:?}");
 }
 
 #[tokio::test]
