@@ -12,7 +12,7 @@
 //! | 4 | `pipeline` |
 //! | 5 | `components`, `collector` |
 //! | 6 | `cli`, `main` |
-// Denied but for one line: machine code from the cache or the compiler (`plugin/cache.rs`).
+// Denied but for two lines: machine code from the cache or the compiler (`plugin/cache.rs`), a system call (`workers/priority.rs`).
 #![deny(unsafe_code)]
 
 pub mod cli;

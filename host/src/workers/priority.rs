@@ -63,7 +63,8 @@ fn schedule(policy: i32, flags: i32, niceness: i32, turn_nanos: u64) {
     let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, this_thread, &raw const attributes, no_flags) };
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

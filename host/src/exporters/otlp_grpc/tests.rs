@@ -22,6 +22,8 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 type Answer = Result<ExportTraceServiceResponse, Status>;
+/// Number of items, and the connection's other end.
+type Attempt = (usize, Option<SocketAddr>);
 
 /// Answers by script, then with success; remembers what it took.
 #[derive(Clone, Default)]
@@ -29,8 +31,7 @@ struct Backend {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     taken: Arc<Mutex<Vec<Vec<String>>>>,
     metadata: Arc<Mutex<Vec<MetadataMap>>>,
-    /// Of each attempt: number of items, and the connection's other end.
-    connections: Arc<Mutex<Vec<(usize, Option<SocketAddr>)>>>,
+    connections: Arc<Mutex<Vec<Attempt>>>,
 }
 
 #[tonic::async_trait]
