@@ -4,7 +4,7 @@
 //! of a connection and its callers share a thread, so that no batch wakes another core. Measured with one core, several
 //! connections cost no more than one; with several cores one connection would be the bottleneck.
 //!
-//! Messages of more than a MiB have connections of their own, driven beside the workers: to encrypt such a message and to copy it into
+//! Messages of more than 6 MiB have connections of their own, driven beside the workers: to encrypt such a message and to copy it into
 //! a socket takes milliseconds, for which all else on the worker would wait. They are made with the first such message.
 //!
 //! Each worker's connections belong to a keeper, a task that is started by the first batch there. It resolves the
@@ -33,8 +33,9 @@ use tokio::time::Instant;
 /// What goes out: prefix and message.
 pub(super) type Body = Full<Chain<Bytes, Bytes>>;
 
-/// What is longer goes on the connections for long messages: half a millisecond's work, and more with TLS.
-const LONG_BYTES: usize = 1 << 20;
+/// What is longer goes on the connections for long messages. A full batch of the `batch` processor is shorter: beside its worker it
+/// would cost a twentieth more processor time, and others would wait longer for both.
+const LONG_BYTES: usize = 6 << 20;
 /// Most addresses of one name that are used.
 const ADDRESSES_MAX: usize = 64;
 /// First and longest wait between attempts to connect.

@@ -90,6 +90,7 @@ impl Backend {
         let listener = socket.listen(64).unwrap().into_std().unwrap();
         let address = listener.local_addr().unwrap();
         let service = TraceServiceServer::new(self.clone())
+            .max_decoding_message_size(64 << 20)
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
             .send_compressed(CompressionEncoding::Gzip);
@@ -187,15 +188,15 @@ async fn long_messages_have_a_connection() {
     let server = backend.serve().await;
     let rig = exporter(server.address, &format!("{INSECURE}\ncompression: none")).await;
     let name = "n".repeat(200);
-    for items in [10, 12_000, 20, 12_000, 30] {
+    for items in [10, 40_000, 20, 40_000, 30] {
         rig.consume(batch(&name, items)).await.unwrap();
     }
     rig.shutdown_when_empty().await;
     assert_eq!(backend.attempts(), 7);
-    assert_eq!(rig.settled().handed_on, 24_060);
+    assert_eq!(rig.settled().handed_on, 80_060);
     let connections = backend.connections.lock().unwrap();
     let of = |long: bool| {
-        let peers = connections.iter().filter(|(items, _)| (*items == 12_000) == long).map(|(_, peer)| peer.unwrap());
+        let peers = connections.iter().filter(|(items, _)| (*items == 40_000) == long).map(|(_, peer)| peer.unwrap());
         peers.collect::<std::collections::HashSet<_>>()
     };
     let (long, usual) = (of(true), of(false));
