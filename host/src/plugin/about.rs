@@ -170,15 +170,15 @@ pub(super) fn shared(name: &str, limits: &Limits) -> Shared {
 
 /// The one place where tools compile.
 pub(super) fn compile(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
-    compile_in(&Platform::of_process(), candidate, true)
+    compile_and(true, candidate)
 }
 
 /// Compiles what nobody will ask for again: it is not kept on disk.
 pub(super) fn compile_for_now(candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
-    compile_in(&Platform::of_process(), candidate, false)
+    compile_and(false, candidate)
 }
 
-fn compile_in(platform: &Platform, candidate: &Candidate, keep: bool) -> Result<Arc<Program>, LoadError> {
-    let cancelled = AtomicBool::new(false);
-    Program::compile(candidate, Loader { platform, urgency: Urgency::Start, keep, cancelled: &cancelled })
+fn compile_and(keep: bool, candidate: &Candidate) -> Result<Arc<Program>, LoadError> {
+    let (platform, cancelled) = (Platform::of_process(), AtomicBool::new(false));
+    Program::compile(candidate, Loader { platform: &platform, urgency: Urgency::Start, keep, cancelled: &cancelled })
 }

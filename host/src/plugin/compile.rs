@@ -143,8 +143,8 @@ impl Compiler {
             Some(Err(_)) | None => {}
         }
         let code = self.on_a_thread(bytes, urgency, slot, cancelled)?;
-        if let Some(reuse) = self.functions.as_ref().map(|functions| functions.reuse()) {
-            tracing::debug!(?reuse, "functions of all plugins so far");
+        if let Some(functions) = &self.functions {
+            tracing::debug!(reuse = ?functions.reuse(), "functions of all plugins so far");
         }
         Ok((self.of_allowed_size(code)?, Where::Thread))
     }

@@ -211,15 +211,19 @@ pub(crate) async fn aside<T: Send + 'static>(work: Work<T>) -> T {
     }
 }
 
+/// The next thread in turn of that lane beside this worker.
+fn beside(lane: impl FnOnce(&Lanes) -> &Lane) -> Option<Handle> {
+    LANES.with_borrow(|lanes| lane(lanes.as_deref()?).next().cloned())
+}
+
 /// A runtime beside this worker for connections on which long messages go; the own one where there is none.
 pub(crate) fn bulk() -> Handle {
-    let handle = LANES.with_borrow(|lanes| lanes.as_ref().and_then(|lanes| lanes.bulk.next().cloned()));
-    handle.unwrap_or_else(Handle::current)
+    beside(|lanes| &lanes.bulk).unwrap_or_else(Handle::current)
 }
 
 /// Drops what takes long to drop, like much memory.
 pub(crate) fn drop_aside(value: impl Send + 'static) {
-    if let Some(handle) = LANES.with_borrow(|lanes| lanes.as_ref().and_then(|lanes| lanes.slow.next().cloned())) {
+    if let Some(handle) = beside(|lanes| &lanes.slow) {
         handle.spawn(async move { drop(value) });
     }
 }

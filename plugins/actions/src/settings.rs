@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value as Json;
+use tailrace_sdk::config_fault;
 
 /// Faults of settings, each with the path of its key.
 #[derive(Debug, Default)]
@@ -34,21 +35,8 @@ impl Faults {
 /// The first fault, behind the path of its key.
 pub fn read<C: DeserializeOwned>(mut settings: Json) -> Result<C, String> {
     without_nulls(&mut settings);
-    serde_path_to_error::deserialize(settings).map_err(|error| {
-        let message = error.inner().to_string();
-        let path = match error.path().to_string() {
-            path if path == "." => String::new(),
-            path => path,
-        };
-        // The path of an unknown key is that of the map around it.
-        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
-        let path = match unknown {
-            Some((key, _)) if !path.ends_with(key) && path.is_empty() => key.to_owned(),
-            Some((key, _)) if !path.ends_with(&format!(".{key}")) && path != key => format!("{path}.{key}"),
-            _ => path,
-        };
-        if path.is_empty() { message } else { format!("{path}: {message}") }
-    })
+    serde_path_to_error::deserialize(settings)
+        .map_err(|error| config_fault(&error.path().to_string(), &error.inner().to_string()))
 }
 
 fn without_nulls(json: &mut Json) {

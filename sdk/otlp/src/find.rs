@@ -458,17 +458,14 @@ impl<'a> Finder<'a, '_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::numbers;
     use alloc::format;
     use alloc::string::String;
 
     /// Many entries are searched in another way than few: the outcome is the same, whatever the entries.
     #[test]
     fn many_keys_are_found_like_few() {
-        let mut state = 7_u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut random = numbers();
         for round in 0..300 {
             let mut text = || -> String { (0..random(6)).map(|_| ['a', 'b', '\u{e9}'][random(3) as usize]).collect() };
             let texts: Vec<String> = (0..60).map(|_| text()).collect();

@@ -14,6 +14,8 @@ mod merge;
 pub mod schema;
 mod signal;
 mod split;
+#[cfg(test)]
+mod testing;
 mod validate;
 pub mod view;
 pub mod wire;

@@ -1,80 +1,39 @@
 //! What serde has against a configuration, in words for an operator: behind the path of the key, as in `keys[1]: invalid
 //! type`, which is where the host points to. A place in the JSON says nothing: nobody wrote that.
 
-/// What is wrong with `config`, of which serde says so.
-pub(crate) fn of_config(config: &str, error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    let said = error.to_string();
-    let Some(message) = said.strip_suffix(&format!(" at line {line} column {column}")) else { return said };
-    if !error.is_data() {
-        return said;
-    }
-    let before: usize = config.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let read = config.as_bytes().get(..before + column).unwrap_or(config.as_bytes());
-    match path(read) {
-        path if path.is_empty() => message.to_owned(),
-        path => format!("{path}: {message}"),
-    }
+use serde::de::DeserializeOwned;
+
+/// Reads a configuration.
+pub(crate) fn read<T: DeserializeOwned>(config: &str) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_str(config);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        let said = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        match said.strip_suffix(&place).filter(|_| error.is_data()) {
+            Some(message) => config_fault(&path, message),
+            None => said,
+        }
+    })?;
+    json.end().map_err(|error| error.to_string())?;
+    Ok(value)
 }
 
-/// What is open where the text ends.
-enum Open {
-    /// An object, at this key.
-    Object(Option<String>),
-    /// A list, at this item.
-    List(usize),
-}
-
-/// The path of the value or key with which `read` ends, the beginning of a JSON text.
-fn path(read: &[u8]) -> String {
-    let mut open = Vec::new();
-    let mut at = 0;
-    while let Some(byte) = read.get(at) {
-        match (byte, open.last_mut()) {
-            (b'{', _) => open.push(Open::Object(None)),
-            (b'[', _) => open.push(Open::List(0)),
-            (b'}' | b']', _) => drop(open.pop()),
-            (b',', Some(Open::Object(key))) => *key = None,
-            (b',', Some(Open::List(item))) => *item += 1,
-            (b'"', inside) => {
-                let text = string(read.get(at..).unwrap_or_default());
-                at += text.len();
-                if let Some(Open::Object(key @ None)) = inside {
-                    *key = std::str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok());
-                }
-                continue;
-            }
-            _ => {}
-        }
-        at += 1;
+/// What an operator reads of a fault: `message` behind `path`, which is as `serde_path_to_error` has it. That is how the host
+/// finds the place in the operator's file. [`Plugin::new`](crate::Plugin::new) gets a configuration that was read so; this is for settings
+/// that a plugin reads in another way.
+#[must_use]
+pub fn config_fault(path: &str, message: &str) -> String {
+    let path = if path == "." { "" } else { path };
+    // The path of a key that should not be there may be that of the map around it.
+    let key = ["unknown field `", "duplicate field `"].iter().find_map(|words| message.strip_prefix(words));
+    match key.and_then(|rest| rest.split_once('`')) {
+        Some((key, _)) if path.is_empty() && !key.is_empty() => format!("{key}: {message}"),
+        Some((key, _)) if path != key && !path.ends_with(&format!(".{key}")) => format!("{path}.{key}: {message}"),
+        _ if path.is_empty() => message.to_owned(),
+        _ => format!("{path}: {message}"),
     }
-    let mut path = String::new();
-    for open in open {
-        match open {
-            Open::Object(Some(key)) if path.is_empty() => path = key,
-            Open::Object(Some(key)) => path = format!("{path}.{key}"),
-            Open::Object(None) => {}
-            Open::List(item) => path = format!("{path}[{item}]"),
-        }
-    }
-    path
-}
-
-/// The string, quotes included, with which this begins.
-fn string(text: &[u8]) -> &[u8] {
-    let mut escaped = false;
-    let end = text.iter().skip(1).position(|byte| match byte {
-        _ if escaped => {
-            escaped = false;
-            false
-        }
-        b'\\' => {
-            escaped = true;
-            false
-        }
-        byte => *byte == b'"',
-    });
-    end.and_then(|end| text.get(..end + 2)).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -101,7 +60,7 @@ mod tests {
     }
 
     fn fault(config: &str) -> String {
-        of_config(config, &serde_json::from_str::<Config>(config).unwrap_err())
+        read::<Config>(config).unwrap_err()
     }
 
     /// Each fault stands behind the path of its key.

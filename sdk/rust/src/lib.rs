@@ -37,6 +37,7 @@ mod host {
 }
 
 pub use attributes::{Attribute, Attributes, Edit, Group, NewValue, NoValue};
+pub use fault::config_fault;
 pub use interest::Interest;
 pub use plugin::{ErrorMode, Failure, Plugin};
 pub use processor::{Batch, Item, Outcome, Processor};

@@ -59,6 +59,6 @@ impl std::error::Error for Failure {}
 
 /// Makes an instance from the text that the host hands over.
 pub(crate) fn make<P: Plugin>(config: &str) -> Result<P, String> {
-    let config = serde_json::from_str(config).map_err(|error| fault::of_config(config, &error))?;
+    let config = fault::read(config)?;
     P::new(config)
 }

@@ -13,7 +13,7 @@ use crate::pdata::{Batch, Signal};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use std::time::Duration;
 
 /// Sends batches of one signal by gRPC.
@@ -49,10 +49,9 @@ impl GrpcSender {
         Ok(Self { channel, uri, headers, compression })
     }
 
-    /// Sends the message. A request that provably never left is given to another connection, once: the backend closed the
+    /// Sends the message, of so many bytes. A request that provably never left is given to another connection, once: the backend closed the
     /// first while nobody looked.
-    async fn exchange(&self, body: Body) -> Result<Response<Incoming>, ConsumeError> {
-        let bytes = body.size_hint().exact().map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    async fn exchange(&self, body: Body, bytes: usize) -> Result<Response<Incoming>, ConsumeError> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -74,8 +73,9 @@ impl Sender for GrpcSender {
         let message = message.map_err(|error| ConsumeError::permanent(error.to_string()))?;
         let prefix = prefix(self.compression != Compression::None, message.len())
             .ok_or_else(|| ConsumeError::permanent("a message of more than 4 GiB cannot be sent"))?;
+        let bytes = message.len();
         let body = Full::new(Bytes::copy_from_slice(&prefix).chain(message));
-        answer(self.exchange(body).await?).await
+        answer(self.exchange(body, bytes).await?).await
     }
 
     async fn stop(&self) {

@@ -184,11 +184,7 @@ mod tests {
     /// other (which takes the other way through the code).
     #[test]
     fn many_operations_do_what_they_do_one_by_one() {
-        let mut seed = 7_u64;
-        let mut next = |below: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 33) % below
-        };
+        let mut next = crate::testing::numbers();
         for _ in 0..200 {
             let before: Attributes =
                 (0..next(12)).map(|at| (next(6).to_string(), alloc::format!("old {at}"))).collect();
