@@ -277,7 +277,11 @@ async fn what_a_processor_hands_back_is_checked() {
     let batch = batch(&[&[("victim", "x")], &[]]);
     let same = replaced(mad_processor("hand back the same").run(&batch).await);
     assert_eq!(same.data(), batch.data());
-    for (lie, words) in [("hand back rubbish", "malformed OTLP"), ("hand back twice as much", "cannot add items")] {
+    for (lie, words) in [
+        ("hand back rubbish", "malformed OTLP"),
+        ("hand back crumbs", "malformed OTLP: too many sub-messages"),
+        ("hand back twice as much", "cannot add items"),
+    ] {
         let (kind, message) = incident(mad_processor(lie).run(&batch).await);
         assert_eq!(kind, Incident::Malformed, "{lie}");
         assert!(message.contains(words), "{lie}: {message}");

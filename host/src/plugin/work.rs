@@ -195,7 +195,9 @@ fn check(generation: &Generation, batch: &Batch, bytes: Vec<u8>) -> Result<Batch
         let message = format!("it handed back {} bytes, more than output_mib allows", bytes.len());
         return Err(Failure::new(Incident::Output, message));
     }
-    let new = Batch::validate(batch.signal(), Bytes::from(bytes), &Validation::default())
+    // Two bytes are an empty scope, and more than thirty in the index. Each item may have a resource, scope and metric of its own.
+    let limits = Validation { entries: batch.index().entries().max(4 * batch.items()), ..Validation::default() };
+    let new = Batch::validate(batch.signal(), Bytes::from(bytes), &limits)
         .map_err(|error| Failure::new(Incident::Malformed, format!("it handed back malformed OTLP: {error}")))?;
     if new.items() > batch.items() {
         let message = format!("it handed back {} items for {}; a plugin cannot add items", new.items(), batch.items());

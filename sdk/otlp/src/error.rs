@@ -18,7 +18,8 @@ pub enum ErrorKind {
     Group,
     /// Messages are nested deeper than [`Limits::depth`](crate::Limits::depth).
     Depth,
-    /// There are more sub-messages than [`Limits::elements`](crate::Limits::elements).
+    /// There are more sub-messages than [`Limits::elements`](crate::Limits::elements), or more of those that an index lists than
+    /// [`Limits::entries`](crate::Limits::entries).
     Elements,
     /// A string is not UTF-8.
     Utf8,

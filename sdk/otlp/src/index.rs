@@ -237,6 +237,21 @@ impl Index {
         self.items.is_empty()
     }
 
+    /// How many resources, scopes, metrics and items it lists.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.resources.len() + self.scopes.len() + self.metrics.len() + self.items.len()
+    }
+
+    /// Bytes of memory that its lists take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        fn bytes<T>(list: &Vec<T>) -> usize {
+            list.capacity() * size_of::<T>()
+        }
+        bytes(&self.resources) + bytes(&self.scopes) + bytes(&self.metrics) + bytes(&self.items)
+    }
+
     /// Forgets everything but keeps the vectors' memory.
     pub fn clear(&mut self) {
         let Self { items, scopes, resources, metrics, root, bytes } = self;

@@ -17,11 +17,13 @@ pub struct Limits {
     /// How many sub-messages (and repeated strings) a request may have in all. An empty one takes two bytes on the wire
     /// and a hundred times as much in a program that decodes it.
     pub elements: usize,
+    /// How many of these may be resources, scopes, metrics and items, each of which has an entry of 16 to 60 bytes in the index.
+    pub entries: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 100, elements: 4 << 20 }
+        Self { depth: 100, elements: 4 << 20, entries: 1 << 20 }
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let tailrace_otlp::Limits { depth, elements } = tailrace_otlp::Limits::default();
+        let tailrace_otlp::Limits { depth, elements, .. } = tailrace_otlp::Limits::default();
         Self { bytes: 20 << 20, depth, elements }
     }
 }

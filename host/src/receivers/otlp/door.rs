@@ -34,6 +34,8 @@ pub(super) struct Door {
     meters: Arc<Meters>,
 }
 
+/// An index of so many bytes is a part of what any request costs.
+const SMALL_INDEX: usize = 4 << 10;
 /// JSON larger than this is read off the runtime, in bytes.
 const INLINE_JSON_MAX: usize = 1 << 20;
 
@@ -118,12 +120,27 @@ impl Door {
             Encoding::Proto => data,
             Encoding::Json => self.transcode(signal, data, &mut charge, limit).await?,
         };
-        let batch = Batch::validate(signal, data, &self.limits)
-            .map_err(|error| Status::new(Code::INVALID_ARGUMENT, format!("invalid OTLP {signal}: {error}")))?;
+        let batch = self.validate(signal, data, &mut charge).await?;
         if batch.is_empty() {
             return Ok(());
         }
         Ok(self.hand_on(Arc::clone(output), batch, charge).await?)
+    }
+
+    /// Of very many messages with nothing in them the index is larger than the request: it is made once there is room for it.
+    async fn validate(&self, signal: Signal, data: Bytes, charge: &mut Charge) -> Result<Batch, Refusal> {
+        let validate = |data: Bytes| {
+            Batch::validate(signal, data, &self.limits)
+                .map_err(|error| Status::new(Code::INVALID_ARGUMENT, format!("invalid OTLP {signal}: {error}")))
+        };
+        let batch = validate(data.clone())?;
+        let (bytes, listed) = (batch.bytes(), batch.index().memory_bytes());
+        if listed <= bytes.max(SMALL_INDEX) {
+            return Ok(batch);
+        }
+        drop(batch);
+        charge.grow_to(bytes + listed).await.map_err(ReadError::from)?;
+        Ok(validate(data)?)
     }
 
     async fn decompress(

@@ -57,6 +57,7 @@ pub(super) fn request(
         fast: fast && limits.depth >= 8,
         depth: limits.depth.min(DEPTH_MAX),
         elements: limits.elements,
+        entries: limits.entries,
         index,
     };
     let result = walker.root(data);
@@ -83,6 +84,8 @@ struct Walker<'i> {
     depth: u32,
     /// How many sub-messages may still come.
     elements: usize,
+    /// How many of those may be such that the index has an entry for them.
+    entries: usize,
     index: &'i mut Index,
 }
 
@@ -139,7 +142,7 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == RESOURCES {
-                let (start, end) = self.child(data, &tag, 1, message)?;
+                let (start, end) = self.listed(data, &tag, 1, message)?;
                 self.resource(up_to(data, end), start)?;
                 gaps.child(tag.start, end);
                 end
@@ -169,7 +172,7 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == SCOPES {
-                let (start, end) = self.child(data, &tag, 2, message)?;
+                let (start, end) = self.listed(data, &tag, 2, message)?;
                 self.scope(up_to(data, end), start, number as u32)?;
                 gaps.child(tag.start, end);
                 end
@@ -206,7 +209,7 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == ITEMS {
-                let (start, end) = self.child(data, &tag, 3, message)?;
+                let (start, end) = self.listed(data, &tag, 3, message)?;
                 let inner = up_to(data, end);
                 if is_metrics {
                     self.metric(inner, start, number as u32)?;
@@ -333,7 +336,7 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == POINTS {
-                let (start, end) = self.child(data, &tag, 5, message)?;
+                let (start, end) = self.listed(data, &tag, 5, message)?;
                 self.item(up_to(data, end), start, 5, point, metric)?;
                 gaps.child(tag.start, end);
                 end

@@ -14,13 +14,13 @@ pub(in super::super) struct Limits {
     pub(in super::super) connections: usize,
     /// How deep the messages of a request may be nested.
     depth: u32,
-    /// How many messages there may be in a request.
+    /// How many messages there may be in a request. A quarter of them may be resources, scopes, metrics and items.
     elements: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let crate::pdata::Limits { depth, elements } = crate::pdata::Limits::default();
+        let crate::pdata::Limits { depth, elements, .. } = crate::pdata::Limits::default();
         Self { in_flight_mib: 128, connections: 1_024, depth, elements }
     }
 }
@@ -33,7 +33,7 @@ impl Limits {
 
     /// For validation.
     pub(in super::super) fn of_request(self) -> crate::pdata::Limits {
-        crate::pdata::Limits { depth: self.depth, elements: self.elements }
+        crate::pdata::Limits { depth: self.depth, elements: self.elements, entries: self.elements.div_ceil(4) }
     }
 
     pub(super) fn check(self, fault: &mut Fault<'_>) {

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tailrace_otlp::wire::{put_len_field, put_varint};
+use tailrace_otlp::wire::put_varint;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -25,16 +25,6 @@ async fn status_of(address: SocketAddr, message: &[u8]) -> (u32, bool) {
 
 async fn still_serves(running: &Running) {
     assert_eq!(status_of(running.grpc(), &encoded("good", 1)).await.0, 0);
-}
-
-/// `inner`, wrapped `levels` times in field `number`.
-fn nested(number: u32, levels: usize, mut inner: Vec<u8>) -> Vec<u8> {
-    for _ in 0..levels {
-        let mut outer = Vec::new();
-        put_len_field(&mut outer, number, &inner);
-        inner = outer;
-    }
-    inner
 }
 
 /// Too large, announced or real, compressed or not: `RESOURCE_EXHAUSTED` without `RetryInfo`, so that nobody sends it

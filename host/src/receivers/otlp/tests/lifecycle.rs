@@ -128,11 +128,17 @@ async fn bytes_in_flight_are_bounded() {
     assert_eq!((status.code.0, status.retry_after), (14, Some(Duration::from_secs(1))));
     let (_, headers) = call(running.grpc(), &[], framed(false, &encoded("small", 1))).await;
     assert_eq!(headers["grpc-status"], "0", "there is room for a small one");
+    // 20,000 spans of two bytes each, of which the collector keeps a list.
+    let hollow = Bytes::from(nested(1, 1, nested(2, 1, [0x12, 0].repeat(20_000))));
+    let (_, headers) = call(running.grpc(), &[], framed(false, &hollow)).await;
+    assert_eq!(headers["grpc-status"], "14", "there is no room for the list");
     running.sink.open();
     assert_eq!(first.await.unwrap().1["grpc-status"], "0");
-    let (_, headers) = call(running.grpc(), &[], framed(false, &large)).await;
-    assert_eq!(headers["grpc-status"], "0");
-    assert_eq!(running.requests("refused"), 1.0);
+    for message in [&large, &hollow] {
+        let (_, headers) = call(running.grpc(), &[], framed(false, message)).await;
+        assert_eq!(headers["grpc-status"], "0");
+    }
+    assert_eq!(running.requests("refused"), 2.0);
 }
 
 /// More connections than are allowed are closed at once; when one ends there is room for another.

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tailrace_otlp::wire::put_len_field;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -238,6 +239,16 @@ pub(super) async fn call_path(
     let request = request.body(Full::new(body.into())).unwrap();
     let (status, headers, _) = whole(http2(address).await.send_request(request).await.unwrap()).await;
     (status, headers)
+}
+
+/// `inner`, wrapped `levels` times in field `number`.
+pub(super) fn nested(number: u32, levels: usize, mut inner: Vec<u8>) -> Vec<u8> {
+    for _ in 0..levels {
+        let mut outer = Vec::new();
+        put_len_field(&mut outer, number, &inner);
+        inner = outer;
+    }
+    inner
 }
 
 /// `message` in a gRPC frame.

@@ -154,6 +154,23 @@ impl Walker<'_> {
         self.length(data, tag.value, message, tag.number)
     }
 
+    /// [`Self::child`], of which there will be an entry in the index.
+    #[inline]
+    pub(super) fn listed(
+        &mut self,
+        data: &[u8],
+        tag: &Tag,
+        level: u32,
+        message: &'static Message,
+    ) -> Result<(usize, usize), Fail> {
+        let child = self.child(data, tag, level, message)?;
+        match self.entries.checked_sub(1) {
+            Some(left) => self.entries = left,
+            None => return Err(self.fail(ErrorKind::Elements, tag.start, message, tag.number)),
+        }
+        Ok(child)
+    }
+
     /// A message below the items, or beside them.
     #[inline]
     fn message(&mut self, data: &[u8], start: usize, level: u32, message: &'static Message) -> Result<(), Fail> {

@@ -113,6 +113,12 @@ pub fn check(signal: Signal, data: &[u8], s: &mut Source<'_>) -> bool {
         let error = validate(signal, data, &Limits { elements, ..limits }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Elements);
     }
+    let limits = Limits { entries: index.entries(), ..Limits::default() };
+    assert!(validate(signal, data, &limits).is_ok());
+    if let Some(entries) = limits.entries.checked_sub(1) {
+        let error = validate(signal, data, &Limits { entries, ..limits }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Elements);
+    }
     let flats = model.flatten();
     check_index(signal, &model, &flats, data, &index);
     views::check(&model, data, &index);
