@@ -3,6 +3,7 @@
 //! A [`Batch`] is the encoded `Export{Trace,Metrics,Logs}ServiceRequest`; nothing in the host decodes it into objects.
 //! Cloning is two reference counts. A batch that exists is valid: it was checked at the door or built from checked parts.
 
+use crate::workers::large::given_back_aside;
 use bytes::Bytes;
 use std::sync::Arc;
 pub use tailrace_otlp::{Index, Limits, Signal};
@@ -27,7 +28,7 @@ impl Batch {
 
     /// A batch from bytes and the index that validation or an edit of validated bytes gave for exactly these bytes.
     pub fn from_parts(signal: Signal, data: impl Into<Bytes>, index: impl Into<Arc<Index>>) -> Self {
-        Self { signal, data: data.into(), index: index.into() }
+        Self { signal, data: given_back_aside(data.into()), index: index.into() }
     }
 
     /// Traces, metrics or logs.

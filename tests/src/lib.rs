@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod bomb;
+pub mod bystanders;
 pub mod client;
 pub mod crafted;
 pub mod guests;

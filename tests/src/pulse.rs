@@ -35,8 +35,8 @@ pub struct Pulse {
 /// What came back since the last look.
 #[derive(Debug, Default)]
 pub struct Heard {
-    /// Times of the answers, in microseconds.
-    pub micros: Vec<u64>,
+    /// Of each answer when its request was sent, and how long it took.
+    pub answers: Vec<(Instant, Duration)>,
     /// Answers that were not "ok".
     pub refused: u64,
 }
@@ -95,7 +95,7 @@ async fn send(
             let start = Instant::now();
             let accepted = export(&mut sender, body).await.unwrap_or(false);
             let mut heard = heard.lock().expect("no panic");
-            heard.micros.push(start.elapsed().as_micros() as u64);
+            heard.answers.push((start, start.elapsed()));
             heard.refused += u64::from(!accepted);
             drop(place);
         });

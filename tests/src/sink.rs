@@ -13,12 +13,16 @@ use tokio::net::TcpListener;
 /// Bytes that may be on their way to the sink, of one request; four times as many on a connection.
 const WINDOW: u32 = 4 << 20;
 
+/// Niceness of the sink's thread: a backend elsewhere would take no processor from the collector.
+const LAST: i32 = 19;
+
 /// Starts a sink on a free port, on a thread of its own that lives as long as the process.
 pub fn start() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("a bound socket has an address");
     let run = move || {
+        let _ = rustix::process::setpriority_process(None, LAST);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener).expect("a socket");

@@ -1,13 +1,14 @@
 //! Whether neighbours are unhurt: the times of one pipeline's answers while a mad plugin runs in another one, against those
 //! while a good plugin stands in its place. The two take turns, so that what the machine does besides falls on both, and
 //! the ratio of each turn is kept beside that of all: what a row says is worth as much as they agree. A turn in which other
-//! processes computed is repeated.
+//! processes computed much is repeated, and answers that one of their bursts may have held up do not count ([`Bystanders`]).
 
+use crate::bystanders::Bystanders;
 use crate::guests::retouched;
 use crate::neighbours::{Pump, Scene, quantile};
 use crate::plugins::stamp;
 use crate::process::processor_time;
-use crate::pulse::Pulse;
+use crate::pulse::{Heard, Pulse};
 use crate::sink;
 use crate::spans::{Generator, attribute};
 use std::path::Path;
@@ -44,6 +45,8 @@ pub struct Pace {
 pub struct Bench {
     /// The collector.
     pub scene: Scene,
+    /// Who else computes here.
+    pub bystanders: Bystanders,
     neighbour: Pulse,
     mad: Pump,
     pace: Pace,
@@ -62,11 +65,14 @@ pub struct Row {
     pub disturbed: u32,
     /// Turns that count although other processes computed.
     pub doubtful: u32,
+    /// Answers that do not count, of both.
+    pub left_out: usize,
 }
 
 impl Bench {
     /// Starts both pipelines.
     pub async fn start(binary: &Path, pace: Pace) -> Self {
+        let bystanders = Bystanders::watch();
         let scene = Scene::start(binary, SETTINGS, PLATFORM, [sink::start(), sink::start()]).await;
         let period = Duration::from_secs_f64(SPANS.1 as f64 / f64::from(pace.mad_spans));
         let mad = scene.pump(true, period, SPANS.1 / 10, 1).await;
@@ -75,7 +81,7 @@ impl Bench {
         scopes.flat_map(|scope| &mut scope.spans).for_each(|span| span.attributes.push(attribute("victim", "any")));
         let address = scene.process.address("otlp/neighbour/grpc").await;
         let neighbour = Pulse::start(address, Duration::from_secs(1) / pace.requests, &request);
-        Self { scene, neighbour, mad, pace }
+        Self { scene, bystanders, neighbour, mad, pace }
     }
 
     /// A plugin in turn with a good one. Its first start is not measured: compiling is another question
@@ -114,16 +120,28 @@ impl Bench {
     }
 
     /// Puts the good plugin in place and takes the neighbour's times beside it.
-    async fn calm(&mut self) -> Vec<u64> {
+    async fn calm(&mut self) -> (Vec<u64>, usize) {
         self.scene.swap("good", &stamp("good")).await;
         tokio::time::sleep(SETTLE).await;
         self.neighbour.take();
+        self.bystanders.take();
         tokio::time::sleep(self.pace.phase).await;
-        sorted(self.neighbour.take().micros)
+        let heard = self.neighbour.take();
+        self.count(&heard)
     }
 
-    fn turn(&mut self, row: &mut Row, name: &str, good: Vec<u64>, before: (Instant, Duration)) {
+    /// The times that count, in microseconds and in order, and how many do not.
+    fn count(&self, heard: &Heard) -> (Vec<u64>, usize) {
+        let bursts = self.bystanders.take();
+        let counts = heard.answers.iter().filter(|(sent, took)| !bursts.touch(*sent, *sent + *took));
+        let micros: Vec<u64> = counts.map(|(_, took)| took.as_micros() as u64).collect();
+        let left_out = heard.answers.len() - micros.len();
+        (sorted(micros), left_out)
+    }
+
+    fn turn(&mut self, row: &mut Row, name: &str, good: (Vec<u64>, usize), before: (Instant, Duration)) {
         let heard = self.neighbour.take();
+        let (mad, left_out) = self.count(&heard);
         let (now, others) = self.others();
         let disturbed = others.saturating_sub(before.1).as_secs_f64() / (now - before.0).as_secs_f64() > DISTURBANCE;
         row.refused += heard.refused;
@@ -131,7 +149,8 @@ impl Bench {
             row.disturbed += 1;
         } else {
             row.doubtful += u32::from(disturbed);
-            row.turns.push((good, sorted(heard.micros)));
+            row.turns.push((good.0, mad));
+            row.left_out += good.1 + left_out;
         }
         row.memory_mib = self.scene.process.memory_mib().0;
         assert!(self.scene.process.lives(), "{name} has ended the process:\n{}", self.scene.process.log());

@@ -19,6 +19,7 @@ mod run;
 mod why;
 
 use crate::plugin::{Platform, PlatformSettings};
+use crate::workers::large::keep_out_of_arenas;
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -66,6 +67,7 @@ struct Sources {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
+    keep_out_of_arenas();
     let cli = Cli::parse();
     Platform::new(PlatformSettings::of_the_command()).install();
     match cli.command {

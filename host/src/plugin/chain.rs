@@ -61,7 +61,7 @@ pub(super) enum Prepared {
 
 /// What a plugin is called with.
 pub(super) enum Turn {
-    /// The batch as the draft has it written.
+    /// The batch, once the draft is written.
     Whole,
     /// These rows of it.
     View {
@@ -86,7 +86,6 @@ pub(super) fn prepare(
         return goes;
     }
     if generation.kind != Kind::Attributes {
-        settle(draft)?;
         return Ok(Prepared::Turn(Turn::Whole));
     }
     let start = Instant::now();
@@ -115,7 +114,7 @@ pub(super) async fn take(
     turn: Turn,
 ) -> Result<Step, RunError> {
     let Turn::View { view, start } = turn else {
-        let batch = draft.parts().0.clone();
+        let batch = settle(draft)?.clone();
         if work::skips(generation, metrics, &batch) {
             return Ok(Step::Goes);
         }

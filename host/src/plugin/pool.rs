@@ -14,9 +14,9 @@ use super::metrics::PluginMetrics;
 use super::program::Program;
 use super::rollback::Tally;
 use super::state::Kept;
-use crate::workers::lane::{Habit, SLOW, drop_aside};
+use crate::workers::lane::{Habit, Moment, SLOW, drop_aside};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant as Clock;
 
@@ -38,6 +38,8 @@ pub(super) struct Pool {
     tally: Tally,
     /// Whether its calls take long.
     pub(super) habit: Habit,
+    /// From when on a [`Lease`] counts its time.
+    born: Instant,
     /// If the plugin keeps something when its instance is replaced.
     kept: Option<Kept>,
 }
@@ -83,6 +85,8 @@ pub(super) struct Lease<'a> {
     pool: &'a Pool,
     housed: Option<Housed>,
     turn: Option<OwnedSemaphorePermit>,
+    /// Since when it is in use.
+    since: Moment,
 }
 
 impl Drop for Lease<'_> {
@@ -125,6 +129,7 @@ impl Pool {
             metrics,
             tally: Tally::default(),
             habit: Habit::default(),
+            born: Instant::now(),
             kept,
         }
     }
@@ -138,13 +143,14 @@ impl Pool {
             return Err(Failure::new(Incident::Resting, message));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut lease = Lease { pool: self, housed: idle, turn: Some(turn) };
+        let mut lease = Lease { pool: self, housed: idle, turn: Some(turn), since: Moment::default() };
         if let Some(kept) = &self.kept {
             lease.retire_if_spent(kept).await;
         }
         if lease.housed.is_none() {
             lease.fill().await?;
         }
+        lease.since = Moment::now(self.born);
         Ok(lease)
     }
 
@@ -221,16 +227,19 @@ impl Lease<'_> {
         Ok(&mut housed.instance)
     }
 
-    /// The call ended by itself: the instance may serve again, unless it is spent.
+    /// The call ended by itself, and what it gave has been used: the instance may serve again, unless it is spent.
     pub(super) fn done(mut self) {
         self.pool.tally.answered();
         self.pool.breaker().good();
         let Some(housed) = &mut self.housed else { return };
-        match housed.count() {
+        let (computed, grown) = housed.count();
+        // What the host does with the answer keeps a worker as well: many megabytes take a plugin no time.
+        let took = computed.max(Moment::now(self.pool.born).since(self.since));
+        if grown >= MUCH_GROWN {
             // The system gives each new page in the middle of the call, which keeps the others of its worker waiting.
-            (_, grown) if grown >= MUCH_GROWN => self.pool.habit.did_much(),
-            (computed, _) if computed < SLOW => self.pool.habit.was_quick(),
-            _ => {}
+            self.pool.habit.did_much();
+        } else if took < SLOW {
+            self.pool.habit.was_quick();
         }
         // One that keeps something is asked for it when the next batch comes: that takes a call.
         if self.pool.kept.is_some() || !housed.instance.is_spent() {

@@ -8,8 +8,8 @@
 //! Two lanes are for what computes ([`Priority`]). The *slow* one has as many threads as there are workers. What computes for
 //! longer than [`ENDLESS`] goes on in the *idle* lane, which has fewer: a quarter of the processors, one at least if there are
 //! two, is left alone, since a kernel that sees all of them busy does not look for the one where a thread that wakes up need not
-//! wait. Senders wait meanwhile, which is what slows them down. A third one, the *bulk* lane, has the priority of any process:
-//! there the system copies long messages to a socket ([`bulk`]), which it does in one piece.
+//! wait. Senders wait meanwhile, which is what slows them down. A third one, the *bulk* lane, has a smaller share than the
+//! workers: there the system copies long messages to a socket ([`bulk`]), and takes back large blocks of memory (`super::large`).
 //!
 //! Outside of workers (in tests with a paused clock, while a plugin is loaded) there is no lane, and work stays where it is.
 //!
@@ -93,7 +93,7 @@ impl Lanes {
         };
         let idle = (count - count.div_ceil(4)).max(1);
         let (slow, idle) = (lane("slow", Priority::Low, count)?, lane("idle", Priority::Idle, idle)?);
-        let bulk = lane("bulk", Priority::Normal, count)?;
+        let bulk = lane("bulk", Priority::Less, count)?;
         Ok((Arc::new(Self { slow, idle, bulk }), threads))
     }
 
@@ -219,6 +219,16 @@ fn beside(lane: impl FnOnce(&Lanes) -> &Lane) -> Option<Handle> {
 /// A runtime beside this worker for connections on which long messages go; the own one where there is none.
 pub(crate) fn bulk() -> Handle {
     beside(|lanes| &lanes.bulk).unwrap_or_else(Handle::current)
+}
+
+/// Drops much memory at a higher priority than [`drop_aside`]: there it might pile up.
+pub(super) fn drop_in_bulk(value: impl Send + 'static) {
+    // An error means that the thread ends.
+    if let Ok(Some(handle)) =
+        LANES.try_with(|lanes| lanes.borrow().as_ref().and_then(|lanes| lanes.bulk.next().cloned()))
+    {
+        handle.spawn(async move { drop(value) });
+    }
 }
 
 /// Drops what takes long to drop, like much memory.

@@ -6,6 +6,7 @@
 //! ([`lane`]). Where there is work for more threads than processors, a worker that wakes up goes first ([`Priority`]).
 
 pub(crate) mod lane;
+pub(crate) mod large;
 mod priority;
 
 pub(crate) use priority::{Priority, take_place};

@@ -9,9 +9,10 @@ pub(crate) enum Priority {
     /// It computes little at a time, and somebody waits for it: its turns are so short that when it wakes up it need not wait for the
     /// end of anybody else's turn, as far as it has not had its share (Linux 6.12; a millisecond or two before that).
     Short,
-    /// As any process: it computes for as long as its turn is, a millisecond or more.
-    Normal,
-    /// Something is left for it even where there is work for all: a sixtieth of a processor.
+    /// Its share is a tenth of a worker's, in turns of 0.2 ms: whoever has had its share waits for the end of a turn, and a usual one
+    /// takes milliseconds.
+    Less,
+    /// The same, but where there is work for all no more than a sixtieth of a processor is left for it.
     Low,
     /// It gets the processor time that nobody else wants, and whoever wakes up takes the processor from it at once.
     Idle,
@@ -20,19 +21,18 @@ pub(crate) enum Priority {
 /// Gives this thread its place, and those that it starts from now on.
 #[cfg(target_os = "linux")]
 pub(crate) fn take_place(place: Priority) {
-    /// The least that the kernel knows.
+    /// The least that the kernel knows, and a little more.
     const SHORT_NANOS: u64 = 100_000;
+    const NANOS: u64 = 200_000;
+    const LOWER: i32 = 10;
     const LOWEST: i32 = 19;
 
-    // Whatever kind of scheduling the operator has chosen for the process remains.
-    let take_turns = |nanos| {
-        let niceness = rustix::process::getpriority_process(None).unwrap_or(0);
-        schedule(libc::SCHED_OTHER, libc::SCHED_FLAG_KEEP_POLICY, niceness, nanos);
-    };
+    let niceness = rustix::process::getpriority_process(None).unwrap_or(0);
     match place {
-        Priority::Short => take_turns(SHORT_NANOS),
-        Priority::Normal => take_turns(0),
-        Priority::Low => schedule(libc::SCHED_OTHER, 0, LOWEST, 0),
+        // Whatever kind of scheduling the operator has chosen for the process remains.
+        Priority::Short => schedule(libc::SCHED_OTHER, libc::SCHED_FLAG_KEEP_POLICY, niceness, SHORT_NANOS),
+        Priority::Less => schedule(libc::SCHED_OTHER, 0, niceness.max(LOWER), NANOS),
+        Priority::Low => schedule(libc::SCHED_OTHER, 0, LOWEST, NANOS),
         Priority::Idle => {
             // Where the one is not allowed, the other remains.
             let _ = rustix::process::setpriority_process(None, LOWEST);
@@ -94,10 +94,13 @@ mod tests {
         let short = placed(&[Priority::Short]);
         assert_eq!((short.0, short.1), (before.0, before.1), "nothing but the turn");
         // Older kernels do not say it, and do not know it.
-        assert!(short.2 == Some(100_000) || short.2 == before.2, "{short:?}");
-        assert_eq!(placed(&[Priority::Short, Priority::Normal]), before);
-        let low = placed(&[Priority::Short, Priority::Low]);
-        assert_eq!((low.1, low.2), (19, before.2), "what a worker starts has turns as others do");
+        let is = |turn, nanos| turn == Some(nanos) || turn == before.2;
+        assert!(is(short.2, 100_000), "{short:?}");
+        for (place, niceness) in [(Priority::Less, 10), (Priority::Low, 19)] {
+            let is_at = placed(Vec::leak(vec![Priority::Short, place]));
+            assert_eq!(is_at.1, niceness);
+            assert!(is(is_at.2, 200_000), "{is_at:?}");
+        }
         let idle = placed(&[Priority::Idle]);
         assert_eq!(idle.1, 19);
         if before.2.is_some() {

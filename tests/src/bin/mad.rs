@@ -111,6 +111,7 @@ async fn neighbours(tailrace: PathBuf, pace: Pace, only: &[String], more: &[Path
     let plugins: Vec<_> = plugins.chain(more.iter().map(read)).collect();
     let compile: Vec<_> = compile.iter().map(read).collect();
     let mut bench = Bench::start(&tailrace, pace).await;
+    println!("answers during bursts of these processes do not count: {:?}", bench.bystanders.names());
     println!(
         "the neighbour's answers beside a good plugin, beside this one, and how often longer they took (of single turns)"
     );
@@ -148,6 +149,9 @@ fn print_row(name: &str, row: &Row, noise: Option<&Row>) {
         answers.1,
         row.memory_mib
     );
+    if row.left_out > 0 {
+        println!("  {} answers do not count", row.left_out);
+    }
     if row.disturbed > 0 {
         println!(
             "  {} turns were repeated, since the machine had other work; {} are disturbed all the same",

@@ -14,6 +14,7 @@ use super::config::Keepalive;
 use crate::component::ConsumeError;
 use crate::export::client::{Address, Stream, Tls, connect, describe, resolve};
 use crate::workers::lane::bulk;
+use crate::workers::large::LARGE_BYTES;
 use bytes::Bytes;
 use bytes::buf::Chain;
 use http_body_util::Full;
@@ -33,9 +34,6 @@ use tokio::time::Instant;
 /// What goes out: prefix and message.
 pub(super) type Body = Full<Chain<Bytes, Bytes>>;
 
-/// What is longer goes on the connections for long messages. A full batch of the `batch` processor is shorter: beside its worker it
-/// would cost a twentieth more processor time, and others would wait longer for both.
-const LONG_BYTES: usize = 6 << 20;
 /// Most addresses of one name that are used.
 const ADDRESSES_MAX: usize = 64;
 /// First and longest wait between attempts to connect.
@@ -118,7 +116,9 @@ impl Channel {
     pub(super) async fn pick(&self, bytes: usize) -> Result<SendRequest<Body>, ConsumeError> {
         let number = THREAD.get() % self.lanes.len().max(1);
         let Some(lanes) = self.lanes.get(number) else { return Err(ConsumeError::retryable("no connection")) };
-        let lane = if bytes > LONG_BYTES {
+        // A full batch of the `batch` processor is shorter: beside its worker it would cost a twentieth more processor time, and
+        // others would wait longer for both.
+        let lane = if bytes > LARGE_BYTES {
             lanes.long.get_or_init(|| Lane::open(Arc::clone(&self.dial), &bulk()))
         } else {
             lanes.usual.get_or_init(|| Lane::open(Arc::clone(&self.dial), &Handle::current()))

@@ -145,8 +145,12 @@ fn owners() {
     let dropped = Dropped(tell.clone());
     workers.spawn(async move { drop_aside(dropped) });
     assert_eq!(told.recv().unwrap(), "slow-0");
-    drop_aside(Dropped(tell));
-    assert_eq!(told.recv().unwrap(), thread(), "where there is no lane");
+    let dropped = Dropped(tell.clone());
+    workers.spawn(async move { drop_in_bulk(dropped) });
+    assert_eq!(told.recv().unwrap(), "bulk-0");
+    drop_aside(Dropped(tell.clone()));
+    drop_in_bulk(Dropped(tell));
+    assert_eq!([told.recv().unwrap(), told.recv().unwrap()], [thread(), thread()], "where there is no lane");
 
     let (tell, told) = std::sync::mpsc::channel();
     let panics = workers.spawn(async move { polite(&habit, Box::pin(async { panic!("as it was told") })).await });
