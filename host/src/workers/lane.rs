@@ -211,9 +211,9 @@ pub(crate) async fn aside<T: Send + 'static>(work: Work<T>) -> T {
     }
 }
 
-/// The next thread in turn of that lane beside this worker.
+/// The next thread in turn of that lane beside this worker; none on other threads, and on one that ends.
 fn beside(lane: impl FnOnce(&Lanes) -> &Lane) -> Option<Handle> {
-    LANES.with_borrow(|lanes| lane(lanes.as_deref()?).next().cloned())
+    LANES.try_with(|lanes| lane(lanes.borrow().as_deref()?).next().cloned()).ok()?
 }
 
 /// A runtime beside this worker for connections on which long messages go; the own one where there is none.
@@ -221,20 +221,19 @@ pub(crate) fn bulk() -> Handle {
     beside(|lanes| &lanes.bulk).unwrap_or_else(Handle::current)
 }
 
-/// Drops much memory at a higher priority than [`drop_aside`]: there it might pile up.
-pub(super) fn drop_in_bulk(value: impl Send + 'static) {
-    // An error means that the thread ends.
-    if let Ok(Some(handle)) =
-        LANES.try_with(|lanes| lanes.borrow().as_ref().and_then(|lanes| lanes.bulk.next().cloned()))
-    {
-        handle.spawn(async move { drop(value) });
-    }
+/// Drops what takes long to drop.
+pub(crate) fn drop_aside(value: impl Send + 'static) {
+    drop_on(beside(|lanes| &lanes.slow), value);
 }
 
-/// Drops what takes long to drop, like much memory.
-pub(crate) fn drop_aside(value: impl Send + 'static) {
-    if let Some(handle) = beside(|lanes| &lanes.slow) {
-        handle.spawn(async move { drop(value) });
+/// The same for much memory that often comes: at the lower priority it might pile up.
+pub(super) fn drop_in_bulk(value: impl Send + 'static) {
+    drop_on(beside(|lanes| &lanes.bulk), value);
+}
+
+fn drop_on(thread: Option<Handle>, value: impl Send + 'static) {
+    if let Some(thread) = thread {
+        thread.spawn(async move { drop(value) });
     }
 }
 

@@ -142,7 +142,8 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == RESOURCES {
-                let (start, end) = self.listed(data, &tag, 1, message)?;
+                let (start, end) = self.child(data, &tag, 1, message)?;
+                self.entry(message, &tag)?;
                 self.resource(up_to(data, end), start)?;
                 gaps.child(tag.start, end);
                 end
@@ -172,7 +173,8 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == SCOPES {
-                let (start, end) = self.listed(data, &tag, 2, message)?;
+                let (start, end) = self.child(data, &tag, 2, message)?;
+                self.entry(message, &tag)?;
                 self.scope(up_to(data, end), start, number as u32)?;
                 gaps.child(tag.start, end);
                 end
@@ -209,7 +211,8 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == ITEMS {
-                let (start, end) = self.listed(data, &tag, 3, message)?;
+                let (start, end) = self.child(data, &tag, 3, message)?;
+                self.entry(message, &tag)?;
                 let inner = up_to(data, end);
                 if is_metrics {
                     self.metric(inner, start, number as u32)?;
@@ -336,7 +339,8 @@ impl Walker<'_> {
         while pos < data.len() {
             let tag = self.tag(data, pos, message)?;
             pos = if tag.number == POINTS {
-                let (start, end) = self.listed(data, &tag, 5, message)?;
+                let (start, end) = self.child(data, &tag, 5, message)?;
+                self.entry(message, &tag)?;
                 self.item(up_to(data, end), start, 5, point, metric)?;
                 gaps.child(tag.start, end);
                 end

@@ -129,13 +129,20 @@ impl Walker<'_> {
 
     #[inline]
     fn element(&mut self, message: &'static Message, tag: &Tag) -> Result<(), Fail> {
-        match self.elements.checked_sub(1) {
-            Some(left) => {
-                self.elements = left;
-                Ok(())
-            }
-            None => Err(self.fail(ErrorKind::Elements, tag.start, message, tag.number)),
-        }
+        self.elements = self.one_less(self.elements, message, tag)?;
+        Ok(())
+    }
+
+    /// Counts a sub-message of which there will be an entry in the index.
+    #[inline]
+    pub(super) fn entry(&mut self, message: &'static Message, tag: &Tag) -> Result<(), Fail> {
+        self.entries = self.one_less(self.entries, message, tag)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn one_less(&mut self, left: usize, message: &'static Message, tag: &Tag) -> Result<usize, Fail> {
+        left.checked_sub(1).ok_or_else(|| self.fail(ErrorKind::Elements, tag.start, message, tag.number))
     }
 
     /// Start and end of the sub-message in field `tag` of `message`, which is entered.
@@ -152,23 +159,6 @@ impl Walker<'_> {
         }
         self.enter(level, message, tag)?;
         self.length(data, tag.value, message, tag.number)
-    }
-
-    /// [`Self::child`], of which there will be an entry in the index.
-    #[inline]
-    pub(super) fn listed(
-        &mut self,
-        data: &[u8],
-        tag: &Tag,
-        level: u32,
-        message: &'static Message,
-    ) -> Result<(usize, usize), Fail> {
-        let child = self.child(data, tag, level, message)?;
-        match self.entries.checked_sub(1) {
-            Some(left) => self.entries = left,
-            None => return Err(self.fail(ErrorKind::Elements, tag.start, message, tag.number)),
-        }
-        Ok(child)
     }
 
     /// A message below the items, or beside them.

@@ -26,8 +26,8 @@ pub mod exports {
                     Unchanged,
                     /// Use this instead: an encoded request of the same signal, with at most as many items as before and at most
                     /// `output_mib`. The host validates it as if it had come from outside; what is malformed counts as a failure of
-                    /// the plugin. An encoded request without items drops all of them. It may
-                    /// have as many resources, scopes and metrics as before, or three for each item if that is more.
+                    /// the plugin. An encoded request without items drops all of them. It may have as many
+                    /// resources, scopes and metrics as before, or three for each item if that is more.
                     Replaced(_rt::Vec<u8>),
                     /// Drop the whole batch, and count it under this reason: a few words in lower case, few different ones. The host
                     /// shows 100 bytes of ten of them, and counts those beyond together.
