@@ -1,4 +1,5 @@
-//! Large blocks of memory, as of a batch of many megabytes: the system gives and takes each of them by itself.
+//! Large blocks of memory, as of a batch of many megabytes: the system gives and takes each of them by itself
+//! (`super::allocator`).
 //!
 //! In an arena of the allocator such a block would be given back page by page under the arena's lock, and who shares the
 //! arena waits for that; a worker even for a thread of low priority that gets no processor meanwhile (20 ms were

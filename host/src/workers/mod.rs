@@ -5,10 +5,14 @@
 //! would (compilation, large bodies) goes to [`tokio::task::spawn_blocking`], and what computes for long beside the workers
 //! ([`lane`]). Where there is work for more threads than processors, a worker that wakes up goes first ([`Priority`]).
 
+#[cfg(target_os = "linux")]
+mod allocator;
 pub(crate) mod lane;
 pub(crate) mod large;
 mod priority;
 
+#[cfg(target_os = "linux")]
+pub use allocator::Allocator;
 pub(crate) use priority::{Priority, take_place};
 
 use lane::Lanes;
