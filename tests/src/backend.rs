@@ -104,6 +104,11 @@ impl Backend {
         format!("{{endpoint: '{}', tls: {{insecure: true}}, {more}}}", self.address)
     }
 
+    /// The same for a load none of which may be refused: where the machine has no time for this backend, senders wait.
+    pub fn patient_exporter(&self) -> String {
+        self.exporter("compression: none, sending_queue: {block_on_overflow: true}")
+    }
+
     /// Answers like this from now on; requests that are held hear it too.
     pub fn set_mood(&self, mood: Mood) {
         self.inner.mood.send_replace(mood);

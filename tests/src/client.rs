@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,6 +121,8 @@ pub struct Books {
     pub accepted: HashSet<Vec<u8>>,
     /// Ids in refused requests; they are not sent again.
     pub refused: HashSet<Vec<u8>>,
+    /// What the refused were told, and how many requests each.
+    pub reasons: BTreeMap<String, usize>,
     /// Ids in requests whose answer never came: the connection was lost.
     pub unanswered: HashSet<Vec<u8>>,
 }
@@ -131,7 +133,10 @@ impl Books {
         let side = match answer {
             Ok(()) => &mut self.accepted,
             // A status that came over the wire has no cause on this side.
-            Err(status) if std::error::Error::source(status).is_none() => &mut self.refused,
+            Err(status) if std::error::Error::source(status).is_none() => {
+                *self.reasons.entry(format!("{:?}: {}", status.code(), status.message())).or_default() += 1;
+                &mut self.refused
+            }
             Err(_) => &mut self.unanswered,
         };
         side.extend(spans_of(request).map(|span| span.span_id.clone()));
@@ -140,7 +145,16 @@ impl Books {
     fn merge(&mut self, other: Self) {
         self.accepted.extend(other.accepted);
         self.refused.extend(other.refused);
+        for (reason, requests) in other.reasons {
+            *self.reasons.entry(reason).or_default() += requests;
+        }
         self.unanswered.extend(other.unanswered);
+    }
+
+    /// # Panics
+    /// When a request was refused: says why.
+    pub fn assert_none_refused(&self) {
+        assert!(self.refused.is_empty(), "{} spans were refused: {:?}", self.refused.len(), self.reasons);
     }
 
     /// Every accepted span arrived exactly once and none that was refused did.

@@ -5,6 +5,8 @@
 //! mapped and given back. With huge pages it is a fault for each 2 MiB. A block takes whole huge pages: up to 2 MiB more than it
 //! needs. Where the system does not know them ("never" in `/sys/kernel/mm/transparent_hugepage/enabled`), pages are small as ever.
 
+#![expect(unsafe_code, reason = "an allocator is unsafe")]
+
 use super::large::LARGE_BYTES;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, munmap};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -26,7 +28,6 @@ fn mapped(size: usize, align: usize) -> Option<usize> {
     (size > LARGE_BYTES && align <= PAGE).then(|| size.next_multiple_of(HUGE))
 }
 
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 // SAFETY: each block is the system allocator's or a mapping of its own, which of the two follows from its layout alone. Nothing
 // here panics or allocates.
 unsafe impl GlobalAlloc for Allocator {
@@ -73,7 +74,6 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 impl Allocator {
     /// # Safety
     /// As of [`GlobalAlloc::realloc`].
@@ -92,7 +92,6 @@ impl Allocator {
 }
 
 #[cold]
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 fn map(bytes: usize) -> *mut u8 {
     // SAFETY: at an address of the system's choice nothing is mapped yet.
     let new = unsafe { mmap_anonymous(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE) };
@@ -102,7 +101,6 @@ fn map(bytes: usize) -> *mut u8 {
 /// # Safety
 /// `block` is a mapping of so many bytes that nobody uses any more.
 #[cold]
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 unsafe fn unmap(block: *mut u8, bytes: usize) {
     // SAFETY: as the caller promises. Where the system cannot split a mapping any more the block stays, unused.
     let _ = unsafe { munmap(block.cast(), bytes) };
@@ -111,7 +109,6 @@ unsafe fn unmap(block: *mut u8, bytes: usize) {
 /// # Safety
 /// `block` is a mapping of `before` bytes. If the result is null it still is; otherwise the result stands in its place.
 #[cold]
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 unsafe fn remap(block: *mut u8, before: usize, after: usize) -> *mut u8 {
     if before == after {
         return block;
@@ -122,7 +119,6 @@ unsafe fn remap(block: *mut u8, before: usize, after: usize) -> *mut u8 {
 }
 
 /// The whole mapping: with advice for a part of it, it would be two for the kernel, which moves no more than one at a time.
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 fn advised(block: *mut u8, bytes: usize) -> *mut u8 {
     // SAFETY: nothing that a program sees changes. An error means small pages.
     let _ = unsafe { madvise(block.cast(), bytes, Advice::LinuxHugepage) };
@@ -130,7 +126,6 @@ fn advised(block: *mut u8, bytes: usize) -> *mut u8 {
 }
 
 #[cfg(test)]
-#[expect(unsafe_code, reason = "an allocator is unsafe")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -49,7 +49,8 @@ impl Scene {
         let backend = Backend::start().await;
         let settings = format!("{{directory: '{}', rescan_interval: 1s, {more}}}", directory.display());
         let host =
-            Host::start(&yaml(&["traces"], &[("wasm", &settings)], &[("otlp_grpc", &backend.exporter(""))])).await;
+            Host::start(&yaml(&["traces"], &[("wasm", &settings)], &[("otlp_grpc", &backend.patient_exporter())]))
+                .await;
         let watch = host.watch(IN_MOTION);
         let load = Load::start(host.grpc(), SENDERS, TRACES, Duration::from_millis(4), seed).await;
         Self { backend, host, load, watch }
@@ -91,7 +92,7 @@ impl Scene {
     /// Ends the load and checks the books.
     async fn end(self) -> Vec<(String, Vec<String>)> {
         let books = self.load.stop().await;
-        assert!(books.refused.is_empty(), "{} spans were refused", books.refused.len());
+        books.assert_none_refused();
         self.watch.stop();
         assert_balanced(&self.host.stop().await);
         books.assert_exactly_once(&self.backend.span_ids());
@@ -278,7 +279,7 @@ async fn neighbours_in_a_pipeline_count_for_themselves() {
     ];
     let processors: Vec<_> = settings.iter().map(|(id, settings)| (*id, settings.as_str())).collect();
     let backend = Backend::start().await;
-    let host = Host::start(&yaml(&["traces"], &processors, &[("otlp_grpc", &backend.exporter(""))])).await;
+    let host = Host::start(&yaml(&["traces"], &processors, &[("otlp_grpc", &backend.patient_exporter())])).await;
     let watch = host.watch(IN_MOTION);
     let load = Load::start(host.grpc(), SENDERS, TRACES, Duration::from_millis(4), 44).await;
     backend.until("many batches", |backend| backend.span_count() > 2_000).await;
@@ -288,7 +289,7 @@ async fn neighbours_in_a_pipeline_count_for_themselves() {
     let so_far = backend.span_count();
     backend.until("many more", |backend| backend.span_count() > so_far + 1_000).await;
     let books = load.stop().await;
-    assert!(books.refused.is_empty());
+    books.assert_none_refused();
     watch.stop();
     let total = books.accepted.len() as f64;
     for processor in ["wasm/redact", "wasm/stamp", "wasm/hash"] {

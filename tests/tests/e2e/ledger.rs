@@ -42,7 +42,7 @@ async fn backend_that_refuses_and_comes_back() {
     backend.until("spans", |backend| backend.span_count() > 1000).await;
     let books = load.stop().await;
     watch.stop();
-    assert!(books.refused.is_empty(), "{} were refused", books.refused.len());
+    books.assert_none_refused();
     let ledger = host.stop().await;
     assert_balanced(&ledger);
     let totals = Totals::of(&ledger);

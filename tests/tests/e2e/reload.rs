@@ -53,7 +53,7 @@ impl Scene {
         let backend = Backend::start().await;
         let processors = [("wasm/stamp", settings(directory))];
         let processors: Vec<_> = processors.iter().map(|(id, settings)| (*id, settings.as_str())).collect();
-        let exporters = [("otlp_grpc", &*backend.exporter("compression: none"))];
+        let exporters = [("otlp_grpc", &*backend.patient_exporter())];
         let host = Host::start(&yaml(&["traces"], &processors, &exporters)).await;
         let watch = host.watch(IN_MOTION);
         let load = Load::start(host.grpc(), SENDERS, TRACES, Duration::from_millis(4), seed).await;
@@ -100,7 +100,7 @@ impl Scene {
     /// Ends the load and checks the books; gives how many batches each version processed.
     async fn end(self) -> BTreeMap<String, usize> {
         let books = self.load.stop().await;
-        assert!(books.refused.is_empty(), "{} spans were refused", books.refused.len());
+        books.assert_none_refused();
         self.watch.stop();
         assert_balanced(&self.host.stop().await);
         books.assert_exactly_once(&self.backend.span_ids());
@@ -277,7 +277,7 @@ async fn pending_traces_survive_a_reload() {
     let host = Host::start(&yaml(
         &["traces"],
         &[("wasm/stamp", &stamp_settings), ("tail_sampling", sampling)],
-        &[("otlp_grpc", &backend.exporter(""))],
+        &[("otlp_grpc", &backend.patient_exporter())],
     ))
     .await;
     let load = Load::start(host.grpc(), SENDERS, TRACES, Duration::from_millis(4), 28).await;

@@ -9,6 +9,8 @@ use crate::otlp::json;
 use crate::otlp::partial::{PartialSuccess, RESPONSE_BYTES_MAX};
 use crate::otlp::status::{Code, Status};
 use crate::pdata::{Batch, Signal};
+use crate::workers::lane::aside;
+use crate::workers::large::LARGE_BYTES;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
@@ -18,6 +20,8 @@ use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 use tailrace_otlp::schema;
 
+/// Batches of more bytes than this are written as JSON beside the worker: that takes milliseconds.
+const JSON_INLINE_MAX: usize = 1 << 20;
 /// What is read of an answer that is no success: enough for a message.
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
@@ -31,10 +35,17 @@ pub(super) enum Encoding {
     Json,
 }
 
+/// Two pools of connections: for messages as they are, and for those of more than 6 MiB, which others need not wait for.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub(super) usual: Client<Connector, Full<Bytes>>,
+    pub(super) long: Client<Connector, Full<Bytes>>,
+}
+
 /// Sends batches of one signal by HTTP.
 #[derive(Debug)]
 pub(super) struct HttpSender {
-    client: Client<Connector, Full<Bytes>>,
+    clients: Clients,
     signal: Signal,
     url: Uri,
     headers: HeaderMap,
@@ -45,7 +56,7 @@ pub(super) struct HttpSender {
 impl HttpSender {
     /// `headers` are the user's; `compression` with its level.
     pub(super) fn new(
-        client: Client<Connector, Full<Bytes>>,
+        clients: Clients,
         signal: Signal,
         url: Uri,
         mut headers: HeaderMap,
@@ -60,18 +71,17 @@ impl HttpSender {
         if compression.0 != Compression::None {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(compression.0.as_str()));
         }
-        Self { client, signal, url, headers, encoding, compression }
+        Self { clients, signal, url, headers, encoding, compression }
     }
 
     async fn body(&self, batch: &Batch) -> Result<Bytes, ConsumeError> {
         let body = match self.encoding {
             Encoding::Proto => batch.data().clone(),
-            Encoding::Json => {
-                let mut text = Vec::with_capacity(2 * batch.bytes());
-                json::write(schema::request(self.signal), batch.data(), &mut text)
-                    .map_err(|_| ConsumeError::permanent("the batch cannot be written as JSON"))?;
-                text.into()
+            Encoding::Json if batch.bytes() > JSON_INLINE_MAX => {
+                let (signal, data) = (self.signal, batch.data().clone());
+                aside(Box::pin(async move { as_json(signal, &data) })).await?
             }
+            Encoding::Json => as_json(self.signal, batch.data())?,
         };
         let (compression, level) = self.compression;
         encode_async(compression, level, body).await.map_err(|error| ConsumeError::permanent(error.to_string()))
@@ -80,17 +90,26 @@ impl HttpSender {
 
 impl Sender for HttpSender {
     async fn send(&self, batch: Batch) -> Result<Sent, ConsumeError> {
-        let mut request = Request::new(Full::new(self.body(&batch).await?));
+        let body = self.body(&batch).await?;
+        let client = if body.len() > LARGE_BYTES { &self.clients.long } else { &self.clients.usual };
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
-        let response = self.client.request(request).await;
+        let response = client.request(request).await;
         let response = response.map_err(|error| ConsumeError::retryable(describe(&error)))?;
         if response.status().is_success() {
             return Ok(taken(self.signal, response).await);
         }
         Err(refused(response).await)
     }
+}
+
+fn as_json(signal: Signal, data: &[u8]) -> Result<Bytes, ConsumeError> {
+    let mut text = Vec::with_capacity(2 * data.len());
+    json::write(schema::request(signal), data, &mut text)
+        .map_err(|_| ConsumeError::permanent("the batch cannot be written as JSON"))?;
+    Ok(text.into())
 }
 
 /// The backend took it, whatever else it says; an answer that cannot be read changes nothing about that.

@@ -1,7 +1,7 @@
 //! Settings of the `otlp_http` exporter: the Collector's keys and defaults.
 
-use super::call::{Encoding, HttpSender};
-use super::connector::Connector;
+use super::call::{Clients, Encoding, HttpSender};
+use super::connector::{Beside, Connector};
 use crate::component::{BuildError, Context, Exporter, ExporterConfig};
 use crate::export::client::{Headers, Tls, TlsSettings};
 use crate::export::{QueueSettings, RetrySettings, SendSettings, exporter};
@@ -155,8 +155,14 @@ impl Config {
         }
     }
 
-    fn pool(&self) -> Builder {
-        let mut builder = Client::builder(TokioExecutor::new());
+    fn clients(&self, connector: Connector) -> Clients {
+        Clients {
+            usual: self.pool(Client::builder(TokioExecutor::new())).build(connector.clone()),
+            long: self.pool(Client::builder(Beside)).build(connector),
+        }
+    }
+
+    fn pool(&self, mut builder: Builder) -> Builder {
         let limits = [self.max_idle_conns, self.max_idle_conns_per_host].into_iter().filter(|limit| *limit > 0).min();
         let idle = if self.disable_keep_alives { 0 } else { limits.unwrap_or(usize::MAX) };
         builder.pool_max_idle_per_host(idle).pool_timer(TokioTimer::new()).timer(TokioTimer::new());
@@ -181,14 +187,14 @@ impl ExporterConfig for Config {
         let encrypted = url.scheme_str() == Some("https");
         let tls = encrypted.then(|| Tls::new(&self.tls, alpn).map(Arc::new)).transpose();
         let tls = tls.map_err(|message| context.error(message))?;
-        let client = self.pool().build(Connector { tls });
+        let clients = self.clients(Connector { tls });
         let mut headers = self.headers.map().clone();
         if !headers.contains_key(header::USER_AGENT) {
             let agent = HeaderValue::from_str(&user_agent()).map_err(|error| context.error(error))?;
             headers.insert(header::USER_AGENT, agent);
         }
         let level = self.compression_params.level;
-        let sender = HttpSender::new(client, signal, url, headers, self.encoding, (self.compression.0, level));
+        let sender = HttpSender::new(clients, signal, url, headers, self.encoding, (self.compression.0, level));
         let settings = SendSettings {
             queue: Some(self.sending_queue.clone()),
             retry: Some(self.retry_on_failure.clone()),

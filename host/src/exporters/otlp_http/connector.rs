@@ -1,7 +1,9 @@
-//! Connections for hyper's pool.
+//! Connections for hyper's pool, and who drives those for long messages.
 
 use crate::export::client::{Address, Stream, Tls, connect, resolve};
+use crate::workers::lane::bulk;
 use http::Uri;
+use hyper::rt::Executor;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use std::future::Future;
@@ -42,6 +44,17 @@ impl Service<Uri> for Connector {
             }
             Err(failure.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
         })
+    }
+}
+
+/// Drives connections beside the worker that opens them: to encrypt a long message and to copy it into a socket takes
+/// milliseconds, for which all else on the worker would wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside;
+
+impl<Work: Future<Output: Send> + Send + 'static> Executor<Work> for Beside {
+    fn execute(&self, work: Work) {
+        bulk().spawn(work);
     }
 }
 

@@ -31,6 +31,7 @@ type Answer = Response<Full<Bytes>>;
 #[derive(Clone)]
 struct Seen {
     at: Instant,
+    peer: SocketAddr,
     path: String,
     version: http::Version,
     headers: HeaderMap,
@@ -79,13 +80,13 @@ impl Backend {
         task.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
-                let (tcp, _) = listener.accept().await.unwrap();
+                let (tcp, peer) = listener.accept().await.unwrap();
                 let (backend, tls) = (backend.clone(), tls.clone());
                 connections.spawn(async move {
                     match tls {
-                        None => backend.talk(tcp).await,
+                        None => backend.talk(tcp, peer).await,
                         Some(tls) => match tokio_rustls::TlsAcceptor::from(tls).accept(tcp).await {
-                            Ok(stream) => backend.talk(stream).await,
+                            Ok(stream) => backend.talk(stream, peer).await,
                             Err(_refused) => {}
                         },
                     }
@@ -95,20 +96,25 @@ impl Backend {
         Running { address, _task: task }
     }
 
-    async fn talk(&self, stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static) {
+    async fn talk(
+        &self,
+        stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+    ) {
         let backend = self.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let backend = backend.clone();
-            async move { Ok::<_, Infallible>(backend.answer(request).await) }
+            async move { Ok::<_, Infallible>(backend.answer(request, peer).await) }
         });
         // An error is a client that went away.
         let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let (head, body) = request.into_parts();
         let seen = Seen {
             at: Instant::now(),
+            peer,
             path: head.uri.path().to_owned(),
             version: head.version,
             headers: head.headers,
@@ -141,6 +147,33 @@ async fn start(signal: Signal, text: &str) -> Rig {
 
 async fn plain(server: &Running, more: &str) -> Rig {
     start(Signal::Traces, &format!("endpoint: http://{}\n{more}", server.address)).await
+}
+
+/// What takes long to write keeps nobody waiting who sends a little: it goes on another connection, again and again.
+#[tokio::test]
+async fn long_messages_have_a_connection() {
+    let not_yet = || answer(503, &[], "");
+    let backend = Backend::answering([not_yet(), not_yet()]);
+    let server = backend.serve(None).await;
+    for encoding in ["proto", "json"] {
+        let rig =
+            plain(&server, &format!("compression: none\nencoding: {encoding}\nsending_queue: {{num_consumers: 1}}"))
+                .await;
+        let name = "n".repeat(200);
+        for items in [10, 40_000, 20, 40_000, 30] {
+            rig.consume(batch(&name, items)).await.unwrap();
+        }
+        rig.shutdown_when_empty().await;
+        assert_eq!(rig.settled().handed_on, 80_060);
+        let seen = std::mem::take(&mut *backend.seen.lock().unwrap());
+        let of = |is_long: bool| {
+            let peers = seen.iter().filter(|seen| (seen.body.len() > 6 << 20) == is_long).map(|seen| seen.peer);
+            peers.collect::<std::collections::HashSet<_>>()
+        };
+        let (long, usual) = (of(true), of(false));
+        assert_eq!((long.len(), usual.len()), (1, 1), "{long:?} {usual:?}");
+        assert!(long.is_disjoint(&usual), "{long:?} {usual:?}");
+    }
 }
 
 /// Every encoding and compression arrives as what was sent.
