@@ -20,8 +20,6 @@ use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 use tailrace_otlp::schema;
 
-/// Batches of more bytes than this are written as JSON beside the worker: that takes milliseconds.
-const JSON_INLINE_MAX: usize = 1 << 20;
 /// What is read of an answer that is no success: enough for a message.
 const ERROR_BYTES_MAX: usize = 64 << 10;
 
@@ -77,7 +75,7 @@ impl HttpSender {
     async fn body(&self, batch: &Batch) -> Result<Bytes, ConsumeError> {
         let body = match self.encoding {
             Encoding::Proto => batch.data().clone(),
-            Encoding::Json if batch.bytes() > JSON_INLINE_MAX => {
+            Encoding::Json if batch.bytes() > json::INLINE_MAX => {
                 let (signal, data) = (self.signal, batch.data().clone());
                 aside(Box::pin(async move { as_json(signal, &data) })).await?
             }

@@ -17,5 +17,8 @@ mod write;
 pub use read::{Error, Limits, read};
 pub use write::{Malformed, write};
 
+/// More bytes than this are not read or written on a worker: that takes milliseconds.
+pub const INLINE_MAX: usize = 1 << 20;
+
 #[cfg(test)]
 mod tests;

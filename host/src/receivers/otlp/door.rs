@@ -36,8 +36,6 @@ pub(super) struct Door {
 
 /// An index of so many bytes is a part of what any request costs.
 const SMALL_INDEX: usize = 4 << 10;
-/// JSON larger than this is read off the runtime, in bytes.
-const INLINE_JSON_MAX: usize = 1 << 20;
 
 /// Why a request was not taken.
 #[derive(Debug)]
@@ -170,7 +168,7 @@ impl Door {
     ) -> Result<Bytes, Refusal> {
         charge.grow_to(2 * text.len()).await.map_err(ReadError::from)?;
         let limits = json::Limits { bytes: limit, depth: self.limits.depth, elements: self.limits.elements };
-        let data = if text.len() <= INLINE_JSON_MAX {
+        let data = if text.len() <= json::INLINE_MAX {
             json::read(schema::request(signal), &text, &limits)?
         } else {
             let work = tokio::task::spawn_blocking(move || json::read(schema::request(signal), &text, &limits));
