@@ -275,7 +275,7 @@ impl Plugin {
 
     /// Notes that the file is gone; the running version goes on.
     pub fn missing(&self, file: &Path) {
-        self.inner.note(None, &format!("{} is missing", file.display()));
+        self.inner.note(None, &format!("{} is missing", file.display()), None);
     }
 
     /// From now on no other version is wanted: one that is being compiled is given up, so that nobody waits for it.

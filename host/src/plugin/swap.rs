@@ -20,6 +20,7 @@ use super::options::Options;
 use super::platform::{Platform, enlist};
 use super::program::{Candidate, Hash, Loader, Program};
 use super::rollback::{Probation, Verdict};
+use crate::telemetry::Counter;
 use crate::workers::lane::step_aside;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -192,7 +193,7 @@ impl Inner {
         // It may be the one that runs, and its configuration be the one that was taken back.
         let condemned = self.swaps.history().condemned.clone();
         if let Some((_, reason)) = condemned.filter(|(hash, _)| *hash == candidate.hash()) {
-            self.note(Some(candidate.hash()), &reason);
+            self.note(Some(candidate.hash()), &reason, None);
             return Offer::Refused(LoadError(reason));
         }
         if current.hash() == candidate.hash() && current.options == self.options {
@@ -207,8 +208,7 @@ impl Inner {
         match Generation::load(candidate, loader, number, &self.options, &self.metrics, probation) {
             Ok(next) => {
                 self.swaps.history().before = next.probation().map(|_| before);
-                self.put(&current, next, "plugin reloaded");
-                self.metrics.reloads.add(1);
+                self.put(&current, next, &self.metrics.reloads, "plugin reloaded");
                 self.trouble().load = None;
                 self.swaps.propose(candidate);
                 Offer::Swapped(number)
@@ -269,10 +269,11 @@ impl Inner {
     }
 
     /// The switch.
-    fn put(&self, current: &Generation, next: Generation, what: &str) {
+    fn put(&self, current: &Generation, next: Generation, counter: &Counter, what: &str) {
         let next = Arc::new(next);
         // Before its first batch can be seen behind it, and said in the log once it is so.
         self.metrics.generation.set(i64::try_from(next.number).unwrap_or(i64::MAX));
+        counter.add(1);
         self.current.store(Arc::clone(&next));
         tracing::info!(
             plugin = self.name(),
@@ -362,8 +363,7 @@ impl Inner {
             (false, false) => "the new version",
         };
         tracing::warn!(plugin, bad = bad.short(), good = to.short(), "{what} of the plugin is taken back: {reason}");
-        self.put(&current, next, "what last worked of the plugin runs again");
-        self.metrics.rollbacks.add(1);
+        self.put(&current, next, &self.metrics.rollbacks, "what last worked of the plugin runs again");
         let words = if to == bad { configuration_taken_back(reason) } else { taken_back(reason) };
         {
             let mut history = self.swaps.history();
@@ -385,16 +385,17 @@ impl Inner {
 
     /// Notes why the file cannot be used, and counts it if that is new.
     pub(super) fn refuse(&self, hash: Option<Hash>, reason: &str) {
-        if self.note(hash, reason) {
-            self.metrics.reload_failures.add(1);
-        }
+        self.note(hash, reason, Some(&self.metrics.reload_failures));
     }
 
-    /// Logs and keeps a reason, once; whether it is new.
-    pub(super) fn note(&self, hash: Option<Hash>, reason: &str) -> bool {
+    /// Logs and keeps a reason, once; counted before anybody can see it.
+    pub(super) fn note(&self, hash: Option<Hash>, reason: &str, counter: Option<&Counter>) {
         let mut trouble = self.trouble();
         if trouble.load.as_ref().is_some_and(|(_, before, text)| *before == hash && text == reason) {
-            return false;
+            return;
+        }
+        if let Some(counter) = counter {
+            counter.add(1);
         }
         let (plugin, generation) = (self.name(), self.current.load().number);
         let (hash_short, reason_said) = (hash.map(|hash| hash.short()), one_line(reason));
@@ -405,6 +406,5 @@ impl Inner {
             "the running version of the plugin goes on: {reason_said}"
         );
         trouble.load = Some((SystemTime::now(), hash, reason.to_owned()));
-        true
     }
 }
