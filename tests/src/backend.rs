@@ -1,5 +1,6 @@
 //! An OTLP backend that remembers what it took, by span id, and answers as a test tells it to.
 
+use crate::PATIENCE;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
@@ -164,7 +165,7 @@ impl Backend {
     /// Waits until `enough` holds, looking again after each request that arrives or is answered.
     ///
     /// # Panics
-    /// After two minutes: the test has failed.
+    /// After five minutes: the test has failed.
     pub async fn until(&self, what: &str, mut enough: impl FnMut(&Self) -> bool) {
         let mut calls = self.inner.calls.subscribe();
         let wait = async {
@@ -172,11 +173,11 @@ impl Backend {
                 calls.changed().await.expect("the backend lives");
             }
         };
-        if tokio::time::timeout(Duration::from_secs(120), wait).await.is_err() {
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
             let seen = self.inner.seen.lock().unwrap();
             let counts = (seen.traces.len(), seen.metrics.len(), seen.logs.len());
             panic!(
-                "waited two minutes for {what}; (traces, metrics, logs) requests: {counts:?}, refused: {}",
+                "waited five minutes for {what}; (traces, metrics, logs) requests: {counts:?}, refused: {}",
                 seen.refusals
             );
         }

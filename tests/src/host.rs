@@ -1,5 +1,6 @@
 //! A collector in this process, on free ports.
 
+use crate::PATIENCE;
 use crate::client::Client;
 use crate::http;
 use crate::ledger::{Totals, Watch};
@@ -105,7 +106,7 @@ impl Host {
     /// Waits until something is so that the collector does by itself and tells nobody about: looks every 5 ms.
     ///
     /// # Panics
-    /// After two minutes: the test has failed.
+    /// After five minutes: the test has failed.
     pub async fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
         let wait = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -113,8 +114,8 @@ impl Host {
                 ticks.tick().await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(120), wait).await;
-        waited.unwrap_or_else(|_| panic!("waited two minutes for {what}; {:?}", self.totals()));
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        waited.unwrap_or_else(|_| panic!("waited five minutes for {what}; {:?}", self.totals()));
     }
 
     /// Drains within 10 s and gives the final ledger.

@@ -22,3 +22,7 @@ pub mod spans;
 pub mod swaps;
 pub mod unhurt;
 pub mod wire;
+
+/// How long a test waits for what must come. Plugins are loaded at the lowest priority: beside a build on two cores that has
+/// taken more than two minutes.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);

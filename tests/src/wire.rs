@@ -2,6 +2,7 @@
 //!
 //! It decodes nothing, so that a test can tell identical bytes from an equal message.
 
+use crate::PATIENCE;
 use bytes::{Buf, Bytes};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
@@ -11,7 +12,6 @@ use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// One request as it came.
@@ -99,13 +99,13 @@ impl Wire {
     /// Waits until so many requests have come, and gives them.
     ///
     /// # Panics
-    /// After two minutes: the test has failed.
+    /// After five minutes: the test has failed.
     pub async fn wait_for(&self, count: usize) -> Vec<Arrival> {
         let mut arrivals = self.inner.arrivals.subscribe();
         let wait = arrivals.wait_for(|arrivals| arrivals.len() >= count);
-        let found = tokio::time::timeout(Duration::from_secs(120), wait).await;
-        let found =
-            found.unwrap_or_else(|_| panic!("waited two minutes for {count} requests; {} came", self.arrivals().len()));
+        let found = tokio::time::timeout(PATIENCE, wait).await;
+        let found = found
+            .unwrap_or_else(|_| panic!("waited five minutes for {count} requests; {} came", self.arrivals().len()));
         found.expect("the backend lives").clone()
     }
 }
