@@ -241,17 +241,28 @@ enum Container {
     Item(u32),
 }
 
-/// Replace the bytes `old` of the request, which lie in `container`, by the bytes `new` of [`Patches::text`].
+/// Replace the bytes `old` of the request, which lie in `container`, by the bytes `new` of [`Patches::text`] and behind them the
+/// bytes `value` of [`Patches::values`].
 #[derive(Clone, Debug)]
 struct Patch {
     container: Container,
     old: Range<usize>,
     new: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Patch {
+    /// By how many bytes its container grows, or shrinks.
+    fn growth(&self) -> isize {
+        (self.new.len() + self.value.len()) as isize - self.old.len() as isize
+    }
 }
 
 /// Patches in the order of their containers, and in each in the order of the bytes; they do not overlap.
 #[derive(Clone, Debug, Default)]
-struct Patches {
+struct Patches<'e> {
     list: Vec<Patch>,
     text: Vec<u8>,
+    /// [`Edits::text`]: values may be long, and are copied once, to where they belong.
+    values: &'e [u8],
 }

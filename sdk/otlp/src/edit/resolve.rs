@@ -13,8 +13,8 @@ mod by_key;
 mod message;
 mod slot;
 
-/// Bytes of an attribute that are not of its key and value, about.
-const HEADERS: usize = 8;
+/// Bytes of an attribute that are not of its value, about.
+const HEADERS: usize = 32;
 
 /// The messages inside a container that are edited: itself, or some of its sub-messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,13 +35,12 @@ struct Place {
 }
 
 /// All patches for `edits`.
-pub(super) fn resolve(edits: &Edits, signal: Signal, data: &[u8], index: &Index) -> Patches {
+pub(super) fn resolve<'e>(edits: &'e Edits, signal: Signal, data: &[u8], index: &Index) -> Patches<'e> {
     let mut ops: Vec<(Place, &Op)> = edits.ops.iter().filter_map(|op| Some((place(op, signal, index)?, op))).collect();
     // Stable: operations at one place keep their order.
     ops.sort_by_key(|(place, _)| *place);
-    let mut patches = Patches::default();
-    // Values may be long, and each is written at most once.
-    patches.text.reserve(edits.text.len().saturating_add(ops.len().saturating_mul(HEADERS)));
+    let mut patches = Patches { values: &edits.text, ..Patches::default() };
+    patches.text.reserve(ops.len().saturating_mul(HEADERS));
     let (mut slots, mut cursor) = (Vec::new(), Cursor::default());
     for same in ops.chunk_by(|a, b| a.0.container == b.0.container) {
         let before = patches.list.len();

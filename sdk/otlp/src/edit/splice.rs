@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// The request with all patches applied, and its index.
-pub(super) fn splice(data: &[u8], index: &Index, patches: &Patches) -> Result<(Vec<u8>, Index), Error> {
+pub(super) fn splice(data: &[u8], index: &Index, patches: &Patches<'_>) -> Result<(Vec<u8>, Index), Error> {
     let growth = Growth::of(data, index, patches);
     let bytes = data.len().checked_add_signed(growth.request).filter(|bytes| *bytes < u32::MAX as usize);
     let bytes = bytes.ok_or(Error::too_large())?;
@@ -50,7 +50,7 @@ fn add(growths: &mut [isize], number: u32, growth: isize) {
 }
 
 impl Growth {
-    fn of(data: &[u8], index: &Index, patches: &Patches) -> Self {
+    fn of(data: &[u8], index: &Index, patches: &Patches<'_>) -> Self {
         let mut this = Self {
             items: Vec::new(),
             metrics: vec![0; index.metrics.len()],
@@ -60,7 +60,7 @@ impl Growth {
             request: 0,
         };
         for patch in &patches.list {
-            let growth = patch.new.len() as isize - patch.old.len() as isize;
+            let growth = patch.growth();
             match patch.container {
                 Container::Resource(number) => add(&mut this.resources, number, growth),
                 Container::Scope(number) => add(&mut this.scopes, number, growth),
@@ -100,7 +100,7 @@ impl Growth {
 struct Splicer<'a> {
     data: &'a [u8],
     old: &'a Index,
-    patches: &'a Patches,
+    patches: &'a Patches<'a>,
     growth: Growth,
     out: Vec<u8>,
     /// Up to where the old request has been copied or replaced.
@@ -147,7 +147,9 @@ impl<'a> Splicer<'a> {
     fn apply(&mut self, own: &mut Own<'_>, before: usize) {
         while let Some(patch) = own.next_if(|patch| patch.old.start <= before) {
             self.copy(patch.old.start);
-            self.out.extend_from_slice(self.patches.text.get(patch.new.clone()).unwrap_or_default());
+            let Patches { text, values, .. } = self.patches;
+            self.out.extend_from_slice(text.get(patch.new.clone()).unwrap_or_default());
+            self.out.extend_from_slice(values.get(patch.value.clone()).unwrap_or_default());
             self.copied = patch.old.end;
         }
     }
@@ -300,7 +302,7 @@ impl<'a> Splicer<'a> {
             let (mut first, mut growth) = (true, 0);
             let mut last = next;
             while let Some(patch) = list.get(last).filter(|patch| patch.container == Container::Item(number as u32)) {
-                growth += patch.new.len() as isize - patch.old.len() as isize;
+                growth += patch.growth();
                 last += 1;
             }
             let (old_end, trace) = (item.range().end, item.trace);

@@ -1,7 +1,7 @@
 //! One message that is edited: the container of a [`Place`] itself, or some of its sub-messages.
 
 use super::by_key::ByKey;
-use super::slot::{Now, Slot, Text, at_record};
+use super::slot::{NOTHING, Now, Slot, Text, at_record};
 use super::{Part, Place};
 use crate::edit::{Container, Edits, Intrinsic, Op, Patch, Patches, What};
 use crate::wire::{self, Fields};
@@ -47,7 +47,7 @@ impl Message<'_> {
         ops: impl Iterator<Item = &'o Op> + Clone,
         slots: &mut Vec<Slot>,
         cursor: &mut Cursor,
-        patches: &mut Patches,
+        patches: &mut Patches<'_>,
     ) {
         let Some(payloads) = self.payloads(cursor) else { return };
         self.find_slots(&payloads, ops.clone(), slots);
@@ -125,19 +125,19 @@ impl Message<'_> {
     }
 
     /// Each field of the container that changed is a patch of its own.
-    fn patch_fields(&self, edits: &Edits, slots: &[Slot], patches: &mut Patches) {
+    fn patch_fields(&self, edits: &Edits, slots: &[Slot], patches: &mut Patches<'_>) {
         for slot in slots.iter().filter(|slot| slot.is_changed()) {
             let start = patches.text.len();
-            slot.put(self.data, edits, &mut patches.text);
-            let new = start..patches.text.len();
-            if !(new.is_empty() && slot.old.is_empty()) {
-                patches.list.push(Patch { container: self.place.container, old: slot.old.clone(), new });
+            let value = slot.put_head(self.data, edits, &mut patches.text);
+            let (old, new) = (slot.old.clone(), start..patches.text.len());
+            if !(new.is_empty() && old.is_empty()) {
+                patches.list.push(Patch { container: self.place.container, old, new, value });
             }
         }
     }
 
     /// The message does not exist yet: it comes to the front of its container.
-    fn patch_in_new(&self, edits: &Edits, field: u32, slots: &[Slot], patches: &mut Patches) {
+    fn patch_in_new(&self, edits: &Edits, field: u32, slots: &[Slot], patches: &mut Patches<'_>) {
         let mut message = Vec::new();
         for slot in slots {
             slot.put(self.data, edits, &mut message);
@@ -148,7 +148,7 @@ impl Message<'_> {
         let (container, front) = (self.place.container, self.range.start);
         let start = patches.text.len();
         wire::put_len_field(&mut patches.text, field, &message);
-        let patch = Patch { container, old: front..front, new: start..patches.text.len() };
+        let patch = Patch { container, old: front..front, new: start..patches.text.len(), value: NOTHING };
         // Before what is appended to a container without any bytes, too.
         let at = patches.list.partition_point(|patch| patch.container < container);
         patches.list.insert(at, patch);
@@ -161,7 +161,7 @@ impl Message<'_> {
         payloads: &[Payload],
         known: &[Slot],
         added: &[Slot],
-        patches: &mut Patches,
+        patches: &mut Patches<'_>,
     ) {
         let data = self.data;
         for (i, (payload, value)) in payloads.iter().enumerate() {
@@ -188,7 +188,7 @@ impl Message<'_> {
             wire::put_varint(&mut patches.text, message.len() as u64);
             patches.text.extend_from_slice(&message);
             let (old, new) = (*value..payload.end, start..patches.text.len());
-            patches.list.push(Patch { container: self.place.container, old, new });
+            patches.list.push(Patch { container: self.place.container, old, new, value: NOTHING });
         }
     }
 

@@ -5,6 +5,9 @@ use crate::wire::{self, Fields, WireType};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+/// No value.
+pub(super) const NOTHING: Range<usize> = 0..0;
+
 /// A field of the edited message that may change: an attribute, or a field that an intrinsic replaces.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -53,30 +56,40 @@ impl Slot {
 
     /// Appends the field that it has become.
     pub(super) fn put(&self, data: &[u8], edits: &Edits, out: &mut Vec<u8>) {
-        let text = |range: &Range<usize>| edits.text.get(range.clone()).unwrap_or_default();
+        let value = self.put_head(data, edits, out);
+        out.extend_from_slice(edits.text.get(value).unwrap_or_default());
+    }
+
+    /// Appends it but for its new value, at the end of it: returns where that lies in [`Edits::text`].
+    pub(super) fn put_head(&self, data: &[u8], edits: &Edits, out: &mut Vec<u8>) -> Range<usize> {
         match &self.now {
             Now::Kept => out.extend_from_slice(data.get(self.old.clone()).unwrap_or_default()),
             Now::Gone => {}
-            Now::Field(true, value) => wire::put_len_field(out, self.number, text(value)),
+            Now::Field(true, value) => {
+                wire::put_tag(out, self.number, WireType::Len);
+                wire::put_varint(out, value.len() as u64);
+                return value.clone();
+            }
             Now::Field(false, value) => {
                 wire::put_tag(out, self.number, WireType::Varint);
-                out.extend_from_slice(text(value));
+                return value.clone();
             }
             Now::Attribute(value) => {
                 let key = self.key.as_ref().map_or(&[][..], |key| key.get(data, edits));
-                match value {
-                    Some(value) => {
-                        let value = text(value);
-                        wire::put_tag(out, self.number, WireType::Len);
-                        let len = wire::len_field_len(key.len()) + wire::len_field_len(value.len());
-                        wire::put_varint(out, len as u64);
-                        wire::put_len_field(out, 1, key);
-                        wire::put_len_field(out, 2, value);
-                    }
-                    None => self.put_renamed(data, key, out),
-                }
+                let Some(value) = value else {
+                    self.put_renamed(data, key, out);
+                    return NOTHING;
+                };
+                wire::put_tag(out, self.number, WireType::Len);
+                let len = wire::len_field_len(key.len()) + wire::len_field_len(value.len());
+                wire::put_varint(out, len as u64);
+                wire::put_len_field(out, 1, key);
+                wire::put_tag(out, 2, WireType::Len);
+                wire::put_varint(out, value.len() as u64);
+                return value.clone();
             }
         }
+        NOTHING
     }
 
     /// Appends the attribute with another key but everything else that it had.
