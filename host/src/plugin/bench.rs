@@ -200,7 +200,7 @@ impl Steps<'_> {
         let Ok(edits) = answer else { return Ok(()) };
         let limits = EditLimits { value_bytes: self.output, data_bytes: self.output };
         let spliced = timed(&mut times.splice, || {
-            splice(batch.signal(), batch.data(), batch.index(), &projection, &edits, &limits)
+            splice(batch.signal(), batch.data(), batch.index(), &projection, edits, &limits)
         });
         spliced.map(drop).map_err(|bad| Failure::new(super::Incident::Malformed, bad))
     }

@@ -143,7 +143,7 @@ async fn attributes(
     view: &View,
 ) -> Result<Step, RunError> {
     let (lease, edits) = work::ask(generation, metrics, draft.signal(), &view.columns).await?;
-    match apply(generation, metrics, draft, view, &edits) {
+    match apply(generation, metrics, draft, view, edits) {
         Ok(dropped) => {
             lease.done();
             metrics.items_dropped.add(dropped as u64);
@@ -159,14 +159,14 @@ fn apply(
     metrics: &PluginMetrics,
     draft: &mut Draft,
     view: &View,
-    edits: &Edits,
+    edits: Edits,
 ) -> Result<usize, Failure> {
     let limits = work::edit_limits(generation);
     let malformed = |bad| Failure::new(Incident::Malformed, bad);
     let before = draft.items();
     let (batch, table) = draft.parts();
     let Some(table) = table else { return Ok(0) };
-    let (set, removed) = match table.apply(batch.data(), batch.index(), view, edits, &limits).map_err(malformed)? {
+    let (set, removed) = match table.apply(batch.data(), batch.index(), view, &edits, &limits).map_err(malformed)? {
         Applied::Done { set, removed, drops: false } => (set, removed),
         Applied::Done { set, removed, drops: true } => {
             settle(draft)?;

@@ -97,7 +97,7 @@ async fn attributes(
     }
     let (lease, edits) = ask(generation, metrics, batch.signal(), &projection.columns).await?;
     let limits = edit_limits(generation);
-    let spliced = match splice(batch.signal(), batch.data(), batch.index(), &projection, &edits, &limits) {
+    let spliced = match splice(batch.signal(), batch.data(), batch.index(), &projection, edits, &limits) {
         Ok(spliced) => spliced,
         Err(bad) => return accident(lease, Failure::new(Incident::Malformed, bad)),
     };

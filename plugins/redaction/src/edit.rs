@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tailrace_sdk::otlp::{Edits, Intrinsic, Target, Value};
 
 /// The edits that the verdicts about the texts of `work` lead to.
-pub(crate) fn edits(rules: &Rules, work: Work<'_>, verdicts: &[Verdict]) -> Edits {
+pub(crate) fn edits(rules: &Rules, work: Work<'_>, verdicts: &[Verdict]) -> Edits<'static> {
     let mut edits = Edits::new();
     let tells = rules.summary != Summary::Silent;
     let mut told = work.told;

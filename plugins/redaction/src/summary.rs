@@ -56,7 +56,7 @@ impl Summary {
         of_body: bool,
         target: Target,
         there: impl Fn(&str) -> Option<Value<'v>>,
-        edits: &mut Edits,
+        edits: &mut Edits<'_>,
     ) {
         let body = if of_body { "body." } else { "" };
         for (what, keys) in [("redacted", tally.redacted), ("masked", tally.masked), ("allowed", tally.allowed)] {
@@ -80,7 +80,7 @@ impl Summary {
         count: usize,
         target: Target,
         there: &impl Fn(&str) -> Option<Value<'v>>,
-        edits: &mut Edits,
+        edits: &mut Edits<'_>,
     ) {
         if count == 0 || self == Self::Silent {
             return;

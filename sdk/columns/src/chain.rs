@@ -31,7 +31,7 @@ pub struct Table {
     names: Vec<String>,
     /// The values, scanned and new.
     data: Vec<u8>,
-    changes: tailrace_otlp::Edits,
+    changes: tailrace_otlp::Edits<'static>,
     drops: Vec<Range<usize>>,
 }
 
@@ -235,7 +235,7 @@ impl Table {
                         }
                         What::Added(key) => self.changes.set(line.target, name(key), value),
                         What::Field(field) => {
-                            splice::set_field(&mut self.changes, line.target, *field, edit.value);
+                            splice::set_field(&mut self.changes, line.target, *field, value.into());
                         }
                     }
                     line.value = write(&mut self.data, &edit.value);
@@ -324,7 +324,11 @@ impl Table {
     /// # Errors
     /// If the result would be too long.
     pub fn splice(&self, signal: Signal, data: &[u8], index: &Index) -> Result<Spliced, Error> {
-        splice::write(signal, data, index, &self.changes, self.drops.clone())
+        let request = match self.changes.is_empty() {
+            true => None,
+            false => Some(self.changes.apply(signal, data, index)?),
+        };
+        splice::drop_items(signal, data, index, request, self.drops.clone())
     }
 }
 

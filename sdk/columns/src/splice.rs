@@ -5,7 +5,11 @@ use crate::project::{Field, Place, Projection};
 use crate::{Intrinsic, Level, Put, Value};
 use alloc::vec::Vec;
 use core::ops::Range;
-use tailrace_otlp::{Error, Index, Signal, Target, select};
+use tailrace_otlp::{Error, Index, New, Open, Signal, Target, close_within, select};
+
+/// A new value of so many bytes is not moved into the new request: the request is written around it, where the plugin's answer
+/// has it. Memory for megabytes is new memory each time, and to get it costs more than to copy.
+const LONG: usize = 64 << 10;
 
 /// What the edits made of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub fn splice(
     data: &[u8],
     index: &Index,
     projection: &Projection,
-    edits: &Edits,
+    edits: Edits,
     limits: &Limits,
 ) -> Result<Spliced, BadEdit> {
     let mut spliced = Spliced::default();
@@ -58,30 +62,50 @@ pub fn splice(
     for addition in edits.additions.check(&projection.columns.shape, limits)? {
         let target = target(addition.level, addition.owner);
         match (addition.put, to_otlp(addition.value)) {
-            (Put::Set, Some(value)) => changes.set(target, addition.key, value),
-            (Put::Insert, Some(value)) => changes.insert(target, addition.key, value),
+            (Put::Set, Some(value)) => changes.set(target, addition.key, New::Borrowed(value)),
+            (Put::Insert, Some(value)) => changes.insert(target, addition.key, New::Borrowed(value)),
             (Put::Drop, _) => drops.push(items(index, target)),
             _ => {}
         }
         spliced.set += usize::from(addition.put != Put::Drop);
     }
-    let written = write(signal, data, index, &changes, drops).map_err(|_: Error| BadEdit::TooMuch)?;
+    let too_much = |_: Error| BadEdit::TooMuch;
+    let mut request = None;
+    if !changes.is_empty() {
+        let (open, index) = changes.apply_open(signal, data, index, LONG).map_err(too_much)?;
+        let request_bytes = match home(&open, [&edits.data, &edits.additions.data]) {
+            None => open.close(),
+            Some((number, value)) => {
+                let Open { bytes, at, .. } = open;
+                close_within(if number == 0 { edits.data } else { edits.additions.data }, value, &bytes, at)
+            }
+        };
+        request = Some((request_bytes, index));
+    }
+    let written = drop_items(signal, data, index, request, drops).map_err(too_much)?;
     Ok(Spliced { set: spliced.set, removed: spliced.removed, ..written })
 }
 
-/// Makes the changes and then the drops, which are ranges of items. `set` and `removed` of the outcome are 0.
-pub(crate) fn write(
+/// Which of the buffers the missing value lies in, and where; `None` if there is none, or other things take most of its buffer.
+fn home(open: &Open<'_>, buffers: [&Vec<u8>; 2]) -> Option<(usize, Range<usize>)> {
+    let value = open.value;
+    buffers.into_iter().enumerate().find_map(|(number, buffer)| {
+        let start = value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+        let range = start..start.checked_add(value.len())?;
+        let lies_here = !value.is_empty() && range.end <= buffer.len();
+        (lies_here && range.len() >= buffer.capacity() / 2).then_some((number, range))
+    })
+}
+
+/// Drops ranges of items from the request, which may have been written anew. `set` and `removed` of the outcome are 0.
+pub(crate) fn drop_items(
     signal: Signal,
     data: &[u8],
     index: &Index,
-    changes: &tailrace_otlp::Edits,
+    request: Option<(Vec<u8>, Index)>,
     mut drops: Vec<Range<usize>>,
 ) -> Result<Spliced, Error> {
-    let mut spliced = Spliced::default();
-    if !changes.is_empty() {
-        let request = changes.apply(signal, data, index)?;
-        spliced.request = Some(request);
-    }
+    let mut spliced = Spliced { request, ..Spliced::default() };
     if !drops.is_empty() {
         drops.sort_unstable_by_key(|range| range.start);
         let mut drops = drops.into_iter().peekable();
@@ -135,30 +159,30 @@ pub(crate) fn items(index: &Index, target: Target) -> Range<usize> {
     }
 }
 
-fn remove(changes: &mut tailrace_otlp::Edits, place: &Place) -> bool {
+fn remove(changes: &mut tailrace_otlp::Edits<'_>, place: &Place) -> bool {
     let Field::Attribute(record) = &place.field else { return false };
     changes.remove_found(place.target, record.clone());
     true
 }
 
-fn set(changes: &mut tailrace_otlp::Edits, place: &Place, data: &[u8], value: Value<'_>) -> bool {
-    let Some(new) = to_otlp(value) else { return false };
+fn set<'v>(changes: &mut tailrace_otlp::Edits<'v>, place: &Place, data: &[u8], value: Value<'v>) -> bool {
+    let Some(new) = to_otlp(value).map(New::Borrowed) else { return false };
     match &place.field {
         Field::Attribute(record) => {
             let Some(key) = key(data, record.clone()) else { return false };
             changes.set_found(place.target, record.clone(), key, new);
             true
         }
-        Field::Intrinsic(intrinsic) => set_field(changes, place.target, *intrinsic, value),
+        Field::Intrinsic(intrinsic) => intrinsic.accepts(&value) && set_field(changes, place.target, *intrinsic, new),
     }
 }
 
-/// Sets a field; false if it cannot be set to that.
-pub(crate) fn set_field(
-    changes: &mut tailrace_otlp::Edits,
+/// Sets a field to a value that it accepts; false if it cannot be set.
+pub(crate) fn set_field<'v>(
+    changes: &mut tailrace_otlp::Edits<'v>,
     target: Target,
     intrinsic: Intrinsic,
-    value: Value<'_>,
+    value: New<'_, 'v>,
 ) -> bool {
     let field = match intrinsic {
         Intrinsic::SpanName => tailrace_otlp::Intrinsic::SpanName,
@@ -172,8 +196,7 @@ pub(crate) fn set_field(
         Intrinsic::ScopeName => tailrace_otlp::Intrinsic::ScopeName,
         _ => return false,
     };
-    let Some(new) = to_otlp(value) else { return false };
-    intrinsic.accepts(&value) && changes.set_intrinsic(target, field, new)
+    changes.set_intrinsic(target, field, value)
 }
 
 /// A value as OTLP has it, if it can be set.

@@ -203,7 +203,7 @@ fn metrics_have_a_level_of_their_own() {
     let mut edits = Edits::default();
     edits.push(0, Action::Drop, &Value::Empty);
     edits.push(6, Action::Set, &Value::String("renamed"));
-    let spliced = splice(Signal::Metrics, &data, &index, &projection, &edits, &LIMITS).unwrap();
+    let spliced = splice(Signal::Metrics, &data, &index, &projection, edits, &LIMITS).unwrap();
     assert_eq!((spliced.dropped, spliced.set), (2, 1));
     let (data, index) = spliced.request.unwrap();
     assert_eq!(index, validate(Signal::Metrics, &data, &tailrace_otlp::Limits::default()).unwrap());
@@ -230,7 +230,7 @@ fn logs_have_bodies() {
     let mut edits = Edits::default();
     edits.push(1, Action::Set, &Value::String("bye"));
     edits.push(4, Action::Set, &Value::Int(7));
-    let (data, _) = splice(Signal::Logs, &data, &index, &projection, &edits, &LIMITS).unwrap().request.unwrap();
+    let (data, _) = splice(Signal::Logs, &data, &index, &projection, edits, &LIMITS).unwrap().request.unwrap();
     let mut expected = request;
     expected.resource_logs[0].scope_logs[0].log_records[0].body = Some(text("bye"));
     expected.resource_logs[0].scope_logs[0].log_records[2].body = Some(any(any_value::Value::IntValue(7)));
@@ -260,7 +260,7 @@ fn arrays_and_maps_can_be_set() {
     edits.push(1, Action::Set, &Value::String("ERROR"));
     let name = edits.additions.name("k");
     edits.additions.push(1, Level::Item, crate::Put::Set, name, &Value::Nested(&message));
-    let (data, _) = splice(Signal::Logs, &data, &index, &projection, &edits, &LIMITS).unwrap().request.unwrap();
+    let (data, _) = splice(Signal::Logs, &data, &index, &projection, edits, &LIMITS).unwrap().request.unwrap();
     let records = &ExportLogsServiceRequest::decode(&*data).unwrap().resource_logs[0].scope_logs[0].log_records;
     assert_eq!((records[0].body.as_ref(), records[0].severity_text.as_str()), (Some(&array), "ERROR"));
     assert_eq!(records[1].attributes, [kv("k", array.clone())]);
@@ -297,7 +297,7 @@ fn edits_of_every_kind_together() {
             _ => {}
         }
     }
-    let spliced = splice(Signal::Traces, &data, &index, &projection, &edits, &LIMITS).unwrap();
+    let spliced = splice(Signal::Traces, &data, &index, &projection, edits, &LIMITS).unwrap();
     assert_eq!((spliced.dropped, spliced.removed, spliced.set), (2, 6, 3));
     let (data, index) = spliced.request.unwrap();
     assert_eq!(index, validate(Signal::Traces, &data, &tailrace_otlp::Limits::default()).unwrap());
@@ -325,7 +325,7 @@ fn what_cannot_be_edited() {
     let edit = |row, action, value: Value<'_>| {
         let mut edits = Edits::default();
         edits.push(row, action, &value);
-        splice(Signal::Traces, &data, &index, &projection, &edits, &LIMITS).map(drop)
+        splice(Signal::Traces, &data, &index, &projection, edits, &LIMITS).map(drop)
     };
     assert_eq!(edit(0, Action::Set, Value::Int(1)), Err(BadEdit::BadValue(0)));
     assert_eq!(edit(1, Action::Set, Value::Int(1)), Err(BadEdit::BadValue(1)));
@@ -342,7 +342,7 @@ fn a_resource_dropped() {
     let projection = project(Signal::Traces, &data, &index, Wanted { keys: &keys, levels: &levels, intrinsics: &[] });
     let mut edits = Edits::default();
     edits.push(1, Action::Drop, &Value::Empty);
-    let spliced = splice(Signal::Traces, &data, &index, &projection, &edits, &LIMITS).unwrap();
+    let spliced = splice(Signal::Traces, &data, &index, &projection, edits, &LIMITS).unwrap();
     let (data, _) = spliced.request.unwrap();
     let mut expected = traces();
     expected.resource_spans.pop();
@@ -366,7 +366,7 @@ fn additions_of_every_kind() {
     added.push(1, Level::Item, Put::Insert, new, &Value::Bool(true));
     added.push(1, Level::Item, Put::Insert, new, &Value::Bool(false));
     added.push(2, Level::Scope, Put::Drop, 0, &Value::Empty);
-    let spliced = splice(Signal::Traces, &data, &index, &projection, &edits, &LIMITS).unwrap();
+    let spliced = splice(Signal::Traces, &data, &index, &projection, edits, &LIMITS).unwrap();
     assert_eq!((spliced.set, spliced.removed, spliced.dropped), (5, 0, 1));
     let (data, index) = spliced.request.unwrap();
     assert_eq!(index, validate(Signal::Traces, &data, &tailrace_otlp::Limits::default()).unwrap());
@@ -378,4 +378,43 @@ fn additions_of_every_kind() {
     spans[1].attributes.push(kv("new", any(any_value::Value::BoolValue(true))));
     expected.resource_spans[1].scope_spans.pop();
     assert_eq!(ExportTraceServiceRequest::decode(&*data).unwrap(), expected);
+}
+
+/// Values of which one is so long that the request is written around it, in each of the two buffers, in the middle of it or alone,
+/// and with items dropped at the same time: what comes of it is what prost makes of it.
+#[test]
+fn long_values() {
+    let limits = Limits { value_bytes: 1 << 20, data_bytes: 1 << 20 };
+    let (data, index) = indexed(Signal::Traces, &traces());
+    let keys = KeySet::exact(["k"]);
+    let levels = [Level::Item];
+    let projection = project(Signal::Traces, &data, &index, Wanted { keys: &keys, levels: &levels, intrinsics: &[] });
+    let rows = projection.columns.owners.len();
+    let long = "long ".repeat(40_000);
+    for long_row in 0..=rows {
+        for drops in [false, true] {
+            let (mut edits, mut expected) = (Edits::default(), traces());
+            let new = |at: usize| if at == long_row { long.clone() } else { format!("short {at}") };
+            let resources = expected.resource_spans.iter_mut();
+            let spans = resources.flat_map(|resource| &mut resource.scope_spans).flat_map(|scope| &mut scope.spans);
+            for (at, span) in spans.enumerate() {
+                edits.push(at as u32, Action::Set, &Value::String(&new(at)));
+                span.attributes[1].value = Some(text(&new(at)));
+            }
+            assert_eq!(edits.len(), rows);
+            let added = &mut edits.additions;
+            let name = added.name("added");
+            added.push(0, Level::Resource, Put::Set, name, &Value::String(&new(rows)));
+            expected.resource_spans[0].resource.as_mut().unwrap().attributes.push(kv("added", text(&new(rows))));
+            if drops {
+                added.push(0, Level::Item, Put::Drop, 0, &Value::Empty);
+                expected.resource_spans[0].scope_spans[0].spans.remove(0);
+            }
+            let spliced = splice(Signal::Traces, &data, &index, &projection, edits, &limits).unwrap();
+            assert_eq!((spliced.set, spliced.dropped), (rows + 1, usize::from(drops)));
+            let (data, index) = spliced.request.unwrap();
+            assert_eq!(index, validate(Signal::Traces, &data, &tailrace_otlp::Limits::default()).unwrap());
+            assert_eq!(ExportTraceServiceRequest::decode(&*data).unwrap(), expected, "row {long_row}");
+        }
+    }
 }

@@ -6,19 +6,22 @@
 
 use crate::find::Target;
 use crate::index::Index;
-use crate::view::{Value, put_value};
+use crate::view::{Value, put_value, put_value_but_bytes};
 use crate::wire;
 use crate::{Error, Signal};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+mod open;
 mod resolve;
 mod splice;
+
+pub use open::{Open, close_within};
 
 /// Edits to be applied to one request.
 ///
 /// Edits of one target happen in the order in which they were added. An edit whose target does not exist (no such item, an
-/// event of a log record) does nothing.
+/// event of a log record) does nothing. New values are copied, unless they are [`New::Borrowed`].
 ///
 /// ```
 /// use tailrace_otlp::{Edits, Limits, RequestWriter, Signal, SpanView, Target, validate};
@@ -38,10 +41,27 @@ mod splice;
 /// # Ok::<_, tailrace_otlp::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Edits {
-    ops: Vec<Op>,
+pub struct Edits<'v> {
+    ops: Vec<Op<'v>>,
     /// Keys and encoded values of all operations, one after the other.
     text: Vec<u8>,
+    /// Bytes of all values that are borrowed.
+    borrowed: usize,
+}
+
+/// A new value. Everything that is a [`Value`] is one that is copied.
+#[derive(Clone, Copy, Debug)]
+pub enum New<'c, 'v> {
+    /// Copied at once.
+    Copied(Value<'c>),
+    /// Left where it is until the edits are applied: what is long is copied once then.
+    Borrowed(Value<'v>),
+}
+
+impl<'c, T: Into<Value<'c>>> From<T> for New<'c, '_> {
+    fn from(value: T) -> Self {
+        Self::Copied(value.into())
+    }
 }
 
 /// A field of an item, metric or scope that is not an attribute and can be set.
@@ -68,12 +88,12 @@ pub enum Intrinsic {
 }
 
 #[derive(Clone, Debug)]
-struct Op {
+struct Op<'v> {
     target: Target,
-    what: What,
+    what: What<'v>,
 }
 
-impl Op {
+impl Op<'_> {
     /// The key that it looks for, as a range of [`Edits::text`].
     fn key(&self) -> Option<&Range<usize>> {
         match &self.what {
@@ -85,26 +105,52 @@ impl Op {
 
 /// Ranges are of [`Edits::text`].
 #[derive(Clone, Debug)]
-enum What {
+enum What<'v> {
     /// Key and `AnyValue`.
-    Set(Range<usize>, Range<usize>),
+    Set(Range<usize>, Encoded<'v>),
     /// Key and `AnyValue`.
-    Insert(Range<usize>, Range<usize>),
+    Insert(Range<usize>, Encoded<'v>),
     Remove(Range<usize>),
     /// From key, to key.
     Rename(Range<usize>, Range<usize>),
     /// The attribute whose field lies here in the request; new key and `AnyValue`.
-    SetRecord(Range<usize>, Range<usize>, Range<usize>),
+    SetRecord(Range<usize>, Range<usize>, Encoded<'v>),
     RemoveRecord(Range<usize>),
     /// The intrinsic and the payload of its new value.
-    Intrinsic(Intrinsic, Range<usize>),
+    Intrinsic(Intrinsic, Encoded<'v>),
 }
 
-impl Edits {
+/// A new value as it is written: a range of [`Edits::text`], and behind it what is borrowed.
+#[derive(Clone, Debug)]
+struct Encoded<'v> {
+    text: Range<usize>,
+    rest: &'v [u8],
+}
+
+impl<'v> Encoded<'v> {
+    fn len(&self) -> usize {
+        self.text.len() + self.rest.len()
+    }
+
+    /// The longer part of it, to be written behind the shorter one, which is appended to `out`.
+    fn put_but_last<'e>(&self, edits: &'e Edits<'_>, out: &mut Vec<u8>) -> &'e [u8]
+    where
+        'v: 'e,
+    {
+        let text = edits.text.get(self.text.clone()).unwrap_or_default();
+        if self.rest.is_empty() {
+            return text;
+        }
+        out.extend_from_slice(text);
+        self.rest
+    }
+}
+
+impl<'v> Edits<'v> {
     /// No edits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ops: Vec::new(), text: Vec::new() }
+        Self { ops: Vec::new(), text: Vec::new(), borrowed: 0 }
     }
 
     /// How many edits there are.
@@ -123,27 +169,28 @@ impl Edits {
     #[must_use]
     pub fn growth_max(&self) -> usize {
         // Tags and lengths of an attribute, and the lengths of the messages around it.
-        self.text.len().saturating_add(self.ops.len().saturating_mul(64))
+        (self.text.len() + self.borrowed).saturating_add(self.ops.len().saturating_mul(64))
     }
 
     /// Forgets all edits but keeps the memory.
     pub fn clear(&mut self) {
         self.ops.clear();
         self.text.clear();
+        self.borrowed = 0;
     }
 
     /// Gives the attribute `key` this value. The first attribute with the key keeps its place, further ones with it go; if
     /// there is none, it is appended.
-    pub fn set<'v>(&mut self, target: Target, key: &str, value: impl Into<Value<'v>>) {
+    pub fn set<'c>(&mut self, target: Target, key: &str, value: impl Into<New<'c, 'v>>) {
         let key = self.text(key.as_bytes());
-        let value = self.value(&value.into());
+        let value = self.value(value.into());
         self.push(target, What::Set(key, value));
     }
 
     /// Appends the attribute `key` with this value, if there is none with that key.
-    pub fn insert<'v>(&mut self, target: Target, key: &str, value: impl Into<Value<'v>>) {
+    pub fn insert<'c>(&mut self, target: Target, key: &str, value: impl Into<New<'c, 'v>>) {
         let key = self.text(key.as_bytes());
-        let value = self.value(&value.into());
+        let value = self.value(value.into());
         self.push(target, What::Insert(key, value));
     }
 
@@ -160,9 +207,9 @@ impl Edits {
     }
 
     /// Replaces the attribute that [`find`](crate::find()) found at `record` in `target`.
-    pub fn set_found<'v>(&mut self, target: Target, record: Range<usize>, key: &str, value: impl Into<Value<'v>>) {
+    pub fn set_found<'c>(&mut self, target: Target, record: Range<usize>, key: &str, value: impl Into<New<'c, 'v>>) {
         let key = self.text(key.as_bytes());
-        let value = self.value(&value.into());
+        let value = self.value(value.into());
         self.push(target, What::SetRecord(record, key, value));
     }
 
@@ -174,7 +221,7 @@ impl Edits {
     /// Sets a field that is not an attribute. Names, texts and messages take a [`Value::String`], the log body any value,
     /// kind, status code and severity number a [`Value::Int`] within 32 bits. Returns `false`, and does nothing, if the value
     /// is of another type or `target` does not have such a field.
-    pub fn set_intrinsic<'v>(&mut self, target: Target, intrinsic: Intrinsic, value: impl Into<Value<'v>>) -> bool {
+    pub fn set_intrinsic<'c>(&mut self, target: Target, intrinsic: Intrinsic, value: impl Into<New<'c, 'v>>) -> bool {
         let fits = match intrinsic {
             Intrinsic::SpanName => matches!(target, Target::Item(_) | Target::Event { .. }),
             Intrinsic::MetricName => matches!(target, Target::Metric(_)),
@@ -185,12 +232,15 @@ impl Edits {
             return false;
         }
         let start = self.text.len();
-        match (intrinsic, value.into()) {
-            (Intrinsic::LogBody, value) => put_value(&mut self.text, &value),
-            (Intrinsic::SpanKind | Intrinsic::SpanStatusCode | Intrinsic::LogSeverityNumber, Value::Int(number))
-                if i32::try_from(number).is_ok() =>
-            {
-                wire::put_varint(&mut self.text, number.cast_unsigned())
+        let copied = |text: &[u8]| Encoded { text: start..text.len(), rest: &[] };
+        let new = match (intrinsic, value.into()) {
+            (Intrinsic::LogBody, value) => self.value(value),
+            (
+                Intrinsic::SpanKind | Intrinsic::SpanStatusCode | Intrinsic::LogSeverityNumber,
+                New::Copied(Value::Int(number)) | New::Borrowed(Value::Int(number)),
+            ) if i32::try_from(number).is_ok() => {
+                wire::put_varint(&mut self.text, number.cast_unsigned());
+                copied(&self.text)
             }
             (
                 Intrinsic::SpanName
@@ -198,11 +248,21 @@ impl Edits {
                 | Intrinsic::LogSeverityText
                 | Intrinsic::MetricName
                 | Intrinsic::ScopeName,
-                Value::String(string),
-            ) => self.text.extend_from_slice(string.as_bytes()),
+                new,
+            ) => match new {
+                New::Copied(Value::String(string)) => {
+                    self.text.extend_from_slice(string.as_bytes());
+                    copied(&self.text)
+                }
+                New::Borrowed(Value::String(string)) => {
+                    self.borrowed += string.len();
+                    Encoded { text: start..start, rest: string.as_bytes() }
+                }
+                _ => return false,
+            },
             _ => return false,
-        }
-        self.push(target, What::Intrinsic(intrinsic, start..self.text.len()));
+        };
+        self.push(target, What::Intrinsic(intrinsic, new));
         true
     }
 
@@ -212,10 +272,29 @@ impl Edits {
     /// If the result is longer than `u32::MAX` bytes.
     pub fn apply(&self, signal: Signal, data: &[u8], index: &Index) -> Result<(Vec<u8>, Index), Error> {
         let patches = resolve::resolve(self, signal, data, index);
-        splice::splice(data, index, &patches)
+        let (request, index) = splice::splice(data, index, &patches, None)?;
+        Ok((request.close(), index))
     }
 
-    fn push(&mut self, target: Target, what: What) {
+    /// Like [`apply`](Self::apply), but the longest new value is left out, if it has at least so many bytes: who owns it may
+    /// have a better place to put them together.
+    ///
+    /// # Errors
+    /// As those of [`apply`](Self::apply).
+    pub fn apply_open<'e>(
+        &'e self,
+        signal: Signal,
+        data: &[u8],
+        index: &Index,
+        least: usize,
+    ) -> Result<(Open<'e>, Index), Error> {
+        let patches = resolve::resolve(self, signal, data, index);
+        let longest = patches.list.iter().enumerate().max_by_key(|(_, patch)| patch.value.len());
+        let left_out = longest.filter(|(_, patch)| patch.value.len() >= least).map(|(number, _)| number);
+        splice::splice(data, index, &patches, left_out)
+    }
+
+    fn push(&mut self, target: Target, what: What<'v>) {
         self.ops.push(Op { target, what });
     }
 
@@ -225,10 +304,18 @@ impl Edits {
         start..self.text.len()
     }
 
-    fn value(&mut self, value: &Value<'_>) -> Range<usize> {
+    /// Encodes an `AnyValue`.
+    fn value(&mut self, new: New<'_, 'v>) -> Encoded<'v> {
         let start = self.text.len();
-        put_value(&mut self.text, value);
-        start..self.text.len()
+        let rest: &[u8] = match new {
+            New::Copied(value) => {
+                put_value(&mut self.text, &value);
+                &[]
+            }
+            New::Borrowed(value) => put_value_but_bytes(&mut self.text, &value),
+        };
+        self.borrowed += rest.len();
+        Encoded { text: start..self.text.len(), rest }
     }
 }
 
@@ -241,17 +328,17 @@ enum Container {
     Item(u32),
 }
 
-/// Replace the bytes `old` of the request, which lie in `container`, by the bytes `new` of [`Patches::text`] and behind them the
-/// bytes `value` of [`Patches::values`].
+/// Replace the bytes `old` of the request, which lie in `container`, by the bytes `new` of [`Patches::text`] and behind them
+/// `value`, which may be long and is copied once, to where it belongs.
 #[derive(Clone, Debug)]
-struct Patch {
+struct Patch<'e> {
     container: Container,
     old: Range<usize>,
     new: Range<usize>,
-    value: Range<usize>,
+    value: &'e [u8],
 }
 
-impl Patch {
+impl Patch<'_> {
     /// By how many bytes its container grows, or shrinks.
     fn growth(&self) -> isize {
         (self.new.len() + self.value.len()) as isize - self.old.len() as isize
@@ -261,8 +348,6 @@ impl Patch {
 /// Patches in the order of their containers, and in each in the order of the bytes; they do not overlap.
 #[derive(Clone, Debug, Default)]
 struct Patches<'e> {
-    list: Vec<Patch>,
+    list: Vec<Patch<'e>>,
     text: Vec<u8>,
-    /// [`Edits::text`]: values may be long, and are copied once, to where they belong.
-    values: &'e [u8],
 }

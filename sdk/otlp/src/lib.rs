@@ -21,7 +21,7 @@ pub mod view;
 pub mod wire;
 mod write;
 
-pub use edit::{Edits, Intrinsic};
+pub use edit::{Edits, Intrinsic, New, Open, close_within};
 pub use error::{Error, ErrorKind};
 pub use find::{Found, KeySet, Target, contains_any, find};
 pub use index::{Context, Index, Item, Metric, MetricKind, NONE, Resource, Scope};

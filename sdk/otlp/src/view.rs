@@ -14,6 +14,7 @@ pub use context::{ResourceView, ScopeView};
 pub use log::LogRecordView;
 pub use metric::{DataPointKind, DataPointView, ExemplarView, MetricView, Number};
 pub use span::{EventView, LinkView, SpanSummary, SpanView, StatusCode};
+pub(crate) use value::put_value_but_bytes;
 pub use value::{ArrayView, Attributes, KeyValue, KvListView, Str, Value, put_attribute, put_value};
 
 use crate::wire::{Field, Fields};

@@ -97,7 +97,7 @@ impl<P: Attributes> AttributesHarness<P> {
             return Ok(request.to_vec());
         }
         let edits = crate::attributes::apply(plugin, &asked, signal, &projection.columns)?;
-        let spliced = splice(signal, request, &index, &projection, &edits, &EDITS).map_err(|error| broken(&error))?;
+        let spliced = splice(signal, request, &index, &projection, edits, &EDITS).map_err(|error| broken(&error))?;
         Ok(spliced.request.map_or_else(|| request.to_vec(), |(bytes, _)| bytes))
     }
 

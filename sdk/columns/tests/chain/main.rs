@@ -66,7 +66,7 @@ fn alone(request: &mut Request, plugin: &Plugin) -> Seen {
         return Seen::Skipped;
     }
     let edits = plugin.edits(&projection.columns);
-    let spliced = splice(*signal, data, index, &projection, &edits, &LIMITS);
+    let spliced = splice(*signal, data, index, &projection, edits, &LIMITS);
     let outcome = spliced.map(|spliced| {
         let counts = (spliced.set, spliced.removed, spliced.dropped);
         if let Some((data, index)) = spliced.request {

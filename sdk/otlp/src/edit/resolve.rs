@@ -35,11 +35,12 @@ struct Place {
 }
 
 /// All patches for `edits`.
-pub(super) fn resolve<'e>(edits: &'e Edits, signal: Signal, data: &[u8], index: &Index) -> Patches<'e> {
-    let mut ops: Vec<(Place, &Op)> = edits.ops.iter().filter_map(|op| Some((place(op, signal, index)?, op))).collect();
+pub(super) fn resolve<'e>(edits: &'e Edits<'_>, signal: Signal, data: &[u8], index: &Index) -> Patches<'e> {
+    let mut ops: Vec<(Place, &Op<'_>)> =
+        edits.ops.iter().filter_map(|op| Some((place(op, signal, index)?, op))).collect();
     // Stable: operations at one place keep their order.
     ops.sort_by_key(|(place, _)| *place);
-    let mut patches = Patches { values: &edits.text, ..Patches::default() };
+    let mut patches = Patches::default();
     patches.text.reserve(ops.len().saturating_mul(HEADERS));
     let (mut slots, mut cursor) = (Vec::new(), Cursor::default());
     for same in ops.chunk_by(|a, b| a.0.container == b.0.container) {
@@ -59,7 +60,7 @@ pub(super) fn resolve<'e>(edits: &'e Edits, signal: Signal, data: &[u8], index: 
     patches
 }
 
-fn place(op: &Op, signal: Signal, index: &Index) -> Option<Place> {
+fn place(op: &Op<'_>, signal: Signal, index: &Index) -> Option<Place> {
     let own = |container| Place { container, part: Part::Own };
     let single = |container, field| Place { container, part: Part::Single(field) };
     let nth = |item, field, n| Place { container: Container::Item(item), part: Part::Nth(field, n) };

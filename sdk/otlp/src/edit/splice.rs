@@ -1,19 +1,26 @@
 //! Applies patches: one copy of the request with new lengths where something changed, and the index along with it.
 
-use super::{Container, Patch, Patches};
+use super::{Container, Open, Patch, Patches};
 use crate::Error;
 use crate::index::{Context, Index, Metric, NONE};
 use crate::wire;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The request with all patches applied, and its index.
-pub(super) fn splice(data: &[u8], index: &Index, patches: &Patches<'_>) -> Result<(Vec<u8>, Index), Error> {
+/// The request with all patches applied, and its index. The value of the patch with the number `left_out` is missing.
+pub(super) fn splice<'e>(
+    data: &[u8],
+    index: &Index,
+    patches: &Patches<'e>,
+    left_out: Option<usize>,
+) -> Result<(Open<'e>, Index), Error> {
     let growth = Growth::of(data, index, patches);
     let bytes = data.len().checked_add_signed(growth.request).filter(|bytes| *bytes < u32::MAX as usize);
     let bytes = bytes.ok_or(Error::too_large())?;
-    let mut splicer =
-        Splicer { data, old: index, patches, growth, out: Vec::with_capacity(bytes), copied: 0, index: index.clone() };
+    let left_out = left_out.and_then(|number| patches.list.get(number));
+    let capacity = bytes.saturating_sub(left_out.map_or(0, |patch| patch.value.len()));
+    let out = Open { bytes: Vec::with_capacity(capacity), at: 0, value: &[] };
+    let mut splicer = Splicer { data, old: index, patches, left_out, growth, out, copied: 0, index: index.clone() };
     splicer.request();
     debug_assert_eq!(splicer.out.len(), bytes);
     splicer.index.bytes = splicer.out.len() as u32;
@@ -97,12 +104,13 @@ impl Growth {
     }
 }
 
-struct Splicer<'a> {
+struct Splicer<'a, 'e> {
     data: &'a [u8],
     old: &'a Index,
-    patches: &'a Patches<'a>,
+    patches: &'a Patches<'e>,
+    left_out: Option<&'a Patch<'e>>,
     growth: Growth,
-    out: Vec<u8>,
+    out: Open<'e>,
     /// Up to where the old request has been copied or replaced.
     copied: usize,
     /// Still the old numbers where the walk has not come by.
@@ -110,12 +118,12 @@ struct Splicer<'a> {
 }
 
 /// The patches of one container, to be used up in order.
-type Own<'p> = core::iter::Peekable<core::slice::Iter<'p, Patch>>;
+type Own<'p, 'e> = core::iter::Peekable<core::slice::Iter<'p, Patch<'e>>>;
 
-impl<'a> Splicer<'a> {
+impl<'a, 'e> Splicer<'a, 'e> {
     /// Copies the old request up to `to`.
     fn copy(&mut self, to: usize) {
-        self.out.extend_from_slice(self.data.get(self.copied..to).unwrap_or_default());
+        self.out.bytes.extend_from_slice(self.data.get(self.copied..to).unwrap_or_default());
         self.copied = to;
     }
 
@@ -131,12 +139,12 @@ impl<'a> Splicer<'a> {
         }
         let len = (len as usize).saturating_add_signed(growth);
         self.copy(wire::varint_start_before(self.data, offset as usize));
-        wire::put_varint(&mut self.out, len as u64);
+        wire::put_varint(&mut self.out.bytes, len as u64);
         self.copied = offset as usize;
         len as u32
     }
 
-    fn patches(&self, container: Container) -> Own<'a> {
+    fn patches(&self, container: Container) -> Own<'a, 'e> {
         let list = &self.patches.list;
         let start = list.partition_point(|patch| patch.container < container);
         let end = list.partition_point(|patch| patch.container <= container);
@@ -144,12 +152,15 @@ impl<'a> Splicer<'a> {
     }
 
     /// Applies the patches that start at or before `before`.
-    fn apply(&mut self, own: &mut Own<'_>, before: usize) {
+    fn apply(&mut self, own: &mut Own<'a, 'e>, before: usize) {
         while let Some(patch) = own.next_if(|patch| patch.old.start <= before) {
             self.copy(patch.old.start);
-            let Patches { text, values, .. } = self.patches;
-            self.out.extend_from_slice(text.get(patch.new.clone()).unwrap_or_default());
-            self.out.extend_from_slice(values.get(patch.value.clone()).unwrap_or_default());
+            self.out.bytes.extend_from_slice(self.patches.text.get(patch.new.clone()).unwrap_or_default());
+            if self.left_out.is_some_and(|left_out| core::ptr::eq(left_out, patch)) {
+                (self.out.at, self.out.value) = (self.out.bytes.len(), patch.value);
+            } else {
+                self.out.bytes.extend_from_slice(patch.value);
+            }
             self.copied = patch.old.end;
         }
     }
@@ -266,7 +277,7 @@ impl<'a> Splicer<'a> {
     }
 
     /// The items of one parent, whose own patches may lie between them. Returns where the last one ends now.
-    fn items(&mut self, numbers: core::ops::Range<usize>, own: &mut Own<'_>) -> Option<u32> {
+    fn items(&mut self, numbers: core::ops::Range<usize>, own: &mut Own<'a, 'e>) -> Option<u32> {
         let old = self.old;
         let list = &self.patches.list;
         let mut next = list.partition_point(|patch| patch.container < Container::Item(numbers.start as u32));

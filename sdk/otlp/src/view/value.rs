@@ -280,6 +280,23 @@ pub fn put_value(out: &mut Vec<u8>, value: &Value<'_>) {
     }
 }
 
+/// Like [`put_value`], but without the bytes at the end that are as long as somebody likes: returns those.
+pub(crate) fn put_value_but_bytes<'v>(out: &mut Vec<u8>, value: &Value<'v>) -> &'v [u8] {
+    let (number, bytes) = match *value {
+        Value::String(string) => (1, string.as_bytes()),
+        Value::Array(array) => (5, array.as_bytes()),
+        Value::KvList(list) => (6, list.as_bytes()),
+        Value::Bytes(bytes) => (7, bytes),
+        Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => {
+            put_value(out, value);
+            return &[];
+        }
+    };
+    wire::put_tag(out, number, WireType::Len);
+    wire::put_varint(out, bytes.len() as u64);
+    bytes
+}
+
 /// Appends an attribute as field `number`, with tag and length.
 pub fn put_attribute(out: &mut Vec<u8>, number: u32, key: Str<'_>, value: &Value<'_>) {
     let value_len = match *value {

@@ -3,7 +3,7 @@
 
 use super::message::Message;
 use super::slot::{Now, Slot, Text};
-use crate::edit::{Edits, Op, What};
+use crate::edit::{Edits, Encoded, Op, What};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -12,12 +12,12 @@ use core::ops::Range;
 pub(super) struct ByKey<'t> {
     slots: BTreeMap<&'t [u8], VecDeque<usize>>,
     data: &'t [u8],
-    edits: &'t Edits,
+    edits: &'t Edits<'t>,
 }
 
 impl<'t> ByKey<'t> {
     /// Of all slots that have a key.
-    pub(super) fn of(slots: &[Slot], data: &'t [u8], edits: &'t Edits) -> Self {
+    pub(super) fn of(slots: &[Slot<'_>], data: &'t [u8], edits: &'t Edits<'t>) -> Self {
         let mut this = Self { slots: BTreeMap::new(), data, edits };
         for (at, slot) in slots.iter().enumerate() {
             if let Some(key) = &slot.key {
@@ -28,12 +28,12 @@ impl<'t> ByKey<'t> {
     }
 
     /// What [`Message::operate`] does.
-    pub(super) fn operate(
+    pub(super) fn operate<'e>(
         &mut self,
         message: &Message<'_>,
-        edits: &'t Edits,
-        op: &Op,
-        slots: &mut Vec<Slot>,
+        edits: &Edits<'_>,
+        op: &Op<'e>,
+        slots: &mut Vec<Slot<'e>>,
         untouched: usize,
         end: usize,
     ) {
@@ -100,7 +100,7 @@ impl<'t> ByKey<'t> {
     }
 
     /// Whether an entry is not stale.
-    fn is(&self, slots: &[Slot], at: usize, key: &[u8]) -> bool {
+    fn is(&self, slots: &[Slot<'_>], at: usize, key: &[u8]) -> bool {
         slots.get(at).is_some_and(|slot| {
             let own = slot.key.as_ref().map(|own| own.get(self.data, self.edits));
             !matches!(slot.now, Now::Gone) && own == Some(key)
@@ -108,7 +108,7 @@ impl<'t> ByKey<'t> {
     }
 
     /// The first slot with this key; stale entries before it are forgotten.
-    fn first(&mut self, slots: &[Slot], key: &Range<usize>) -> Option<usize> {
+    fn first(&mut self, slots: &[Slot<'_>], key: &Range<usize>) -> Option<usize> {
         let key = self.text(key);
         loop {
             let at = *self.slots.get(key)?.front()?;
@@ -120,7 +120,7 @@ impl<'t> ByKey<'t> {
     }
 
     /// Takes all slots with this key out of the index.
-    fn take(&mut self, slots: &[Slot], key: &Range<usize>) -> Vec<usize> {
+    fn take(&mut self, slots: &[Slot<'_>], key: &Range<usize>) -> Vec<usize> {
         let key = self.text(key);
         let taken = self.slots.get_mut(key).map(core::mem::take).unwrap_or_default();
         taken.into_iter().filter(|at| self.is(slots, *at, key)).collect()
@@ -139,12 +139,12 @@ impl<'t> ByKey<'t> {
         }
     }
 
-    fn append(
+    fn append<'e>(
         &mut self,
         message: &Message<'_>,
-        slots: &mut Vec<Slot>,
+        slots: &mut Vec<Slot<'e>>,
         key: &Range<usize>,
-        value: Range<usize>,
+        value: Encoded<'e>,
         end: usize,
     ) {
         let text = Some(Text::Edits(key.clone()));
@@ -162,7 +162,7 @@ mod tests {
 
     type Attributes = Vec<(String, String)>;
 
-    fn apply(attributes: &Attributes, edits: &Edits) -> Attributes {
+    fn apply(attributes: &Attributes, edits: &Edits<'_>) -> Attributes {
         let mut span = Vec::new();
         for (key, value) in attributes {
             put_attribute(&mut span, 9, key.as_str().into(), &Value::from(value.as_str()));

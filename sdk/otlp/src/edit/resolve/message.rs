@@ -1,7 +1,7 @@
 //! One message that is edited: the container of a [`Place`] itself, or some of its sub-messages.
 
 use super::by_key::ByKey;
-use super::slot::{NOTHING, Now, Slot, Text, at_record};
+use super::slot::{Now, Slot, Text, at_record};
 use super::{Part, Place};
 use crate::edit::{Container, Edits, Intrinsic, Op, Patch, Patches, What};
 use crate::wire::{self, Fields};
@@ -41,13 +41,13 @@ pub(super) struct Cursor {
 
 impl Message<'_> {
     /// Adds the patches that the operations, all of this message, come to.
-    pub(super) fn resolve<'o>(
+    pub(super) fn resolve<'e>(
         &self,
-        edits: &Edits,
-        ops: impl Iterator<Item = &'o Op> + Clone,
-        slots: &mut Vec<Slot>,
+        edits: &'e Edits<'_>,
+        ops: impl Iterator<Item = &'e Op<'e>> + Clone,
+        slots: &mut Vec<Slot<'e>>,
         cursor: &mut Cursor,
-        patches: &mut Patches<'_>,
+        patches: &mut Patches<'e>,
     ) {
         let Some(payloads) = self.payloads(cursor) else { return };
         self.find_slots(&payloads, ops.clone(), slots);
@@ -95,7 +95,7 @@ impl Message<'_> {
     }
 
     /// The slots of the fields that the operations may change.
-    fn find_slots<'o>(&self, payloads: &[Payload], ops: impl Iterator<Item = &'o Op>, slots: &mut Vec<Slot>) {
+    fn find_slots<'o>(&self, payloads: &[Payload], ops: impl Iterator<Item = &'o Op<'o>>, slots: &mut Vec<Slot<'_>>) {
         let Self { data, attributes, place, .. } = *self;
         slots.clear();
         // The numbers of the fields that are set; none is above 31.
@@ -125,10 +125,10 @@ impl Message<'_> {
     }
 
     /// Each field of the container that changed is a patch of its own.
-    fn patch_fields(&self, edits: &Edits, slots: &[Slot], patches: &mut Patches<'_>) {
+    fn patch_fields<'e>(&self, edits: &'e Edits<'_>, slots: &[Slot<'e>], patches: &mut Patches<'e>) {
         for slot in slots.iter().filter(|slot| slot.is_changed()) {
             let start = patches.text.len();
-            let value = slot.put_head(self.data, edits, &mut patches.text);
+            let value = slot.put_but_last(self.data, edits, &mut patches.text);
             let (old, new) = (slot.old.clone(), start..patches.text.len());
             if !(new.is_empty() && old.is_empty()) {
                 patches.list.push(Patch { container: self.place.container, old, new, value });
@@ -137,7 +137,7 @@ impl Message<'_> {
     }
 
     /// The message does not exist yet: it comes to the front of its container.
-    fn patch_in_new(&self, edits: &Edits, field: u32, slots: &[Slot], patches: &mut Patches<'_>) {
+    fn patch_in_new(&self, edits: &Edits<'_>, field: u32, slots: &[Slot<'_>], patches: &mut Patches<'_>) {
         let mut message = Vec::new();
         for slot in slots {
             slot.put(self.data, edits, &mut message);
@@ -148,7 +148,7 @@ impl Message<'_> {
         let (container, front) = (self.place.container, self.range.start);
         let start = patches.text.len();
         wire::put_len_field(&mut patches.text, field, &message);
-        let patch = Patch { container, old: front..front, new: start..patches.text.len(), value: NOTHING };
+        let patch = Patch { container, old: front..front, new: start..patches.text.len(), value: &[] };
         // Before what is appended to a container without any bytes, too.
         let at = patches.list.partition_point(|patch| patch.container < container);
         patches.list.insert(at, patch);
@@ -157,10 +157,10 @@ impl Message<'_> {
     /// Each payload with a change is written anew, with its length; what was added goes to the last.
     fn patch_payloads(
         &self,
-        edits: &Edits,
+        edits: &Edits<'_>,
         payloads: &[Payload],
-        known: &[Slot],
-        added: &[Slot],
+        known: &[Slot<'_>],
+        added: &[Slot<'_>],
         patches: &mut Patches<'_>,
     ) {
         let data = self.data;
@@ -188,7 +188,7 @@ impl Message<'_> {
             wire::put_varint(&mut patches.text, message.len() as u64);
             patches.text.extend_from_slice(&message);
             let (old, new) = (*value..payload.end, start..patches.text.len());
-            patches.list.push(Patch { container: self.place.container, old, new, value: NOTHING });
+            patches.list.push(Patch { container: self.place.container, old, new, value: &[] });
         }
     }
 
@@ -216,10 +216,17 @@ impl Message<'_> {
 
     /// Lets one operation act on the slots, of which the first `untouched` are those of the request; new ones come to
     /// `end`.
-    pub(super) fn operate(&self, edits: &Edits, op: &Op, slots: &mut Vec<Slot>, untouched: usize, end: usize) {
+    pub(super) fn operate<'e>(
+        &self,
+        edits: &Edits<'_>,
+        op: &Op<'e>,
+        slots: &mut Vec<Slot<'e>>,
+        untouched: usize,
+        end: usize,
+    ) {
         let data = self.data;
         let text = |range: &Range<usize>| edits.text.get(range.clone()).unwrap_or_default();
-        let has_key = |slot: &Slot, key: &[u8]| {
+        let has_key = |slot: &Slot<'_>, key: &[u8]| {
             !matches!(slot.now, Now::Gone) && slot.key.as_ref().is_some_and(|own| own.get(data, edits) == key)
         };
         match &op.what {
@@ -281,7 +288,7 @@ impl Message<'_> {
                     Intrinsic::SpanKind | Intrinsic::SpanStatusCode | Intrinsic::LogSeverityNumber
                 );
                 let mut value = Some(Now::Field(is_bytes, value.clone()));
-                let same = |slot: &&mut Slot| slot.key.is_none() && slot.number == number;
+                let same = |slot: &&mut Slot<'_>| slot.key.is_none() && slot.number == number;
                 for slot in slots.iter_mut().filter(same) {
                     slot.now = value.take().unwrap_or(Now::Gone);
                 }

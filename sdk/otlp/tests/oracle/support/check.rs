@@ -9,8 +9,8 @@ use std::ops::Range;
 use tailrace_otlp::schema::{self, Kind, Message};
 use tailrace_otlp::wire::Fields;
 use tailrace_otlp::{
-    Bound, Edits, ErrorKind, Found, Index, Intrinsic, KeySet, Limits, NONE, RequestWriter, Signal, Target, Value,
-    contains_any, find, merge, metric_context, resource_context, scope_context, select, split, validate,
+    Bound, Edits, ErrorKind, Found, Index, Intrinsic, KeySet, Limits, NONE, New, RequestWriter, Signal, Target, Value,
+    close_within, contains_any, find, merge, metric_context, resource_context, scope_context, select, split, validate,
 };
 
 /// The index of a request that must be valid.
@@ -368,6 +368,13 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
     all.add_all();
     find(signal, data, index, &all, |one| found.push((one.target, one.record)));
 
+    let values: Vec<(AnyValue, Vec<u8>)> = (0..8)
+        .map(|_| {
+            let mut text = Vec::new();
+            (random_value(s, &mut text), text)
+        })
+        .collect();
+    let texts: Vec<String> = (0..4).map(|_| s.string()).collect();
     let mut edits = Edits::new();
     // By the place where they were found; the n-th attribute of its target.
     let mut by_record: Vec<ByRecord> = Vec::new();
@@ -381,10 +388,9 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
                 edits.remove_found(*target, record.clone());
                 by_record.push((*target, nth, None));
             } else {
-                let (key, mut text) = (s.string(), Vec::new());
-                let value = random_value(s, &mut text);
-                edits.set_found(*target, record.clone(), &key, Value::new(&text));
-                by_record.push((*target, nth, Some((key, value))));
+                let (key, (value, text)) = (s.string(), &values[s.below(values.len())]);
+                edits.set_found(*target, record.clone(), &key, new(Value::new(text), s));
+                by_record.push((*target, nth, Some((key, value.clone()))));
             }
         }
     }
@@ -401,12 +407,11 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
         let key = if keys.is_empty() || s.one_in(4) { s.string() } else { keys[s.below(keys.len())].clone() };
         match s.below(5) {
             0 | 1 => {
-                let mut text = Vec::new();
-                let value = random_value(s, &mut text);
-                edits.set(*target, &key, Value::new(&text));
+                let (value, text) = &values[s.below(values.len())];
+                edits.set(*target, &key, new(Value::new(text), s));
                 model.attributes(|other, attributes| {
                     if other == *target {
-                        set(attributes, &key, &value);
+                        set(attributes, &key, value);
                     }
                 });
             }
@@ -430,11 +435,18 @@ fn check_edits(signal: Signal, mut model: Model, data: &[u8], index: &Index, s: 
                     }
                 });
             }
-            _ => set_intrinsic(&mut edits, &mut model, *target, s),
+            _ => set_intrinsic(&mut edits, &mut model, *target, &texts[s.below(texts.len())], s),
         }
     }
     let (edited, edited_index) = edits.apply(signal, data, index).unwrap();
     assert_eq!(edited_index, index_of(signal, &edited));
+    // With the longest value apart, and put together within the buffer of that.
+    let (open, open_index) = edits.apply_open(signal, data, index, s.below(20)).unwrap();
+    assert_eq!(open_index, edited_index);
+    let (before, after) = (s.below(300), s.below(300));
+    let buffer = [&vec![b'-'; before], open.value, &vec![b'-'; after]].concat();
+    assert_eq!(close_within(buffer, before..before + open.value.len(), &open.bytes, open.at), edited);
+    assert_eq!(open.close(), edited);
     let result = Model::decode(signal, &edited).unwrap();
     // An attribute set and removed again leaves no resource where there was none; the model keeps an empty one.
     let (result, model) = (result.without_empty_contexts(), model.without_empty_contexts());
@@ -469,14 +481,19 @@ fn set(attributes: &mut Vec<KeyValue>, key: &str, value: &AnyValue) {
     }
 }
 
-fn set_intrinsic(edits: &mut Edits, model: &mut Model, target: Target, s: &mut Source<'_>) {
-    let text = s.string();
+/// Copied or borrowed.
+fn new<'v>(value: Value<'v>, s: &mut Source<'_>) -> New<'v, 'v> {
+    if s.bool() { New::Copied(value) } else { New::Borrowed(value) }
+}
+
+fn set_intrinsic<'v>(edits: &mut Edits<'v>, model: &mut Model, target: Target, text: &'v str, s: &mut Source<'_>) {
+    let (string, text) = (new(text.into(), s), text.to_string());
     let number = s.number() as i32;
     let int = Value::Int(i64::from(number));
     match target {
         Target::Item(item) => match s.below(7) {
             0 => {
-                assert!(edits.set_intrinsic(target, Intrinsic::SpanName, text.as_str()));
+                assert!(edits.set_intrinsic(target, Intrinsic::SpanName, string));
                 if let Some(span) = model.span(item) {
                     span.name = text;
                 }
@@ -492,11 +509,11 @@ fn set_intrinsic(edits: &mut Edits, model: &mut Model, target: Target, s: &mut S
                 model.status(item, |status| status.code = number);
             }
             3 => {
-                assert!(edits.set_intrinsic(target, Intrinsic::SpanStatusMessage, text.as_str()));
+                assert!(edits.set_intrinsic(target, Intrinsic::SpanStatusMessage, string));
                 model.status(item, |status| status.message = text);
             }
             4 => {
-                assert!(edits.set_intrinsic(target, Intrinsic::LogBody, text.as_str()));
+                assert!(edits.set_intrinsic(target, Intrinsic::LogBody, string));
                 if let Some(record) = model.log(item) {
                     record.body = Some(to_object(&text.as_str().into()));
                 }
@@ -508,32 +525,32 @@ fn set_intrinsic(edits: &mut Edits, model: &mut Model, target: Target, s: &mut S
                 }
             }
             _ => {
-                assert!(edits.set_intrinsic(target, Intrinsic::LogSeverityText, text.as_str()));
+                assert!(edits.set_intrinsic(target, Intrinsic::LogSeverityText, string));
                 if let Some(record) = model.log(item) {
                     record.severity_text = text;
                 }
             }
         },
         Target::Event { item, event } => {
-            assert!(edits.set_intrinsic(target, Intrinsic::SpanName, text.as_str()));
+            assert!(edits.set_intrinsic(target, Intrinsic::SpanName, string));
             if let Some(event) = model.span(item).and_then(|span| span.events.get_mut(event as usize)) {
                 event.name = text;
             }
         }
         Target::Metric(number) => {
-            assert!(edits.set_intrinsic(target, Intrinsic::MetricName, text.as_str()));
+            assert!(edits.set_intrinsic(target, Intrinsic::MetricName, string));
             if let Some(metric) = model.metric(number) {
                 metric.name = text;
             }
         }
         Target::Scope(number) => {
-            assert!(edits.set_intrinsic(target, Intrinsic::ScopeName, text.as_str()));
+            assert!(edits.set_intrinsic(target, Intrinsic::ScopeName, string));
             if let Some(scope) = model.scope(number) {
                 scope.get_or_insert_default().name = text;
             }
         }
         Target::Resource(_) | Target::Link { .. } | Target::Exemplar { .. } => {
-            assert!(!edits.set_intrinsic(target, Intrinsic::SpanName, text.as_str()));
+            assert!(!edits.set_intrinsic(target, Intrinsic::SpanName, string));
         }
     }
     assert!(!edits.set_intrinsic(target, Intrinsic::SpanKind, i64::MAX));
