@@ -159,14 +159,14 @@ fn apply(
     metrics: &PluginMetrics,
     draft: &mut Draft,
     view: &View,
-    edits: Edits,
+    mut edits: Edits,
 ) -> Result<usize, Failure> {
     let limits = work::edit_limits(generation);
     let malformed = |bad| Failure::new(Incident::Malformed, bad);
     let before = draft.items();
     let (batch, table) = draft.parts();
     let Some(table) = table else { return Ok(0) };
-    let (set, removed) = match table.apply(batch.data(), batch.index(), view, &edits, &limits).map_err(malformed)? {
+    let (set, removed) = match table.apply(batch.data(), batch.index(), view, &mut edits, &limits).map_err(malformed)? {
         Applied::Done { set, removed, drops: false } => (set, removed),
         Applied::Done { set, removed, drops: true } => {
             settle(draft)?;

@@ -3,6 +3,7 @@
 use crate::{BadEdit, Level, Limits, Shape, Value};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// The columns of the record `additions`, owned; the fields are those of the contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,9 +148,14 @@ impl Additions {
     }
 
     fn key(&self, key: u32) -> Option<&str> {
+        self.names.get(self.key_range(key)?)
+    }
+
+    /// Where in the names a key lies.
+    pub(crate) fn key_range(&self, key: u32) -> Option<Range<usize>> {
         let end = |at: usize| self.name_ends.get(at).map(|end| *end as usize);
         let start = (key as usize).checked_sub(1).map_or(Some(0), end)?;
-        self.names.get(start..end(key as usize)?)
+        Some(start..end(key as usize)?)
     }
 }
 

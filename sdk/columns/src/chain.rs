@@ -7,6 +7,7 @@
 //! then [splices](Table::splice) and goes on with a new table: what follows after something was dropped (owners are
 //! numbered anew then), and [`Applied::Apart`].
 
+mod changes;
 mod union;
 
 pub use union::{Union, Wants};
@@ -14,10 +15,11 @@ pub use union::{Union, Wants};
 use crate::edits::{Action, BadEdit, Edits, Limits};
 use crate::project::{Field, Place, carrier, owner};
 use crate::splice::{self, Spliced};
-use crate::{Columns, INTRINSIC, Intrinsic, Level, Put, Shape, Value, project};
+use crate::{Columns, INTRINSIC, Intrinsic, Level, Put, Shape, project};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use changes::{At, Changes, Values};
 use core::ops::Range;
 use tailrace_otlp::{Error, Index, Signal, Target};
 
@@ -29,9 +31,8 @@ pub struct Table {
     lines: Vec<Line>,
     /// Keys of attributes, each once.
     names: Vec<String>,
-    /// The values, scanned and new.
-    data: Vec<u8>,
-    changes: tailrace_otlp::Edits<'static>,
+    values: Values,
+    changes: Changes,
     drops: Vec<Range<usize>>,
 }
 
@@ -42,7 +43,7 @@ struct Line {
     level: Level,
     what: What,
     kind: u8,
-    value: Range<usize>,
+    value: At,
     /// Removed by an edit.
     gone: bool,
 }
@@ -92,7 +93,7 @@ impl Table {
         let mut start = 0;
         let rows = projection.places.into_iter().zip(levels).zip(keys.iter().zip(kinds.iter().zip(ends)));
         let lines = rows.filter_map(|((Place { target, field }, level), (key, (kind, end)))| {
-            let value = start..end as usize;
+            let value = At::scanned(start..end as usize);
             start = end as usize;
             let what = match field {
                 Field::Attribute(record) => What::Found(*key as usize, record),
@@ -108,8 +109,8 @@ impl Table {
             name.into()
         });
         let names = names.collect();
-        let changes = tailrace_otlp::Edits::new();
-        Self { wanted, shape, lines, names, data, changes, drops: Vec::new() }
+        let values = Values::scanned(data);
+        Self { wanted, shape, lines, names, values, changes: Changes::default(), drops: Vec::new() }
     }
 
     /// Whether the scan was made for this interest too (this very one, not an equal one).
@@ -166,13 +167,13 @@ impl Table {
 
     fn show(&self, view: &mut View, at: usize, key: u32) {
         let Some(line) = self.lines.get(at) else { return };
-        let value = self.data.get(line.value.clone()).unwrap_or_default();
+        let value = self.values.get(&line.value);
         view.columns.push_raw(owner(line.target), line.level, key, line.kind, value);
         view.lines.push(at);
     }
 
     /// Applies the edits that a plugin made to `view`, the last one that was taken. `data` and `index` are the request
-    /// that was scanned.
+    /// that was scanned. Once they are applied, the table may have taken them: then none are left.
     ///
     /// # Errors
     /// The first edit that makes no sense; then nothing is changed.
@@ -181,7 +182,7 @@ impl Table {
         data: &[u8],
         index: &Index,
         view: &View,
-        edits: &Edits,
+        edits: &mut Edits,
         limits: &Limits,
     ) -> Result<Applied, BadEdit> {
         let checked = edits.check(view.lines.len(), limits)?;
@@ -213,7 +214,10 @@ impl Table {
             return Ok(Applied::Apart);
         }
         let (mut set, mut removed) = (0, 0);
-        for edit in checked {
+        let mut start = 0;
+        for (edit, end) in checked.into_iter().zip(&edits.ends) {
+            let range = start..*end as usize;
+            start = range.end;
             let line = view.lines.get(edit.row as usize).and_then(|at| self.lines.get_mut(*at));
             let Some(line) = line else { continue };
             match edit.action {
@@ -222,53 +226,51 @@ impl Table {
                     removed += 1;
                     line.gone = true;
                     if let What::Found(_, record) = &line.what {
-                        self.changes.remove_found(line.target, record.clone());
+                        self.changes.push(line.target, changes::What::RemoveFound(record.clone()), 0);
                     }
                 }
                 Action::Set => {
                     set += 1;
-                    let name = |name: &usize| self.names.get(*name).map_or("", String::as_str);
-                    let Some(value) = splice::to_otlp(edit.value) else { continue };
-                    match &line.what {
+                    let (kind, len) = (edit.value.kind(), range.len());
+                    let at = self.values.next(&edit.value, false, range);
+                    (line.kind, line.value) = (kind, at.clone());
+                    let name = |name: &usize| self.names.get(*name).map_or(0, String::len);
+                    let (what, len) = match &line.what {
                         What::Found(key, record) => {
-                            self.changes.set_found(line.target, record.clone(), name(key), value);
+                            (changes::What::SetFound(record.clone(), *key, kind, at), name(key) + len)
                         }
-                        What::Added(key) => self.changes.set(line.target, name(key), value),
-                        What::Field(field) => {
-                            splice::set_field(&mut self.changes, line.target, *field, value.into());
-                        }
-                    }
-                    line.value = write(&mut self.data, &edit.value);
-                    line.kind = edit.value.kind();
+                        What::Added(key) => (changes::What::SetNamed(*key, kind, at), name(key) + len),
+                        What::Field(field) => (changes::What::SetField(*field, kind, at), len),
+                    };
+                    self.changes.push(line.target, what, len);
                 }
             }
         }
         let mut fresh = Vec::new();
-        for addition in additions {
+        let mut start = 0;
+        let (answer, columns) = (self.values.answers(), edits.additions.keys.iter().zip(&edits.additions.ends));
+        for (addition, (key, end)) in additions.into_iter().zip(columns) {
+            let range = start..*end as usize;
+            start = range.end;
             let target = splice::target(addition.level, addition.owner);
-            match (addition.put, splice::to_otlp(addition.value)) {
-                (Put::Set, Some(value)) => self.changes.set(target, addition.key, value),
-                (Put::Insert, Some(value)) => self.changes.insert(target, addition.key, value),
-                (Put::Drop, _) => {
-                    self.drops.push(splice::items(index, target));
-                    continue;
-                }
-                _ => continue,
+            if addition.put == Put::Drop {
+                self.drops.push(splice::items(index, target));
+                continue;
             }
             set += 1;
+            let (kind, len) = (addition.value.kind(), addition.key.len() + range.len());
+            let value = self.values.next(&addition.value, true, range);
+            let key = (answer, edits.additions.key_range(*key).unwrap_or_default());
+            let what = changes::What::Add(addition.put == Put::Insert, key, kind, value.clone());
+            self.changes.push(target, what, len);
             // Others may look for it; most of the time nobody does.
             if self.wanted.wants(addition.level, addition.key) {
                 let name = self.name(addition.key);
-                let value = write(&mut self.data, &addition.value);
-                fresh.push(Fresh {
-                    target,
-                    level: addition.level,
-                    name,
-                    put: addition.put,
-                    kind: addition.value.kind(),
-                    value,
-                });
+                fresh.push(Fresh { target, level: addition.level, name, put: addition.put, kind, value });
             }
+        }
+        if set > 0 {
+            self.values.keep(core::mem::take(edits));
         }
         if !fresh.is_empty() {
             self.add(index, fresh);
@@ -323,12 +325,12 @@ impl Table {
     ///
     /// # Errors
     /// If the result would be too long.
-    pub fn splice(&self, signal: Signal, data: &[u8], index: &Index) -> Result<Spliced, Error> {
+    pub fn splice(self, signal: Signal, data: &[u8], index: &Index) -> Result<Spliced, Error> {
         let request = match self.changes.is_empty() {
             true => None,
-            false => Some(self.changes.apply(signal, data, index)?),
+            false => Some(self.changes.write(signal, data, index, &self.names, self.values)?),
         };
-        splice::drop_items(signal, data, index, request, self.drops.clone())
+        splice::drop_items(signal, data, index, request, self.drops)
     }
 }
 
@@ -349,7 +351,7 @@ struct Fresh {
     name: usize,
     put: Put,
     kind: u8,
-    value: Range<usize>,
+    value: At,
 }
 
 /// A name of the table as a view has it.
@@ -358,16 +360,6 @@ enum Name {
     Unused(bool),
     /// Its number in the view.
     Used(u32),
-}
-
-/// Keeps a value as a scan would find it once it is written.
-fn write(data: &mut Vec<u8>, value: &Value<'_>) -> Range<usize> {
-    let start = data.len();
-    match (value, splice::to_otlp(*value)) {
-        (Value::Nested(_), Some(nested)) => tailrace_otlp::view::put_value(data, &nested),
-        _ => value.write(data),
-    }
-    start..data.len()
 }
 
 /// Sorts what carries attributes in the order in which a scan visits it.

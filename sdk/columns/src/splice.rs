@@ -9,7 +9,7 @@ use tailrace_otlp::{Error, Index, New, Open, Signal, Target, close_within, selec
 
 /// A new value of so many bytes is not moved into the new request: the request is written around it, where the plugin's answer
 /// has it. Memory for megabytes is new memory each time, and to get it costs more than to copy.
-const LONG: usize = 64 << 10;
+pub(crate) const LONG: usize = 64 << 10;
 
 /// What the edits made of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,28 +73,45 @@ pub fn splice(
     let mut request = None;
     if !changes.is_empty() {
         let (open, index) = changes.apply_open(signal, data, index, LONG).map_err(too_much)?;
-        let request_bytes = match home(&open, [&edits.data, &edits.additions.data]) {
+        let bytes = match Home::of(&open, core::slice::from_ref(&edits)) {
             None => open.close(),
-            Some((number, value)) => {
+            Some(home) => {
                 let Open { bytes, at, .. } = open;
-                close_within(if number == 0 { edits.data } else { edits.additions.data }, value, &bytes, at)
+                home.close([edits], &bytes, at)
             }
         };
-        request = Some((request_bytes, index));
+        request = Some((bytes, index));
     }
     let written = drop_items(signal, data, index, request, drops).map_err(too_much)?;
     Ok(Spliced { set: spliced.set, removed: spliced.removed, ..written })
 }
 
-/// Which of the buffers the missing value lies in, and where; `None` if there is none, or other things take most of its buffer.
-fn home(open: &Open<'_>, buffers: [&Vec<u8>; 2]) -> Option<(usize, Range<usize>)> {
-    let value = open.value;
-    buffers.into_iter().enumerate().find_map(|(number, buffer)| {
-        let start = value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
-        let range = start..start.checked_add(value.len())?;
-        let lies_here = !value.is_empty() && range.end <= buffer.len();
-        (lies_here && range.len() >= buffer.capacity() / 2).then_some((number, range))
-    })
+/// Where the value lies that is missing in an open request: in which answer, whether in its additions, and where in there.
+pub(crate) struct Home {
+    answer: usize,
+    in_additions: bool,
+    value: Range<usize>,
+}
+
+impl Home {
+    /// `None` if nothing is missing, or if other things take most of its buffer.
+    pub(crate) fn of(open: &Open<'_>, answers: &[Edits]) -> Option<Self> {
+        let buffers = answers.iter().flat_map(|answer| [&answer.data, &answer.additions.data]);
+        buffers.enumerate().find_map(|(number, buffer)| {
+            let start = open.value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+            let value = start..start.checked_add(open.value.len())?;
+            let lies_here = !value.is_empty() && value.end <= buffer.len();
+            let is_most = value.len() >= buffer.capacity() / 2;
+            (lies_here && is_most).then_some(Self { answer: number / 2, in_additions: number % 2 == 1, value })
+        })
+    }
+
+    /// The whole request: within the buffer that the value is in.
+    pub(crate) fn close(self, answers: impl IntoIterator<Item = Edits>, rest: &[u8], at: usize) -> Vec<u8> {
+        let answer = answers.into_iter().nth(self.answer).unwrap_or_default();
+        let buffer = if self.in_additions { answer.additions.data } else { answer.data };
+        close_within(buffer, self.value, rest, at)
+    }
 }
 
 /// Drops ranges of items from the request, which may have been written anew. `set` and `removed` of the outcome are 0.

@@ -2,6 +2,7 @@
 
 use super::*;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 use opentelemetry_proto::tonic::collector::{
@@ -389,6 +390,7 @@ fn long_values() {
     let keys = KeySet::exact(["k"]);
     let levels = [Level::Item];
     let projection = project(Signal::Traces, &data, &index, Wanted { keys: &keys, levels: &levels, intrinsics: &[] });
+    let wants = Arc::new(Wants { keys: KeySet::exact(["k"]), levels: levels.into(), intrinsics: vec![] });
     let rows = projection.columns.owners.len();
     let long = "long ".repeat(40_000);
     for long_row in 0..=rows {
@@ -410,8 +412,24 @@ fn long_values() {
                 added.push(0, Level::Item, Put::Drop, 0, &Value::Empty);
                 expected.resource_spans[0].scope_spans[0].spans.remove(0);
             }
+            let mut shared =
+                Table::scan(Signal::Traces, &data, &index, Arc::new(Union::of(core::slice::from_ref(&wants))));
+            let view = shared.view(&wants);
+            assert_eq!(view.columns, projection.columns);
+            let mut same = edits.clone();
+            let applied = shared.apply(&data, &index, &view, &mut same, &limits);
+            assert_eq!(applied, Ok(Applied::Done { set: rows + 1, removed: 0, drops }));
+            let seen = shared.view(&wants).columns;
+            let values: Vec<_> = Rows::new(&seen, &[]).iter().map(|row| row.value).collect();
+            assert_eq!(
+                values,
+                (0..rows).map(new).collect::<Vec<_>>().iter().map(|new| Value::String(new)).collect::<Vec<_>>()
+            );
+            let shared = shared.splice(Signal::Traces, &data, &index).unwrap();
+
             let spliced = splice(Signal::Traces, &data, &index, &projection, edits, &limits).unwrap();
             assert_eq!((spliced.set, spliced.dropped), (rows + 1, usize::from(drops)));
+            assert_eq!(shared.request, spliced.request);
             let (data, index) = spliced.request.unwrap();
             assert_eq!(index, validate(Signal::Traces, &data, &tailrace_otlp::Limits::default()).unwrap());
             assert_eq!(ExportTraceServiceRequest::decode(&*data).unwrap(), expected, "row {long_row}");

@@ -101,8 +101,8 @@ fn together(mut request: Request, plugins: &[Plugin]) -> (Request, Vec<Seen>) {
             seen.push(Seen::Skipped);
             continue;
         }
-        let edits = plugin.edits(&view.columns);
-        let outcome = match shared.apply(&data, &index, &view, &edits, &LIMITS) {
+        let mut edits = plugin.edits(&view.columns);
+        let outcome = match shared.apply(&data, &index, &view, &mut edits, &LIMITS) {
             Err(bad) => Err(bad),
             Ok(Applied::Done { set, removed, drops: false }) => {
                 took(0);
@@ -134,8 +134,9 @@ fn together(mut request: Request, plugins: &[Plugin]) -> (Request, Vec<Seen>) {
 
 fn settle(request: &mut Request, table: &mut Option<Table>) {
     let Some(table) = table.take() else { return };
+    let untouched = table.is_untouched();
     let spliced = table.splice(request.signal, &request.data, &request.index).unwrap();
-    assert_eq!(spliced.request.is_none(), table.is_untouched());
+    assert_eq!(spliced.request.is_none(), untouched);
     if let Some((data, index)) = spliced.request {
         *request = Request { signal: request.signal, data, index };
     }
